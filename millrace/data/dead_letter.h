@@ -1,0 +1,26 @@
+// DeadLetter: a row that could not be used, kept with everything needed to understand and
+// replay it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "millrace/base/error.h"
+
+namespace millrace::data {
+
+/// What a reader does with a row that it can't decode.
+enum class BadRowPolicy {
+  kFail,        ///< end the pipeline with the row's error
+  kDeadLetter,  ///< set the row aside, count it, go on
+};
+
+/// One row set aside.
+struct DeadLetter {
+  std::string raw;   ///< the row's bytes as read; cut to 64 KiB
+  Where where;       ///< file, row, column, byte
+  int32_t code = 0;  ///< number of the error
+  std::string reason;
+};
+
+}  // namespace millrace::data

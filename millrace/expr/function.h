@@ -1,0 +1,151 @@
+// Functions as data: one row each, with everything that binding, evaluation, help and the
+// reference page need.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <arrow/compute/type_fwd.h>
+#include <arrow/type_fwd.h>
+
+#include "millrace/base/clock.h"
+#include "millrace/base/result.h"
+
+namespace arrow {
+struct Datum;
+}
+
+namespace millrace::expr {
+
+using TypePtr = std::shared_ptr<arrow::DataType>;
+
+/// What people read about a function. The example is run by a test and must give
+/// `example_result`.
+struct FunctionDoc {
+  std::string name;                  ///< lower case
+  std::vector<std::string> aliases;  ///< lower case
+  std::string category;   ///< math, string, time, conditional, comparison, aggregate …
+  std::string signature;  ///< "substring(text, start [, length]) → varchar"
+  std::string description;  ///< one or two sentences, NULL behaviour included where it is
+                            ///< not "NULL in, NULL out"
+  std::string example;      ///< a SQL expression
+  std::string example_result;  ///< as `millrace sql --format csv` prints it; empty where
+                               ///< it is not deterministic
+};
+
+/// What evaluation may use. One per task; used by one thread.
+struct EvalContext {
+  arrow::MemoryPool* pool = nullptr;
+  arrow::compute::ExecContext* arrow = nullptr;  ///< same pool, use_threads off
+  const Clock* clock = nullptr;
+  int64_t statement_micros = 0;  ///< NOW() of a bounded query: fixed when it started
+};
+
+/// The outcome of resolving a call: casts to apply to the arguments, and the type of the
+/// result.
+struct Binding {
+  std::vector<TypePtr> argument_types;
+  TypePtr result;
+};
+
+/// A function of values. `bind` fails with errors::kBadArguments.
+struct ScalarFunction {
+  FunctionDoc doc;
+  bool deterministic = true;
+  /// Literal arguments are passed so that a result type may depend on them (ROUND's
+  /// scale); null where not a literal.
+  std::function<Result<Binding>(
+      const std::vector<TypePtr>& types,
+      const std::vector<std::shared_ptr<arrow::Scalar>>& literals)>
+      bind;
+  /// Arguments have the bound types (a string column may be dictionary-encoded;
+  /// data::Decoded makes it plain), arrays of `rows` values or scalars. The answer is an
+  /// array of `rows` values of `result`, or a scalar.
+  std::function<Result<arrow::Datum>(EvalContext& context,
+                                     const std::vector<arrow::Datum>& arguments,
+                                     int64_t rows, const TypePtr& result)>
+      evaluate;
+};
+
+/// One aggregate over all groups of an operator: a column of states, indexed by dense
+/// group id.
+///
+/// Used by one thread. Bytes come from the pool of the context.
+class Accumulator {
+ public:
+  virtual ~Accumulator() = default;
+  /// Make room for groups [0, groups); new ones start empty.
+  virtual Status Resize(int64_t groups) = 0;
+  /// Add `rows` rows: row i belongs to group ids[i] < groups. `ids` null means that every
+  /// row belongs to group 0.
+  virtual Status Update(const std::vector<arrow::Datum>& arguments, const uint32_t* ids,
+                        int64_t rows) = 0;
+  /// Take rows away again (retraction). Only where AggregateFunction::retractable.
+  virtual Status Retract(const std::vector<arrow::Datum>& arguments, const uint32_t* ids,
+                         int64_t rows);
+  /// Add partial states made by State of another accumulator of the same binding: row i
+  /// into group ids[i].
+  virtual Status Merge(const std::vector<std::shared_ptr<arrow::Array>>& state,
+                       const uint32_t* ids, int64_t rows) = 0;
+  /// The states of groups [begin, end) as columns of AggregateBinding::state.
+  virtual Result<std::vector<std::shared_ptr<arrow::Array>>> State(int64_t begin,
+                                                                   int64_t end) = 0;
+  /// The results of groups [begin, end).
+  virtual Result<std::shared_ptr<arrow::Array>> Finish(int64_t begin, int64_t end) = 0;
+  /// Forget every group.
+  virtual void Clear() = 0;
+  /// Bytes held outside the pool.
+  virtual int64_t extra_bytes() const { return 0; }
+};
+
+struct AggregateBinding {
+  std::vector<TypePtr> argument_types;
+  TypePtr result;
+  std::vector<TypePtr> state;  ///< columns of a partial state
+};
+
+/// A function of groups of rows.
+struct AggregateFunction {
+  FunctionDoc doc;
+  bool retractable = false;
+  bool ignores_distinct = false;  ///< MIN, MAX: DISTINCT changes nothing
+  std::function<Result<AggregateBinding>(
+      const std::vector<TypePtr>& types,
+      const std::vector<std::shared_ptr<arrow::Scalar>>& literals)>
+      bind;
+  std::function<Result<std::unique_ptr<Accumulator>>(
+      const AggregateBinding& binding,
+      const std::vector<std::shared_ptr<arrow::Scalar>>& literals,
+      arrow::MemoryPool* pool)>
+      make;
+};
+
+/// All functions by name. Filled once by explicit calls (functions::RegisterAll), then
+/// read-only and shared.
+class FunctionRegistry {
+ public:
+  /// A name or alias that is taken is a fault: fails.
+  Status Add(ScalarFunction function);
+  Status Add(AggregateFunction function);
+  /// Case-insensitive; null when there is none.
+  const ScalarFunction* FindScalar(const std::string& name) const;
+  const AggregateFunction* FindAggregate(const std::string& name) const;
+  /// The nearest known name, or empty.
+  std::string Nearest(const std::string& name) const;
+  /// In order of registration.
+  std::vector<const ScalarFunction*> scalars() const;
+  std::vector<const AggregateFunction*> aggregates() const;
+
+ private:
+  std::vector<std::unique_ptr<ScalarFunction>> scalars_;
+  std::vector<std::unique_ptr<AggregateFunction>> aggregates_;
+  std::unordered_map<std::string, const ScalarFunction*> scalar_names_;
+  std::unordered_map<std::string, const AggregateFunction*> aggregate_names_;
+};
+
+}  // namespace millrace::expr

@@ -1,0 +1,159 @@
+// Format: what the files connector (and later queues and object stores) asks of CSV,
+// NDJSON, Parquet …
+//
+// A format turns bytes into batches and back. It knows nothing of folders, globs, commits
+// or threads: one reader and one writer are each driven by one thread, and neither ever
+// waits: input that is not there yet is answered with kPending.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <arrow/type_fwd.h>
+
+#include "millrace/base/budget.h"
+#include "millrace/base/config/config.h"
+#include "millrace/base/waker.h"
+#include "millrace/data/batch.h"
+#include "millrace/data/dead_letter.h"
+#include "millrace/data/predicate.h"
+#include "millrace/io/file_system.h"
+
+namespace millrace::formats {
+
+/// Bytes that arrive in order and can't be sought: a pipe. Owned by the reader.
+class ByteStream {
+ public:
+  enum class State { kBytes, kPending, kEnd };
+  virtual ~ByteStream() = default;
+  /// Up to `capacity` bytes into `out`. kPending: none now, `waker` fires when there are.
+  virtual Result<State> Read(uint8_t* out, int64_t capacity, int64_t* size,
+                             const Waker& waker) = 0;
+};
+
+/// Where the bytes of a reader come from: exactly one of the two is set.
+struct Input {
+  std::string name;  ///< for errors: the path, or "stdin"
+  std::shared_ptr<arrow::io::RandomAccessFile> file;
+  int64_t file_size = 0;
+  std::shared_ptr<ByteStream> stream;
+};
+
+/// A part of one file that can be read on its own. The numbers mean what the format says
+/// (bytes, or row groups).
+struct Range {
+  int64_t begin = 0;
+  int64_t end = 0;
+  int64_t approximate_bytes = 0;  ///< for progress and scheduling
+  int64_t approximate_rows = -1;  ///< -1 when not known
+};
+
+/// What the reader need not deliver.
+struct Pushdown {
+  std::optional<std::vector<int>>
+      columns;                   ///< indices into the schema, ascending; absent: all
+  data::PredicatePtr predicate;  ///< may be applied partly; null: none
+  std::optional<int64_t> limit;  ///< rows after which nobody reads on, per reader
+};
+
+/// What a reader or writer gets from its surroundings.
+struct Context {
+  arrow::MemoryPool* pool = nullptr;
+  data::BadRowPolicy bad_rows = data::BadRowPolicy::kFail;
+};
+
+struct ReadResult {
+  enum class State { kBatch, kPending, kEnd };
+  State state = State::kEnd;
+  std::shared_ptr<arrow::RecordBatch> rows;  ///< kBatch: the projected columns
+  std::vector<data::DeadLetter>
+      dead_letters;  ///< rows set aside since the last call, in any state
+  /// Where Seek continues after these rows. Opaque to the caller.
+  data::Position position;
+  int64_t bytes_read = 0;  ///< of the input, since the last call: for progress
+};
+
+/// Reads one range. Used by one thread at a time; never waits.
+class RangeReader {
+ public:
+  virtual ~RangeReader() = default;
+  /// The next rows, about `budget` of them, or less when the range ends.
+  virtual Result<ReadResult> Next(const Budget& budget, const Waker& waker) = 0;
+  /// Continue after `position`, taken from an earlier reader of the same range. Called
+  /// before the first Next.
+  virtual Status Seek(const data::Position& position) = 0;
+};
+
+/// What ranges of one file must tell each other; made once per file, shared by its
+/// readers. Thread-safe. (For CSV: the parity of quotes before each range, without which
+/// a range can't know whether it begins inside a quoted field.)
+class FileState {
+ public:
+  virtual ~FileState() = default;
+};
+
+/// A file opened for reading: schema and ranges are known.
+class FileReader {
+ public:
+  virtual ~FileReader() = default;
+  /// The file's own schema (inferred, declared or stored).
+  virtual const std::shared_ptr<arrow::Schema>& schema() const = 0;
+  /// Parts of about `target_bytes` in file order; one part when the format or its options
+  /// forbid splitting.
+  virtual Result<std::vector<Range>> Ranges(int64_t target_bytes) = 0;
+  /// A reader of range number `ordinal` of Ranges' answer. Thread-safe.
+  virtual Result<std::unique_ptr<RangeReader>> Open(size_t ordinal,
+                                                    const Pushdown& pushdown,
+                                                    const Context& context) = 0;
+};
+
+/// Writes one file. Used by one thread at a time.
+class FileWriter {
+ public:
+  virtual ~FileWriter() = default;
+  /// Append rows; columns as in the schema given at creation, possibly
+  /// dictionary-encoded.
+  virtual Status Write(const std::shared_ptr<arrow::RecordBatch>& rows) = 0;
+  /// Write what is buffered and the format's footer. No Write may follow. Does not sync
+  /// or close the file.
+  virtual Status Finish() = 0;
+  /// Bytes that would be lost if the process stopped now, for the memory budget.
+  virtual int64_t buffered_bytes() const = 0;
+};
+
+/// A format. Stateless and thread-safe; one instance lives as long as the engine.
+class Format {
+ public:
+  virtual ~Format() = default;
+  virtual std::string_view name() const = 0;  ///< "csv"
+  virtual std::string_view doc() const = 0;   ///< one sentence
+  virtual std::vector<std::string> extensions()
+      const = 0;  ///< without the dot, lower case
+  virtual const ConfigSpec& read_options() const = 0;
+  virtual const ConfigSpec& write_options() const = 0;
+  virtual bool can_read_stream() const = 0;  ///< false: needs a seekable file
+  virtual bool can_append() const = 0;       ///< rows may be appended to an existing file
+
+  /// Open for reading. `declared` replaces inference when it is given (column names and
+  /// types).
+  virtual Result<std::unique_ptr<FileReader>> OpenReader(
+      Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
+      const Context& context) const = 0;
+
+  /// Write `schema` to `file`, which outlives the writer. `appending`: the file already
+  /// holds rows (no header again).
+  virtual Result<std::unique_ptr<FileWriter>> OpenWriter(
+      io::WritableFile& file, const Config& options,
+      const std::shared_ptr<arrow::Schema>& schema, bool appending,
+      const Context& context) const = 0;
+};
+
+std::unique_ptr<Format> MakeCsvFormat();
+std::unique_ptr<Format> MakeJsonFormat();
+std::unique_ptr<Format> MakeParquetFormat();
+
+}  // namespace millrace::formats
