@@ -23,6 +23,7 @@
 #include "millrace/data/batch.h"
 #include "millrace/data/dead_letter.h"
 #include "millrace/data/predicate.h"
+#include "millrace/data/schema_change.h"
 
 namespace millrace::connector {
 
@@ -38,11 +39,7 @@ struct Split {
   int64_t min_event_time = data::event_time::kMin;
 };
 
-/// The stream's schema changes from here on. Rows before it have the old one.
-struct SchemaChange {
-  std::shared_ptr<arrow::Schema> from;
-  std::shared_ptr<arrow::Schema> to;
-};
+using data::SchemaChange;
 
 enum class PollState {
   kBatch,         ///< `batch` holds rows

@@ -10,9 +10,6 @@ struct ParallelizeOptions {
   /// The root's sink works with several writers at a time (and so gives up the order of
   /// rows).
   bool parallel_sink = false;
-  /// An estimate of rows below which a join's build side is copied to every task instead
-  /// of both sides being dealt by key.
-  int64_t broadcast_rows = 1'000'000;
 };
 
 /// `root` with exchanges where rows with equal keys must meet, where a single task must
