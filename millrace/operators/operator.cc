@@ -10,7 +10,9 @@ Result<OpState> UnaryOperator::Run(Input* in, Output& out, const Budget& budget)
     return OnBatch(std::move(*batch), out);
   } else if (const auto* watermark = std::get_if<Watermark>(&in->event)) {
     held_ = std::make_unique<Event>(*watermark);
-    if (!watermark->idle) ARROW_ASSIGN_OR_RAISE(state, OnWatermark(*watermark, out));
+    if (!watermark->idle) {
+      ARROW_ASSIGN_OR_RAISE(state, OnWatermark(*watermark, out));
+    }
   } else if (std::holds_alternative<End>(in->event)) {
     held_ = std::make_unique<Event>(End{});
     ARROW_ASSIGN_OR_RAISE(state, OnEnd(out));
