@@ -12,7 +12,13 @@ Status RegisterAll(expr::FunctionRegistry& registry) {
   ARROW_RETURN_NOT_OK(RegisterArithmetic(registry));
   ARROW_RETURN_NOT_OK(RegisterComparison(registry));
   ARROW_RETURN_NOT_OK(RegisterConditional(registry));
-  return Status::OK();
+  ARROW_RETURN_NOT_OK(RegisterMath(registry));
+  ARROW_RETURN_NOT_OK(RegisterRounding(registry));
+  ARROW_RETURN_NOT_OK(RegisterText(registry));
+  ARROW_RETURN_NOT_OK(RegisterTextParts(registry));
+  ARROW_RETURN_NOT_OK(RegisterPatterns(registry));
+  ARROW_RETURN_NOT_OK(RegisterTimeParts(registry));
+  return RegisterTimeText(registry);
 }
 
 }  // namespace millrace::functions

@@ -19,7 +19,6 @@ Status RegisterText(FunctionRegistry& registry);
 Status RegisterTextParts(FunctionRegistry& registry);
 Status RegisterPatterns(FunctionRegistry& registry);
 Status RegisterTimeParts(FunctionRegistry& registry);
-Status RegisterTimeArithmetic(FunctionRegistry& registry);
 Status RegisterTimeText(FunctionRegistry& registry);
 
 }  // namespace millrace::functions
