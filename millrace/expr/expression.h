@@ -79,6 +79,9 @@ class Expr {
   std::vector<ExprPtr> children_;
 };
 
+/// Can evaluation of `expr` meet an error on some row (a division, a cast of text)?
+bool CanFail(const Expr& expr);
+
 /// Every column index that `expr` reads, each once, ascending.
 std::vector<int> ColumnsOf(const Expr& expr);
 

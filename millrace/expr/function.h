@@ -53,19 +53,32 @@ struct Binding {
   TypePtr result;
 };
 
+/// How the evaluator treats the arguments of a function.
+enum class Control {
+  kPlain,     ///< all arguments first, then `evaluate`
+  kAnd,       ///< the right side only where the left is not false
+  kOr,        ///< the right side only where the left is not true
+  kCoalesce,  ///< the next argument only where those before were NULL
+  kIf,        ///< Expr::Call turns it into a CASE
+};
+
 /// A function of values. `bind` fails with errors::kBadArguments.
 struct ScalarFunction {
   FunctionDoc doc;
   bool deterministic = true;
+  /// Some argument values make `evaluate` fail: branches with such a call are evaluated
+  /// on their own rows only. False allows the cheaper evaluation on all rows.
+  bool can_fail = false;
+  Control control = Control::kPlain;
   /// Literal arguments are passed so that a result type may depend on them (ROUND's
   /// scale); null where not a literal.
   std::function<Result<Binding>(
       const std::vector<TypePtr>& types,
       const std::vector<std::shared_ptr<arrow::Scalar>>& literals)>
       bind;
-  /// Arguments have the bound types (a string column may be dictionary-encoded;
-  /// data::Decoded makes it plain), arrays of `rows` values or scalars. The answer is an
-  /// array of `rows` values of `result`, or a scalar.
+  /// Arguments have the bound types, dictionaries decoded: arrays of `rows` values or
+  /// scalars. The answer is an array of `rows` values of `result`, or a scalar, which it
+  /// must be when every argument is one.
   std::function<Result<arrow::Datum>(EvalContext& context,
                                      const std::vector<arrow::Datum>& arguments,
                                      int64_t rows, const TypePtr& result)>

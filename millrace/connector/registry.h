@@ -1,0 +1,79 @@
+// Registry: the connectors there are, as data.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/base/clock.h"
+#include "millrace/base/config/config.h"
+#include "millrace/base/executor.h"
+#include "millrace/base/memory_budget.h"
+#include "millrace/connector/sink.h"
+#include "millrace/connector/source.h"
+#include "millrace/io/file_system.h"
+
+namespace millrace::connector {
+
+/// What the engine lends to a connector. Everything outlives the connector's objects.
+struct Surroundings {
+  std::shared_ptr<io::FileSystem> files;
+  Executor* executor = nullptr;
+  const Clock* clock = nullptr;
+  std::shared_ptr<MemoryBudget> memory;
+  ConfigSpec::Lookup environment;
+  std::string pipeline;  ///< the pipeline's name, part of the names of prepared pieces
+};
+
+/// Options as the user wrote them.
+using Options = std::map<std::string, std::string>;
+
+enum class Maturity { kStable, kBeta };
+
+/// A titled part of a connector's options, for help and the reference page.
+struct OptionGroup {
+  std::string title;
+  ConfigSpec options;
+};
+
+/// One connector. Sources and sinks may both be there or only one.
+struct ConnectorSpec {
+  std::string name;
+  std::string doc;
+  Maturity maturity = Maturity::kBeta;
+  std::string guarantee;  ///< what a reader of the reference page should know of delivery
+  std::vector<std::string> schemes;  ///< URI schemes it owns: "file"
+  std::vector<OptionGroup> source_options;
+  std::vector<OptionGroup> sink_options;
+
+  /// `declared`: the schema that the user gave, or null.
+  std::function<Result<std::unique_ptr<Source>>(
+      const Options& options, const std::shared_ptr<arrow::Schema>& declared,
+      const Surroundings& surroundings)>
+      make_source;
+  std::function<Result<std::unique_ptr<Sink>>(const Options& options,
+                                              const Surroundings& surroundings)>
+      make_sink;
+};
+
+/// The connectors by name. Filled once by explicit calls, then read-only and shared.
+class Registry {
+ public:
+  Status Add(ConnectorSpec spec);
+  /// Null when there is none.
+  const ConnectorSpec* Find(std::string_view name) const;
+  /// The connector that owns `scheme`, or null.
+  const ConnectorSpec* FindScheme(std::string_view scheme) const;
+  /// As Find, but an unknown name is errors::kUnknownConnector with the nearest one
+  /// offered.
+  Result<const ConnectorSpec*> Get(std::string_view name) const;
+  std::vector<const ConnectorSpec*> all() const;
+
+ private:
+  std::vector<std::unique_ptr<ConnectorSpec>> specs_;
+};
+
+}  // namespace millrace::connector

@@ -1,0 +1,105 @@
+// Sink, SinkWriter, Committer: where rows go, and how they become visible there exactly
+// once.
+//
+// Writers of one sink work in parallel, each owned by one task and driven by its shard.
+// The committer is called by the engine's coordinating thread, one call at a time. Rows
+// become visible only by Commit (except for class kNone); a writer or a sink that is
+// destroyed without it leaves nothing under a final name.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <arrow/type_fwd.h>
+
+#include "millrace/base/future.h"
+#include "millrace/base/ids.h"
+#include "millrace/base/result.h"
+#include "millrace/base/waker.h"
+#include "millrace/connector/report.h"
+#include "millrace/connector/source.h"
+#include "millrace/data/batch.h"
+
+namespace millrace::connector {
+
+/// How a sink makes an epoch visible (see ARCHITECTURE.md, "Commit classes").
+enum class CommitClass {
+  kTwoPhase,    ///< what Prepare made survives our death
+  kAtomic,      ///< one transaction that dies with us but records the epoch in itself
+  kIdempotent,  ///< loading again under the same label, or by key, changes nothing
+  kNone,        ///< rows are visible as they are written
+};
+const char* CommitClassName(CommitClass commit_class);
+
+/// Which streams a sink can take.
+struct Accepts {
+  bool append = true;
+  bool upsert = false;
+  bool retract = false;
+};
+
+enum class WriteState {
+  kAccepted,  ///< the batch is taken
+  kBlocked,   ///< it is not; offer it again after the waker has fired
+};
+
+/// What a writer prepared: opaque bytes for the committer, counts for people.
+struct CommitToken {
+  std::string bytes;
+  int64_t rows = 0;
+  int64_t size = 0;  ///< bytes written outside
+};
+
+class SinkWriter {
+ public:
+  virtual ~SinkWriter() = default;
+  virtual Result<WriteState> Write(const data::Batch& batch, const Waker& waker) = 0;
+  /// Everything written since the last Prepare becomes one durable, invisible piece of
+  /// `epoch`.
+  virtual Future<CommitToken> Prepare(Epoch epoch) = 0;
+};
+
+/// What Recover found and did.
+struct RecoveryOutcome {
+  int64_t committed = 0;
+  int64_t aborted = 0;
+};
+
+class Committer {
+ public:
+  virtual ~Committer() = default;
+  /// Make the pieces visible. Repeatable: a second call with the same tokens changes
+  /// nothing.
+  virtual Future<> Commit(Epoch epoch, std::vector<CommitToken> tokens) = 0;
+  /// Shut out a predecessor of this pipeline and answer the last epoch that the sink
+  /// itself recorded (kAtomic), else 0.
+  virtual Result<Epoch> FenceAndReadEpoch() = 0;
+  /// Commit `tokens` of the last decided epoch and abort every other piece of this
+  /// pipeline.
+  virtual Result<RecoveryOutcome> Recover(Epoch last,
+                                          std::vector<CommitToken> tokens) = 0;
+};
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual Status Preflight(Report& report) = 0;
+  /// Create or check the target. `keys` are column names, empty for none. Called once,
+  /// before Open.
+  virtual Status EnsureTable(const std::shared_ptr<arrow::Schema>& schema,
+                             const std::vector<std::string>& keys) = 0;
+  /// Follow a change of the stream's schema by comparing with the target; harmless when
+  /// repeated.
+  virtual Status Apply(const SchemaChange& change) = 0;
+  virtual Accepts accepts() const = 0;
+  virtual CommitClass commit_class() const = 0;
+  /// How many writers may work at the same time: 1 keeps the rows' order.
+  virtual int max_writers() const = 0;
+  virtual Result<std::unique_ptr<SinkWriter>> Open(WriterId writer) = 0;
+  /// Owned by the sink.
+  virtual Committer& committer() = 0;
+};
+
+}  // namespace millrace::connector

@@ -1,0 +1,198 @@
+// Paths, folders and globs → the files that they name.
+#include <algorithm>
+
+#include "millrace/io/errors.h"
+#include "millrace/io/file_system.h"
+
+namespace millrace::io {
+
+namespace {
+
+bool HasGlob(std::string_view text) {
+  return text.find_first_of("*?[{") != std::string_view::npos;
+}
+
+// "{a,b}c" → "ac", "bc"; the first group is opened, the rest by recursion.
+void ExpandBraces(const std::string& pattern, std::vector<std::string>& out) {
+  const size_t open = pattern.find('{');
+  if (open == std::string::npos) {
+    out.push_back(pattern);
+    return;
+  }
+  int depth = 0;
+  std::vector<size_t> cuts = {open};
+  for (size_t i = open; i < pattern.size(); ++i) {
+    if (pattern[i] == '{') ++depth;
+    if (pattern[i] == '}') --depth;
+    if (pattern[i] == ',' && depth == 1) cuts.push_back(i);
+    if (depth == 0) {
+      cuts.push_back(i);
+      for (size_t part = 0; part + 1 < cuts.size(); ++part) {
+        ExpandBraces(pattern.substr(0, open) +
+                         pattern.substr(cuts[part] + 1, cuts[part + 1] - cuts[part] - 1) +
+                         pattern.substr(i + 1),
+                     out);
+      }
+      return;
+    }
+  }
+  out.push_back(pattern);  // never closed: an ordinary character
+}
+
+// One path component against one pattern component; iterative, so no input makes it
+// exponential.
+bool MatchesName(std::string_view pattern, std::string_view name) {
+  size_t p = 0, n = 0, star = std::string_view::npos, star_name = 0;
+  while (n < name.size()) {
+    bool matched = false;
+    size_t next = p + 1;
+    if (p < pattern.size()) {
+      const char c = pattern[p];
+      if (c == '*') {
+        star = p++;
+        star_name = n;
+        continue;
+      }
+      if (c == '?') {
+        matched = true;
+      } else if (c == '[') {
+        size_t end = pattern.find(']', p + 2);
+        if (end == std::string_view::npos) {
+          matched = name[n] == c;
+        } else {
+          size_t i = p + 1;
+          const bool negated = pattern[i] == '!' || pattern[i] == '^';
+          if (negated) ++i;
+          bool in = false;
+          for (; i < end; ++i) {
+            if (i + 2 < end && pattern[i + 1] == '-') {
+              in |= name[n] >= pattern[i] && name[n] <= pattern[i + 2];
+              i += 2;
+            } else {
+              in |= name[n] == pattern[i];
+            }
+          }
+          matched = in != negated;
+          next = end + 1;
+        }
+      } else {
+        matched = c == name[n];
+      }
+    }
+    if (matched) {
+      p = next;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++star_name;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
+}
+
+std::string_view NameOf(std::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string_view::npos ? path : path.substr(slash + 1);
+}
+
+bool IsHidden(std::string_view name) {
+  return name.starts_with('.') || name.starts_with('_');
+}
+
+Status ListTree(FileSystem& files, const std::string& directory,
+                std::vector<FileInfo>& out) {
+  ARROW_ASSIGN_OR_RAISE(auto entries, files.List(directory));
+  for (FileInfo& entry : entries) {
+    if (IsHidden(NameOf(entry.path))) continue;
+    if (entry.directory) {
+      ARROW_RETURN_NOT_OK(ListTree(files, entry.path, out));
+    } else {
+      out.push_back(std::move(entry));
+    }
+  }
+  return Status::OK();
+}
+
+Status Descend(FileSystem& files, const std::string& base, std::string_view pattern,
+               std::vector<FileInfo>& out) {
+  const size_t slash = pattern.find('/');
+  const std::string_view part = pattern.substr(0, slash);
+  const bool last = slash == std::string_view::npos;
+  const std::string_view rest = last ? std::string_view() : pattern.substr(slash + 1);
+  auto join = [&base](std::string_view name) {
+    if (base.empty()) return std::string(name);
+    return base.back() == '/' ? base + std::string(name) : base + "/" + std::string(name);
+  };
+  if (!HasGlob(part)) {
+    const std::string path = part.empty() ? base + "/" : join(part);
+    if (!last) return Descend(files, path, rest, out);
+    auto info = files.Stat(path);
+    if (!info.ok()) return Status::OK();
+    if (info->directory) return ListTree(files, path, out);
+    out.push_back(std::move(*info));
+    return Status::OK();
+  }
+  auto entries = files.List(base);
+  if (!entries.ok()) {
+    return ErrorNumber(entries.status()) == errors::kFileNotFound.number
+               ? Status::OK()
+               : entries.status();
+  }
+  if (part == "**") {
+    ARROW_RETURN_NOT_OK(Descend(files, base, last ? "*" : rest, out));
+    for (const FileInfo& entry : *entries) {
+      if (entry.directory && !IsHidden(NameOf(entry.path))) {
+        ARROW_RETURN_NOT_OK(Descend(files, entry.path, pattern, out));
+      }
+    }
+    return Status::OK();
+  }
+  for (FileInfo& entry : *entries) {
+    const std::string_view name = NameOf(entry.path);
+    if (name.starts_with('.') && !part.starts_with('.')) continue;
+    if (!MatchesName(part, name)) continue;
+    if (!last) {
+      if (entry.directory) ARROW_RETURN_NOT_OK(Descend(files, entry.path, rest, out));
+    } else if (!entry.directory) {
+      out.push_back(std::move(entry));
+    }
+  }
+  return Status::OK();
+}
+
+}  // namespace
+
+Result<std::vector<FileInfo>> ExpandPath(FileSystem& files, const std::string& pattern) {
+  std::vector<FileInfo> out;
+  // A file whose name happens to hold a glob character is meant literally.
+  if (!HasGlob(pattern) || files.Exists(pattern)) {
+    ARROW_ASSIGN_OR_RAISE(FileInfo info, files.Stat(pattern));
+    if (info.directory) {
+      ARROW_RETURN_NOT_OK(ListTree(files, pattern, out));
+    } else {
+      out.push_back(std::move(info));
+    }
+  } else {
+    std::vector<std::string> patterns;
+    ExpandBraces(pattern, patterns);
+    for (const std::string& one : patterns) {
+      const bool absolute = one.starts_with('/');
+      ARROW_RETURN_NOT_OK(Descend(files, absolute ? "/" : "",
+                                  absolute ? std::string_view(one).substr(1) : one, out));
+    }
+  }
+  std::sort(out.begin(), out.end(),
+            [](const FileInfo& a, const FileInfo& b) { return a.path < b.path; });
+  out.erase(
+      std::unique(out.begin(), out.end(),
+                  [](const FileInfo& a, const FileInfo& b) { return a.path == b.path; }),
+      out.end());
+  if (out.empty())
+    return errors::kFileNotFound.Make({.file = pattern}, "nothing matches");
+  return out;
+}
+
+}  // namespace millrace::io

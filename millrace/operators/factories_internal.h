@@ -1,0 +1,25 @@
+// One factory per plan node, in the folder of its operator; registry.cc lists them.
+#pragma once
+
+#include <memory>
+
+#include "millrace/operators/operator.h"
+#include "millrace/plan/node.h"
+
+namespace millrace::operators {
+
+using Factory = Result<std::unique_ptr<Operator>> (*)(const plan::Node& node,
+                                                      const OperatorContext& context);
+
+Result<std::unique_ptr<Operator>> MakeFilter(const plan::Node& node,
+                                             const OperatorContext& context);
+Result<std::unique_ptr<Operator>> MakeProject(const plan::Node& node,
+                                              const OperatorContext& context);
+Result<std::unique_ptr<Operator>> MakeLimit(const plan::Node& node,
+                                            const OperatorContext& context);
+Result<std::unique_ptr<Operator>> MakeUnion(const plan::Node& node,
+                                            const OperatorContext& context);
+Result<std::unique_ptr<Operator>> MakeWindow(const plan::Node& node,
+                                             const OperatorContext& context);
+
+}  // namespace millrace::operators

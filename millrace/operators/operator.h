@@ -1,0 +1,87 @@
+// Operator: a step of a task. CPU work only, single-threaded; waiting belongs to the
+// runtime.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include <arrow/type_fwd.h>
+
+#include "millrace/base/budget.h"
+#include "millrace/base/clock.h"
+#include "millrace/base/memory_budget.h"
+#include "millrace/operators/event.h"
+
+namespace millrace::operators {
+
+/// What an operator answers.
+enum class OpState {
+  kNeedInput,  ///< the event is used up: give the next one, from a port that wants() one
+  kHasOutput,  ///< there is more to put out: call again without an event
+  kDone,  ///< End has been put out; no further event is wanted (a LIMIT was reached, or
+          ///< the input ended)
+};
+
+/// An event and the input that it came from.
+struct Input {
+  int port = 0;
+  Event event;
+};
+
+/// Where an operator puts what it makes, in order.
+class Output {
+ public:
+  void Push(Event event) { events_.push_back(std::move(event)); }
+  std::vector<Event>& events() { return events_; }
+
+ private:
+  std::vector<Event> events_;
+};
+
+/// What an operator gets from its surroundings; outlives it.
+struct OperatorContext {
+  std::shared_ptr<MemoryBudget> memory;
+  const Clock* clock = nullptr;
+  int64_t statement_micros = 0;    ///< NOW() of a bounded query
+  int64_t batch_rows = 64 * 1024;  ///< rows of the batches that an operator makes itself
+};
+
+/// One step. Owned by a task and used by the shard that runs it.
+class Operator {
+ public:
+  virtual ~Operator() = default;
+
+  /// Use `in` (null: go on after kHasOutput), put results into `out`. One call does a
+  /// bounded piece of work: an operator with much to say answers kHasOutput between
+  /// batches. Every event that is not rows is passed on in order, after whatever it makes
+  /// due (a watermark closes windows first).
+  virtual Result<OpState> Run(Input* in, Output& out, const Budget& budget) = 0;
+
+  /// Does the operator want an event from `port` next? A join reads its build side first.
+  virtual bool wants(int port) const { return true; }
+};
+
+/// The common form: one input, rows in, rows out; everything else is passed on.
+class UnaryOperator : public Operator {
+ public:
+  Result<OpState> Run(Input* in, Output& out, const Budget& budget) override;
+
+ protected:
+  /// Use one batch. kHasOutput asks for Continue.
+  virtual Result<OpState> OnBatch(data::Batch batch, Output& out) = 0;
+  /// Make due what the watermark completes. kHasOutput asks for Continue; the watermark
+  /// is passed on after that.
+  virtual Result<OpState> OnWatermark(const Watermark& watermark, Output& out) {
+    return OpState::kNeedInput;
+  }
+  /// Make due what the end of input completes.
+  virtual Result<OpState> OnEnd(Output& out) { return OpState::kNeedInput; }
+  /// Go on with what was left.
+  virtual Result<OpState> Continue(Output& out) { return OpState::kNeedInput; }
+
+ private:
+  std::unique_ptr<Event> held_;  // passed on once the operator has put out what was due
+};
+
+}  // namespace millrace::operators

@@ -1,0 +1,119 @@
+#include <algorithm>
+#include <vector>
+
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+#include "millrace/operators/factories_internal.h"
+#include "millrace/plan/union_node.h"
+
+namespace millrace::operators {
+
+namespace {
+
+// Rows of every input as they come; time is the minimum of the inputs that are not idle;
+// a barrier waits until all have met it. Splits of several inputs have no common order,
+// so their announcements end here.
+class Union final : public Operator {
+ public:
+  Union(size_t inputs, std::shared_ptr<arrow::Schema> schema)
+      : ports_(inputs), schema_(std::move(schema)) {}
+
+  bool wants(int port) const override {
+    return !ports_[static_cast<size_t>(port)].at_barrier;
+  }
+
+  Result<OpState> Run(Input* in, Output& out, const Budget&) override {
+    if (in == nullptr) return OpState::kNeedInput;
+    Port& port = ports_[static_cast<size_t>(in->port)];
+    if (auto* batch = std::get_if<data::Batch>(&in->event)) {
+      port.idle = false;
+      Rename(*batch);
+      out.Push(std::move(*batch));
+    } else if (const auto* watermark = std::get_if<Watermark>(&in->event)) {
+      if (!watermark->idle) port.watermark = std::max(port.watermark, watermark->micros);
+      port.idle = watermark->idle;
+      PushWatermark(out);
+    } else if (const auto* barrier = std::get_if<Barrier>(&in->event)) {
+      port.at_barrier = true;
+      barrier_ = *barrier;
+      PushBarrier(out);
+    } else if (std::holds_alternative<End>(in->event)) {
+      port.ended = true;
+      if (std::all_of(ports_.begin(), ports_.end(),
+                      [](const Port& p) { return p.ended; })) {
+        out.Push(End{});
+        return OpState::kDone;
+      }
+      PushBarrier(out);
+      PushWatermark(out);
+    } else if (!std::holds_alternative<SplitBegin>(in->event)) {
+      out.Push(std::move(in->event));
+    }
+    return OpState::kNeedInput;
+  }
+
+ private:
+  struct Port {
+    int64_t watermark = data::event_time::kMin;
+    bool idle = false;
+    bool at_barrier = false;
+    bool ended = false;
+  };
+
+  // The names of the first input count.
+  void Rename(data::Batch& batch) const {
+    arrow::FieldVector fields = schema_->fields();
+    for (size_t i = 0; i < fields.size(); ++i) {
+      const auto& type = batch.rows->column(static_cast<int>(i))->type();
+      if (type->id() != fields[i]->type()->id()) fields[i] = fields[i]->WithType(type);
+    }
+    batch.rows = arrow::RecordBatch::Make(arrow::schema(std::move(fields)),
+                                          batch.num_rows(), batch.rows->columns());
+    batch.split = SplitId{0};
+    batch.end = {};
+  }
+
+  void PushWatermark(Output& out) {
+    int64_t merged = data::event_time::kMax;
+    bool all_idle = true;
+    for (const Port& port : ports_) {
+      if (port.ended || port.idle) continue;
+      all_idle = false;
+      merged = std::min(merged, port.watermark);
+    }
+    if (all_idle) {
+      if (!std::exchange(idle_, true)) out.Push(Watermark{watermark_, true});
+    } else if (merged > watermark_) {
+      idle_ = false;
+      watermark_ = merged;
+      out.Push(Watermark{merged, false});
+    }
+  }
+
+  void PushBarrier(Output& out) {
+    bool any = false;
+    for (const Port& port : ports_) {
+      if (!port.ended && !port.at_barrier) return;
+      any |= port.at_barrier;
+    }
+    if (!any) return;
+    for (Port& port : ports_) port.at_barrier = false;
+    out.Push(barrier_);
+  }
+
+  std::vector<Port> ports_;
+  const std::shared_ptr<arrow::Schema> schema_;
+  int64_t watermark_ = data::event_time::kMin;
+  bool idle_ = false;
+  Barrier barrier_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Operator>> MakeUnion(const plan::Node& node,
+                                            const OperatorContext&) {
+  return std::make_unique<Union>(node.inputs().size(), node.schema());
+}
+
+}  // namespace millrace::operators

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <optional>
+
+#include "millrace/expr/expression.h"
+#include "millrace/expr/function.h"
+#include "millrace/plan/node.h"
+
+namespace millrace::plan {
+
+/// One aggregate of a GROUP BY. Arguments have the types that the binding asks for (casts
+/// are inserted by the planner).
+struct AggregateCall {
+  const expr::AggregateFunction* function = nullptr;
+  expr::AggregateBinding binding;
+  std::vector<expr::ExprPtr> arguments;  ///< over the node's input; empty for COUNT(*)
+  std::vector<std::shared_ptr<arrow::Scalar>>
+      literals;  ///< per argument: its constant value, or null
+  bool distinct = false;
+  expr::ExprPtr filter;  ///< FILTER (WHERE …), or null
+  std::string name;      ///< of the output column
+
+  std::string ToString() const;
+};
+
+/// Half-open windows [start, start + size) of event time, start ≡ offset modulo size.
+struct TumblingWindow {
+  int time_column =
+      -1;  ///< index into the node's input: timestamp[us], with or without zone
+  int64_t size_micros = 0;
+  int64_t offset_micros = 0;
+
+  std::string ToString() const;
+};
+
+/// Which half of an aggregation a node does.
+enum class AggregatePhase {
+  kSingle,   ///< rows → results
+  kPartial,  ///< rows → keys and states; runs before an exchange
+  kFinal,    ///< keys and states → results
+};
+
+/// GROUP BY, with or without a window; DISTINCT is one without aggregates.
+///
+/// Output columns: window_start and window_end when there is a window, then the keys,
+/// then one column per aggregate (kSingle, kFinal) or the state columns of each aggregate
+/// in turn (kPartial). Without keys and window a bounded input gives exactly one row. A
+/// NULL key is a group like any other; a NULL event time belongs to no window and is
+/// counted as a dead letter. A window's rows leave when the watermark passes its end, and
+/// at the end of input.
+class AggregateNode final : public Node {
+ public:
+  static constexpr std::string_view kKind = "aggregate";
+
+  static NodePtr Make(NodePtr input, std::vector<expr::ExprPtr> keys,
+                      std::vector<std::string> key_names,
+                      std::vector<AggregateCall> aggregates,
+                      std::optional<TumblingWindow> window = std::nullopt);
+
+  std::string_view kind() const override { return kKind; }
+  std::string Describe() const override;
+  NodePtr WithInputs(std::vector<NodePtr> inputs) const override;
+
+  AggregatePhase phase() const { return phase_; }
+  /// For kFinal these read the columns of the partial node's output.
+  const std::vector<expr::ExprPtr>& keys() const { return keys_; }
+  const std::vector<AggregateCall>& aggregates() const { return aggregates_; }
+  const std::optional<TumblingWindow>& window() const { return window_; }
+
+  /// Can every aggregate be merged from partial states? (DISTINCT forms can't be split
+  /// cheaply.)
+  bool can_split() const;
+  /// This kSingle node's first half, over the same input.
+  NodePtr Partial() const;
+  /// Its second half over `exchanged`, whose rows come from Partial().
+  NodePtr Final(NodePtr exchanged) const;
+
+ private:
+  AggregateNode(NodePtr input, SchemaPtr schema);
+  AggregatePhase phase_ = AggregatePhase::kSingle;
+  std::vector<expr::ExprPtr> keys_;
+  std::vector<std::string> key_names_;
+  std::vector<AggregateCall> aggregates_;
+  std::optional<TumblingWindow> window_;
+};
+
+}  // namespace millrace::plan

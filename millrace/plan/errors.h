@@ -1,0 +1,17 @@
+// Numbered errors of planning.
+#pragma once
+
+#include "millrace/base/error.h"
+
+namespace millrace::errors {
+
+inline constexpr ErrorSpec kNeedsBoundedInput{4001, arrow::StatusCode::Invalid, false,
+                                              "this needs an input that ends",
+                                              "read a bounded source, or add a window"};
+inline constexpr ErrorSpec kSinkCannotTake{
+    4002, arrow::StatusCode::Invalid, false, "the sink can't take these changes",
+    "use EMIT FINAL, or a sink that takes updates"};
+
+inline constexpr const ErrorSpec* kPlanErrors[] = {&kNeedsBoundedInput, &kSinkCannotTake};
+
+}  // namespace millrace::errors

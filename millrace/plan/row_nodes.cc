@@ -1,0 +1,140 @@
+// The nodes that look at one row at a time, or at none: filter, project, window, limit,
+// union, values, write, exchange.
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+#include "millrace/plan/exchange_node.h"
+#include "millrace/plan/filter_node.h"
+#include "millrace/plan/limit_node.h"
+#include "millrace/plan/project_node.h"
+#include "millrace/plan/union_node.h"
+#include "millrace/plan/values_node.h"
+#include "millrace/plan/window_node.h"
+#include "millrace/plan/write_node.h"
+
+namespace millrace::plan {
+
+FilterNode::FilterNode(NodePtr input, expr::ExprPtr condition)
+    : Node({input}, input->schema()), condition_(std::move(condition)) {}
+NodePtr FilterNode::Make(NodePtr input, expr::ExprPtr condition) {
+  return NodePtr(new FilterNode(std::move(input), std::move(condition)));
+}
+std::string FilterNode::Describe() const { return condition_->ToString(); }
+NodePtr FilterNode::WithInputs(std::vector<NodePtr> inputs) const {
+  return Make(std::move(inputs[0]), condition_);
+}
+
+ProjectNode::ProjectNode(NodePtr input, std::vector<expr::ExprPtr> expressions,
+                         SchemaPtr schema)
+    : Node({std::move(input)}, std::move(schema)), expressions_(std::move(expressions)) {}
+NodePtr ProjectNode::Make(NodePtr input, std::vector<expr::ExprPtr> expressions,
+                          std::vector<std::string> names) {
+  arrow::FieldVector fields;
+  for (size_t i = 0; i < expressions.size(); ++i) {
+    const expr::Expr& expression = *expressions[i];
+    // A column that is only passed on keeps its metadata and nullability.
+    fields.push_back(expression.kind() == expr::ExprKind::kColumn
+                         ? input->schema()->field(expression.column())->WithName(names[i])
+                         : arrow::field(names[i], expression.type()));
+  }
+  auto schema = arrow::schema(std::move(fields));
+  return NodePtr(
+      new ProjectNode(std::move(input), std::move(expressions), std::move(schema)));
+}
+std::string ProjectNode::Describe() const {
+  std::string out;
+  for (size_t i = 0; i < expressions_.size(); ++i) {
+    const std::string text = expressions_[i]->ToString();
+    const std::string& name = schema()->field(static_cast<int>(i))->name();
+    out += (i > 0 ? ", " : "") + (text == name ? text : text + " as " + name);
+  }
+  return out;
+}
+NodePtr ProjectNode::WithInputs(std::vector<NodePtr> inputs) const {
+  return NodePtr(new ProjectNode(std::move(inputs[0]), expressions_, schema()));
+}
+
+WindowNode::WindowNode(NodePtr input, TumblingWindow window, SchemaPtr schema)
+    : Node({std::move(input)}, std::move(schema)), window_(window) {}
+NodePtr WindowNode::Make(NodePtr input, TumblingWindow window) {
+  arrow::FieldVector fields = input->schema()->fields();
+  const auto type = fields[static_cast<size_t>(window.time_column)]->type();
+  for (const char* name : {"window_start", "window_end", "window_time"}) {
+    fields.push_back(arrow::field(name, type, false));
+  }
+  return NodePtr(
+      new WindowNode(std::move(input), window, arrow::schema(std::move(fields))));
+}
+std::string WindowNode::Describe() const { return window_.ToString(); }
+NodePtr WindowNode::WithInputs(std::vector<NodePtr> inputs) const {
+  return Make(std::move(inputs[0]), window_);
+}
+
+LimitNode::LimitNode(NodePtr input, int64_t limit, int64_t offset)
+    : Node({input}, input->schema()), limit_(limit), offset_(offset) {}
+NodePtr LimitNode::Make(NodePtr input, int64_t limit, int64_t offset) {
+  return NodePtr(new LimitNode(std::move(input), limit, offset));
+}
+std::string LimitNode::Describe() const {
+  std::string out = std::to_string(limit_);
+  if (offset_ > 0) out += " offset " + std::to_string(offset_);
+  return out;
+}
+NodePtr LimitNode::WithInputs(std::vector<NodePtr> inputs) const {
+  return Make(std::move(inputs[0]), limit_, offset_);
+}
+
+UnionNode::UnionNode(std::vector<NodePtr> inputs)
+    : Node(inputs, inputs.front()->schema()) {}
+NodePtr UnionNode::Make(std::vector<NodePtr> inputs) {
+  return NodePtr(new UnionNode(std::move(inputs)));
+}
+std::string UnionNode::Describe() const { return "all"; }
+NodePtr UnionNode::WithInputs(std::vector<NodePtr> inputs) const {
+  return Make(std::move(inputs));
+}
+
+ValuesNode::ValuesNode(std::shared_ptr<arrow::RecordBatch> rows)
+    : Node(rows->schema(), true), rows_(std::move(rows)) {}
+NodePtr ValuesNode::Make(std::shared_ptr<arrow::RecordBatch> rows) {
+  return NodePtr(new ValuesNode(std::move(rows)));
+}
+std::string ValuesNode::Describe() const {
+  return std::to_string(rows_->num_rows()) + (rows_->num_rows() == 1 ? " row" : " rows");
+}
+NodePtr ValuesNode::WithInputs(std::vector<NodePtr>) const { return Make(rows_); }
+
+WriteNode::WriteNode(NodePtr input, TablePtr table)
+    : Node({input}, input->schema()), table_(std::move(table)) {}
+NodePtr WriteNode::Make(NodePtr input, TablePtr table) {
+  return NodePtr(new WriteNode(std::move(input), std::move(table)));
+}
+std::string WriteNode::Describe() const {
+  return table_->name + " (" + table_->connector + ")";
+}
+NodePtr WriteNode::WithInputs(std::vector<NodePtr> inputs) const {
+  return Make(std::move(inputs[0]), table_);
+}
+
+ExchangeNode::ExchangeNode(NodePtr input, ExchangeKind exchange, std::vector<int> keys)
+    : Node({input}, input->schema()), exchange_(exchange), keys_(std::move(keys)) {}
+NodePtr ExchangeNode::Make(NodePtr input, ExchangeKind exchange, std::vector<int> keys) {
+  return NodePtr(new ExchangeNode(std::move(input), exchange, std::move(keys)));
+}
+std::string ExchangeNode::Describe() const {
+  switch (exchange_) {
+    case ExchangeKind::kGather: return "gather";
+    case ExchangeKind::kBroadcast: return "broadcast";
+    case ExchangeKind::kHash: break;
+  }
+  std::string out = "hash (";
+  for (size_t i = 0; i < keys_.size(); ++i) {
+    out += (i > 0 ? ", " : "") + schema()->field(keys_[i])->name();
+  }
+  return out + ")";
+}
+NodePtr ExchangeNode::WithInputs(std::vector<NodePtr> inputs) const {
+  return Make(std::move(inputs[0]), exchange_, keys_);
+}
+
+}  // namespace millrace::plan

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "millrace/plan/node.h"
+#include "millrace/plan/table.h"
+
+namespace millrace::plan {
+
+/// Writes its input to a sink: the root of every plan that moves rows somewhere. The
+/// input's columns are the sink's.
+class WriteNode final : public Node {
+ public:
+  static constexpr std::string_view kKind = "write";
+  static NodePtr Make(NodePtr input, TablePtr table);
+
+  std::string_view kind() const override { return kKind; }
+  std::string Describe() const override;
+  NodePtr WithInputs(std::vector<NodePtr> inputs) const override;
+
+  const TablePtr& table() const { return table_; }
+
+ private:
+  WriteNode(NodePtr input, TablePtr table);
+  TablePtr table_;
+};
+
+}  // namespace millrace::plan

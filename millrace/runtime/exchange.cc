@@ -1,0 +1,215 @@
+#include "millrace/runtime/exchange.h"
+
+#include <algorithm>
+
+#include <arrow/record_batch.h>
+
+#include "millrace/data/key_hash.h"
+
+namespace millrace::runtime {
+
+using operators::Barrier;
+using operators::End;
+using operators::Event;
+using operators::SplitBegin;
+using operators::Watermark;
+
+namespace {
+// Above this many events on the way a watermark waits for the next one instead of joining
+// the queue.
+constexpr int64_t kCrowdedRing = 64;
+}  // namespace
+
+ExchangeSender::ExchangeSender(plan::ExchangeKind kind, std::vector<int> keys,
+                               std::vector<RingPtr> rings, arrow::MemoryPool* pool)
+    : kind_(kind),
+      keys_(std::move(keys)),
+      rings_(std::move(rings)),
+      pool_(pool),
+      closed_(rings_.size()),
+      held_(rings_.size()),
+      holds_(rings_.size()) {}
+
+Status ExchangeSender::Deal(data::Batch batch) {
+  if (batch.num_rows() == 0) return Status::OK();
+  if (kind_ != plan::ExchangeKind::kHash || rings_.size() == 1) {
+    const int64_t bytes = std::max<int64_t>(batch.num_bytes(), 1);
+    for (size_t i = 0; i < rings_.size(); ++i) pending_.push_back({i, batch, bytes});
+    return Status::OK();
+  }
+  ARROW_ASSIGN_OR_RAISE(
+      auto parts,
+      data::ScatterByKey(batch.rows, keys_, static_cast<int>(rings_.size()), pool_));
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (!parts[i]) continue;
+    data::Batch part = batch;
+    part.rows = std::move(parts[i]);
+    const int64_t bytes = std::max<int64_t>(part.num_bytes(), 1);
+    pending_.push_back({i, std::move(part), bytes});
+  }
+  return Status::OK();
+}
+
+Result<PushState> ExchangeSender::Flush() {
+  std::vector<bool> blocked(rings_.size());
+  std::vector<Pending> left;
+  for (Pending& pending : pending_) {
+    const size_t i = pending.ring;
+    if (blocked[i]) {
+      left.push_back(std::move(pending));
+      continue;
+    }
+    switch (rings_[i]->Push(pending.event, pending.bytes)) {
+      case PushState::kAccepted: break;
+      case PushState::kClosed: closed_[i] = true; break;
+      case PushState::kBlocked:
+        blocked[i] = true;
+        left.push_back(std::move(pending));
+        break;
+    }
+  }
+  pending_ = std::move(left);
+  if (std::all_of(closed_.begin(), closed_.end(), [](bool closed) { return closed; })) {
+    return PushState::kClosed;
+  }
+  return pending_.empty() ? PushState::kAccepted : PushState::kBlocked;
+}
+
+Result<PushState> ExchangeSender::Push(Event& event, const Waker& waker) {
+  if (!pending_.empty()) {
+    ARROW_ASSIGN_OR_RAISE(PushState state, Flush());
+    if (state != PushState::kAccepted) return state;
+  }
+  if (auto* batch = std::get_if<data::Batch>(&event)) {
+    for (size_t i = 0; i < rings_.size(); ++i) {
+      if (holds_[i]) pending_.push_back({i, held_[i], 0});
+      holds_[i] = false;
+    }
+    ARROW_RETURN_NOT_OK(Deal(std::move(*batch)));
+  } else if (const auto* watermark = std::get_if<Watermark>(&event)) {
+    for (size_t i = 0; i < rings_.size(); ++i) {
+      if (rings_[i]->events_in_flight() > kCrowdedRing) {
+        held_[i] = *watermark;
+        holds_[i] = true;
+      } else {
+        holds_[i] = false;
+        pending_.push_back({i, *watermark, 0});
+      }
+    }
+  } else {
+    for (size_t i = 0; i < rings_.size(); ++i) {
+      if (holds_[i]) pending_.push_back({i, held_[i], 0});
+      holds_[i] = false;
+      pending_.push_back({i, event, 0});
+    }
+  }
+  // What is pending now belongs to us; a ring that is full is met at the next push.
+  ARROW_ASSIGN_OR_RAISE(PushState state, Flush());
+  return state == PushState::kClosed ? state : PushState::kAccepted;
+}
+
+ExchangeReceiver::ExchangeReceiver(std::vector<RingPtr> rings, bool in_split_order)
+    : in_split_order_(in_split_order) {
+  for (RingPtr& ring : rings) senders_.push_back({std::move(ring)});
+}
+
+ExchangeReceiver::~ExchangeReceiver() {
+  for (Sender& sender : senders_) sender.ring->Close();
+}
+
+bool ExchangeReceiver::Take(Sender& sender, Event* out, bool* emit) {
+  if (!sender.ring->Pop(out)) return false;
+  *emit = false;
+  if (auto* watermark = std::get_if<Watermark>(out)) {
+    if (!watermark->idle)
+      sender.watermark = std::max(sender.watermark, watermark->micros);
+    sender.idle = watermark->idle;
+    *emit = MergedWatermark(out);
+  } else if (auto* barrier = std::get_if<Barrier>(out)) {
+    barrier_ = *barrier;
+    sender.at_barrier = true;
+    *emit = BarrierComplete(out);
+  } else if (auto* split = std::get_if<SplitBegin>(out)) {
+    sender.split = split->split;
+    *emit = in_split_order_;
+  } else if (std::holds_alternative<End>(*out)) {
+    sender.ended = true;
+    sender.idle = true;
+    // A sender that has ended holds back neither a barrier nor the watermark of the
+    // others.
+    *emit = BarrierComplete(out) || MergedWatermark(out);
+  } else {
+    sender.idle = false;
+    *emit = true;
+  }
+  return true;
+}
+
+bool ExchangeReceiver::MergedWatermark(Event* out) {
+  int64_t merged = data::event_time::kMax;
+  bool all_idle = true;
+  for (const Sender& sender : senders_) {
+    if (sender.ended || sender.idle) continue;
+    all_idle = false;
+    merged = std::min(merged, sender.watermark);
+  }
+  if (all_idle) {
+    const bool all_ended = std::all_of(senders_.begin(), senders_.end(),
+                                       [](const Sender& s) { return s.ended; });
+    if (all_ended || std::exchange(emitted_idle_, true)) return false;
+    *out = Watermark{emitted_watermark_, true};
+    return true;
+  }
+  if (merged <= emitted_watermark_) return false;
+  emitted_idle_ = false;
+  emitted_watermark_ = merged;
+  *out = Watermark{merged, false};
+  return true;
+}
+
+bool ExchangeReceiver::BarrierComplete(Event* out) {
+  bool any = false;
+  for (const Sender& sender : senders_) {
+    if (!sender.ended && !sender.at_barrier) return false;
+    any |= sender.at_barrier;
+  }
+  if (!any) return false;
+  for (Sender& sender : senders_) sender.at_barrier = false;
+  *out = barrier_;
+  return true;
+}
+
+Result<bool> ExchangeReceiver::Pull(const Budget&, const Waker&, Event* out) {
+  for (;;) {
+    if (std::all_of(senders_.begin(), senders_.end(),
+                    [](const Sender& s) { return s.ended; })) {
+      *out = End{};
+      return true;
+    }
+    bool took = false;
+    if (in_split_order_) {
+      // The sender that is in the earliest split, or has not said yet in which it is,
+      // must be heard first.
+      Sender* earliest = nullptr;
+      for (Sender& sender : senders_) {
+        if (sender.ended || sender.at_barrier) continue;
+        if (earliest == nullptr || sender.split < earliest->split) earliest = &sender;
+      }
+      bool emit = false;
+      took = earliest != nullptr && Take(*earliest, out, &emit);
+      if (took && emit) return true;
+    } else {
+      for (size_t i = 0; i < senders_.size() && !took; ++i) {
+        Sender& sender = senders_[next_];
+        next_ = (next_ + 1) % senders_.size();
+        if (sender.ended || sender.at_barrier) continue;
+        bool emit = false;
+        took = Take(sender, out, &emit);
+        if (took && emit) return true;
+      }
+    }
+    if (!took) return false;
+  }
+}
+
+}  // namespace millrace::runtime

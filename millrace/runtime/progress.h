@@ -1,0 +1,32 @@
+// Progress: what a running pipeline has done so far, as counters that anyone may read at
+// any time.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace millrace::runtime {
+
+/// Written by the shards with relaxed order once a batch, read by whoever reports.
+struct Progress {
+  std::atomic<int64_t> rows_read{0};
+  std::atomic<int64_t> bytes_read{0};  ///< from outside
+  std::atomic<int64_t> rows_written{0};
+  std::atomic<int64_t> dead_letters{0};
+  std::atomic<int64_t> late_rows{0};
+  std::atomic<int64_t> splits_total{0};
+  std::atomic<int64_t> splits_done{0};
+  std::atomic<int64_t> bytes_total{
+      0};  ///< of all splits, as far as known: the end of a bounded read
+  std::atomic<int64_t> bytes_committed{0};  ///< written outside, known after the commit
+};
+
+/// What one plan node did, summed over its tasks: for EXPLAIN ANALYZE.
+struct NodeStats {
+  std::atomic<int64_t> rows_out{0};
+  std::atomic<int64_t> bytes_out{0};
+  std::atomic<int64_t> batches_out{0};
+  std::atomic<int64_t> nanos{0};
+};
+
+}  // namespace millrace::runtime

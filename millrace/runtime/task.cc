@@ -1,0 +1,149 @@
+#include "millrace/runtime/task.h"
+
+namespace millrace::runtime {
+
+using operators::End;
+using operators::Event;
+using operators::Input;
+using operators::OpState;
+
+namespace {
+
+void Count(NodeStats* stats, const Event& event) {
+  if (stats == nullptr) return;
+  if (const auto* batch = std::get_if<data::Batch>(&event)) {
+    stats->rows_out.fetch_add(batch->num_rows(), std::memory_order_relaxed);
+    stats->batches_out.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+}  // namespace
+
+Task::Task(std::unique_ptr<EventSink> root, const Clock* clock)
+    : root_(std::move(root)), clock_(clock) {}
+
+int Task::AddOperator(std::unique_ptr<operators::Operator> op, int parent, int port,
+                      std::shared_ptr<NodeStats> stats) {
+  slots_.push_back({std::move(op), parent, port, std::move(stats), {}, false, false});
+  return static_cast<int>(slots_.size()) - 1;
+}
+
+void Task::AddLeaf(std::unique_ptr<EventSource> leaf, int parent, int port,
+                   std::shared_ptr<NodeStats> stats) {
+  leaves_.push_back({std::move(leaf), parent, port, std::move(stats)});
+}
+
+void Task::Deliver(Event event, int parent, int port) {
+  if (parent < 0) {
+    outbox_.push_back(std::move(event));
+  } else if (Slot& slot = slots_[static_cast<size_t>(parent)]; !slot.done) {
+    slot.inbox.push_back({port, std::move(event)});
+  }
+}
+
+Status Task::RunSlot(Slot& slot, const Budget& budget) {
+  operators::Output output;
+  const int64_t start = clock_->MonotonicNanos();
+  Result<OpState> state = OpState::kNeedInput;
+  if (slot.has_output) {
+    state = slot.op->Run(nullptr, output, budget);
+  } else {
+    Input input = std::move(slot.inbox.front());
+    slot.inbox.pop_front();
+    state = slot.op->Run(&input, output, budget);
+  }
+  ARROW_RETURN_NOT_OK(state.status());
+  if (slot.stats) {
+    slot.stats->nanos.fetch_add(clock_->MonotonicNanos() - start,
+                                std::memory_order_relaxed);
+  }
+  for (Event& event : output.events()) {
+    Count(slot.stats.get(), event);
+    Deliver(std::move(event), slot.parent, slot.port);
+  }
+  slot.has_output = *state == OpState::kHasOutput;
+  if (*state == OpState::kDone) {
+    slot.done = true;
+    slot.inbox.clear();
+    CloseLeavesUnder(static_cast<int>(&slot - slots_.data()));
+  }
+  return Status::OK();
+}
+
+// An operator that wants no more input: what feeds it is let go, which tells senders
+// upstream to stop too.
+void Task::CloseLeavesUnder(int done_slot) {
+  for (Leaf& leaf : leaves_) {
+    for (int at = leaf.parent; at >= 0; at = slots_[static_cast<size_t>(at)].parent) {
+      if (at == done_slot) {
+        leaf.source.reset();
+        break;
+      }
+    }
+  }
+  for (Slot& slot : slots_) {
+    for (int at = slot.parent; at >= 0; at = slots_[static_cast<size_t>(at)].parent) {
+      if (at == done_slot) {
+        slot.done = true;
+        slot.has_output = false;
+        slot.inbox.clear();
+        break;
+      }
+    }
+  }
+}
+
+bool Task::Wanted(const Leaf& leaf) const {
+  int port = leaf.port;
+  for (int at = leaf.parent; at >= 0;) {
+    const Slot& slot = slots_[static_cast<size_t>(at)];
+    if (slot.done || !slot.op->wants(port)) return false;
+    port = slot.port;
+    at = slot.parent;
+  }
+  return true;
+}
+
+Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker) {
+  for (;;) {
+    while (!outbox_.empty()) {
+      const bool end = std::holds_alternative<End>(outbox_.front());
+      ARROW_ASSIGN_OR_RAISE(PushState pushed, root_->Push(outbox_.front(), waker));
+      if (pushed == PushState::kBlocked) return TaskState::kBlocked;
+      if (pushed == PushState::kClosed || end) return TaskState::kDone;
+      outbox_.pop_front();
+    }
+    Slot* work = nullptr;
+    for (Slot& slot : slots_) {
+      if (!slot.done && (slot.has_output || !slot.inbox.empty())) {
+        work = &slot;
+        break;
+      }
+    }
+    if (work != nullptr) {
+      ARROW_RETURN_NOT_OK(RunSlot(*work, budget));
+      continue;
+    }
+    if (pulls-- <= 0) return TaskState::kReady;
+    bool pulled = false;
+    for (size_t i = 0; i < leaves_.size() && !pulled; ++i) {
+      Leaf& leaf = leaves_[next_leaf_];
+      next_leaf_ = (next_leaf_ + 1) % leaves_.size();
+      if (!leaf.source || !Wanted(leaf)) continue;
+      Event event;
+      const int64_t start = clock_->MonotonicNanos();
+      ARROW_ASSIGN_OR_RAISE(pulled, leaf.source->Pull(budget, waker, &event));
+      if (leaf.stats) {
+        leaf.stats->nanos.fetch_add(clock_->MonotonicNanos() - start,
+                                    std::memory_order_relaxed);
+      }
+      if (!pulled) continue;
+      Count(leaf.stats.get(), event);
+      if (std::holds_alternative<End>(event)) leaf.source.reset();
+      Deliver(std::move(event), leaf.parent, leaf.port);
+    }
+    if (!pulled) return TaskState::kBlocked;
+  }
+}
+
+}  // namespace millrace::runtime

@@ -1,0 +1,72 @@
+// Task: a tree of operators between leaves and a root, driven by one shard.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "millrace/base/clock.h"
+#include "millrace/operators/operator.h"
+#include "millrace/runtime/edge.h"
+#include "millrace/runtime/progress.h"
+
+namespace millrace::runtime {
+
+enum class TaskState {
+  kReady,    ///< more to do: run again
+  kBlocked,  ///< waits for the waker
+  kDone,     ///< finished
+};
+
+/// Built by the pipeline, then used by one shard only. Everything the task reaches
+/// (operators, reader, writer, ring ends) is touched by that shard alone, so the data
+/// path has no lock.
+class Task {
+ public:
+  Task(std::unique_ptr<EventSink> root, const Clock* clock);
+
+  /// Add an operator whose output goes to `parent`'s input `port`; parent −1 is the root.
+  /// Parents are added before their children, so that a lower number is further
+  /// downstream. Answers its number.
+  int AddOperator(std::unique_ptr<operators::Operator> op, int parent, int port,
+                  std::shared_ptr<NodeStats> stats);
+  /// Add a leaf that feeds `parent`'s input `port`; parent −1 is the root.
+  void AddLeaf(std::unique_ptr<EventSource> leaf, int parent, int port,
+               std::shared_ptr<NodeStats> stats);
+
+  /// Work downstream first, until `pulls` events have been taken from leaves, or nothing
+  /// can be done now.
+  Result<TaskState> Run(const Budget& budget, int pulls, const Waker& waker);
+
+ private:
+  struct Slot {
+    std::unique_ptr<operators::Operator> op;
+    int parent;
+    int port;
+    std::shared_ptr<NodeStats> stats;
+    std::deque<operators::Input> inbox;
+    bool has_output = false;
+    bool done = false;
+  };
+  struct Leaf {
+    std::unique_ptr<EventSource> source;
+    int parent;
+    int port;
+    std::shared_ptr<NodeStats> stats;
+  };
+
+  void Deliver(operators::Event event, int parent, int port);
+  Status RunSlot(Slot& slot, const Budget& budget);
+  bool Wanted(const Leaf& leaf) const;
+  void CloseLeavesUnder(int done_slot);
+
+  std::unique_ptr<EventSink> root_;
+  const Clock* clock_;
+  std::vector<Slot> slots_;
+  std::vector<Leaf> leaves_;
+  std::deque<operators::Event> outbox_;
+  size_t next_leaf_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace millrace::runtime

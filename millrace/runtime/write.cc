@@ -1,0 +1,37 @@
+#include "millrace/runtime/write.h"
+
+#include "millrace/base/error.h"
+
+namespace millrace::runtime {
+
+WriteRoot::WriteRoot(std::unique_ptr<connector::SinkWriter> writer, Epoch epoch,
+                     std::shared_ptr<Tokens> tokens, Progress* progress)
+    : writer_(std::move(writer)),
+      epoch_(epoch),
+      tokens_(std::move(tokens)),
+      progress_(progress) {}
+
+Result<PushState> WriteRoot::Push(operators::Event& event, const Waker& waker) {
+  if (const auto* batch = std::get_if<data::Batch>(&event)) {
+    ARROW_ASSIGN_OR_RAISE(connector::WriteState state, writer_->Write(*batch, waker));
+    if (state == connector::WriteState::kBlocked) return PushState::kBlocked;
+    progress_->rows_written.fetch_add(batch->num_rows(), std::memory_order_relaxed);
+    event = operators::End{};  // let go of the rows now, not when the queue moves on
+    return PushState::kAccepted;
+  }
+  if (!std::holds_alternative<operators::End>(event)) return PushState::kAccepted;
+  if (!prepared_) {
+    prepared_ = writer_->Prepare(epoch_);
+    if (!prepared_->is_finished()) {
+      prepared_->AddCallback(
+          [waker](const Result<connector::CommitToken>&) { waker.Wake(); });
+    }
+  }
+  if (!prepared_->is_finished()) return PushState::kBlocked;
+  ARROW_ASSIGN_OR_RAISE(connector::CommitToken token, prepared_->result());
+  tokens_->Add(std::move(token));
+  writer_.reset();
+  return PushState::kAccepted;
+}
+
+}  // namespace millrace::runtime
