@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "millrace/sql/characters_internal.h"
 #include "millrace/sql/keywords.h"
 
 namespace millrace::sql {
@@ -55,9 +56,6 @@ const Unit* FindUnit(std::string_view word) {
   if (upper == "HR" || upper == "HRS") return FindUnit("HOUR");
   return nullptr;
 }
-
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 // A decimal number as sign, whole part and billionths.
 struct Quantity {

@@ -8,87 +8,52 @@ namespace millrace::sql {
 namespace {
 
 // Each list is sorted, for the binary search below.
-constexpr std::array<std::string_view, 38> kReserved = {
-    "AND",   "AS",     "BETWEEN", "CASE",      "CREATE", "CROSS", "DISTINCT", "ELSE",
-    "END",   "EXCEPT", "EXISTS",  "FALSE",     "FROM",   "GROUP", "HAVING",   "ILIKE",
-    "IN",    "INNER",  "INSERT",  "INTERSECT", "INTO",   "IS",    "JOIN",     "LIKE",
-    "LIMIT", "NOT",    "NULL",    "ON",        "OR",     "ORDER", "SELECT",   "THEN",
-    "TRUE",  "UNION",  "USING",   "VALUES",    "WHEN",   "WHERE"};
+// clang-format off
+constexpr auto kReserved = std::to_array<std::string_view>({
+    "AND", "AS", "BETWEEN", "CASE", "CREATE", "CROSS", "DISTINCT", "ELSE", "END",
+    "EXCEPT", "EXISTS", "FALSE", "FROM", "GROUP", "HAVING", "ILIKE", "IN", "INNER",
+    "INSERT", "INTERSECT", "INTO", "IS", "JOIN", "LIKE", "LIMIT", "NOT", "NULL", "ON",
+    "OR", "ORDER", "SELECT", "THEN", "TRUE", "UNION", "USING", "VALUES", "WHEN",
+    "WHERE",
+});
+// clang-format on
 
-constexpr std::array<std::string_view, 33> kReservedAsAlias = {
-    "ASC",     "AT",      "DESC",    "EMIT",  "ESCAPE", "EXPIRE",  "FETCH",
-    "FILTER",  "FOR",     "FULL",    "GRACE", "GROUPS", "ISNULL",  "LATE",
-    "LEFT",    "NATURAL", "NOTNULL", "NULLS", "OFFSET", "OVER",    "PARTITION",
-    "PRIMARY", "QUALIFY", "RANGE",   "RIGHT", "ROWS",   "SESSION", "STRATEGY",
-    "TABLE",   "VERSION", "WINDOW",  "WITH",  "WITHIN"};
+// clang-format off
+constexpr auto kReservedAsAlias = std::to_array<std::string_view>({
+    "ASC", "AT", "DESC", "EMIT", "ESCAPE", "EXPIRE", "FETCH", "FILTER", "FOR", "FULL",
+    "GRACE", "GROUPS", "ISNULL", "LATE", "LEFT", "NATURAL", "NOTNULL", "NULLS",
+    "OFFSET", "OVER", "PARTITION", "PRIMARY", "QUALIFY", "RANGE", "RIGHT", "ROWS",
+    "SESSION", "STRATEGY", "TABLE", "VERSION", "WINDOW", "WITH", "WITHIN",
+});
+// clang-format on
 
 // Words that begin a special form of expression, table or clause although a column may
 // have their name.
-constexpr std::array<std::string_view, 52> kSpecial = {"ALL",
-                                                       "ANALYZE",
-                                                       "ANY",
-                                                       "ARRAY",
-                                                       "BLOB",
-                                                       "BOTH",
-                                                       "CAST",
-                                                       "CONSTRAINT",
-                                                       "CUBE",
-                                                       "CURRENT_DATE",
-                                                       "CURRENT_TIME",
-                                                       "CURRENT_TIMESTAMP",
-                                                       "DATE",
-                                                       "DESCRIPTOR",
-                                                       "E",
-                                                       "EXTRACT",
-                                                       "GROUPING",
-                                                       "IF",
-                                                       "INTERVAL",
-                                                       "JSON",
-                                                       "LATERAL",
-                                                       "LEADING",
-                                                       "LOCALTIMESTAMP",
-                                                       "MAP",
-                                                       "OVERWRITE",
-                                                       "PERIOD",
-                                                       "POSITION",
-                                                       "PRECISION",
-                                                       "RECURSIVE",
-                                                       "REPLACE",
-                                                       "ROLLUP",
-                                                       "ROW",
-                                                       "SETS",
-                                                       "SOME",
-                                                       "STRUCT",
-                                                       "SUBSTRING",
-                                                       "SYSTEM_TIME",
-                                                       "TEMP",
-                                                       "TEMPORARY",
-                                                       "TIME",
-                                                       "TIMESTAMP",
-                                                       "TIMESTAMPTZ",
-                                                       "TIMESTAMP_LTZ",
-                                                       "TRAILING",
-                                                       "TRIM",
-                                                       "TRY_CAST",
-                                                       "TUMBLING",
-                                                       "UNBOUNDED",
-                                                       "WATERMARK",
-                                                       "WATERMARKS",
-                                                       "X",
-                                                       "ZONE"};
+// clang-format off
+constexpr auto kSpecial = std::to_array<std::string_view>({
+    "ALL", "ANALYZE", "ANY", "ARRAY", "BLOB", "BOTH", "CAST", "CONSTRAINT", "CUBE",
+    "CURRENT_DATE", "CURRENT_TIME", "CURRENT_TIMESTAMP", "DATE", "DESCRIPTOR",
+    "EXTRACT", "GROUPING", "IF", "INTERVAL", "JSON", "LATERAL", "LEADING",
+    "LOCALTIMESTAMP", "MAP", "OVERWRITE", "PERIOD", "POSITION", "PRECISION",
+    "RECURSIVE", "REPLACE", "ROLLUP", "ROW", "SETS", "SOME", "STRUCT", "SUBSTRING",
+    "SYSTEM_TIME", "TEMP", "TEMPORARY", "TIME", "TIMESTAMP", "TIMESTAMPTZ",
+    "TIMESTAMP_LTZ", "TRAILING", "TRIM", "TRY_CAST", "TUMBLING", "UNBOUNDED",
+    "WATERMARK", "WATERMARKS", "ZONE",
+});
+// clang-format on
 
-constexpr std::string_view kOther[] = {
-    "ADD",        "AFTER",      "BUFFER",     "BY",        "CASCADE",    "CHANGES",
-    "CLOSE",      "COLUMNS",    "CONNECTORS", "CUMULATE",  "CUMULATING", "CURRENT",
-    "DELETE",     "DEPLOY",     "DESCRIBE",   "DROP",      "ENFORCED",   "EVERY",
-    "EXPLAIN",    "FINAL",      "FIRST",      "FOLLOWING", "FUNCTIONS",  "HOP",
-    "INACTIVITY", "JOB",        "JOBS",       "KEY",       "LAST",       "MATERIALIZED",
-    "METADATA",   "METRICS",    "NEVER",      "OUTER",     "PARTITIONS", "PAUSE",
-    "PRECEDING",  "PROPERTIES", "RECORD",     "RESET",     "RESUME",     "ROLLBACK",
-    "SCHEMA",     "SET",        "SHOW",       "SINK",      "SINKS",      "SLIDING",
-    "SOURCE",     "SOURCES",    "START",      "STATUS",    "STOP",       "STREAM",
-    "STREAMS",    "SUMMARIZE",  "TABLES",     "TOPICS",    "TUMBLE",     "UPDATE",
-    "VERSIONS",   "VIEW",       "VIEWS"};
+// clang-format off
+constexpr auto kOther = std::to_array<std::string_view>({
+    "ADD", "AFTER", "BUFFER", "BY", "CASCADE", "CHANGES", "CLOSE", "COLUMNS",
+    "CONNECTORS", "CUMULATE", "CUMULATING", "CURRENT", "DELETE", "DEPLOY", "DESCRIBE",
+    "DROP", "ENFORCED", "EVERY", "EXPLAIN", "FINAL", "FIRST", "FOLLOWING", "FUNCTIONS",
+    "HOP", "INACTIVITY", "JOB", "JOBS", "KEY", "LAST", "MATERIALIZED", "METADATA",
+    "METRICS", "NEVER", "OUTER", "PARTITIONS", "PAUSE", "PRECEDING", "PROPERTIES",
+    "RECORD", "RESET", "RESUME", "ROLLBACK", "SCHEMA", "SET", "SHOW", "SINK", "SINKS",
+    "SLIDING", "SOURCE", "SOURCES", "START", "STATUS", "STOP", "STREAM", "STREAMS",
+    "SUMMARIZE", "TABLES", "TOPICS", "TUMBLE", "UPDATE", "VERSIONS", "VIEW", "VIEWS",
+});
+// clang-format on
 
 template <size_t N>
 bool Contains(const std::array<std::string_view, N>& sorted, std::string_view word) {
@@ -99,7 +64,7 @@ char UpperChar(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32)
 char LowerChar(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 constexpr size_t kKeywordCount =
-    kReserved.size() + kReservedAsAlias.size() + kSpecial.size() + std::size(kOther);
+    kReserved.size() + kReservedAsAlias.size() + kSpecial.size() + kOther.size();
 
 constexpr std::array<std::string_view, kKeywordCount> JoinLists() {
   std::array<std::string_view, kKeywordCount> all{};

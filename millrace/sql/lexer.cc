@@ -4,6 +4,7 @@
 
 #include <arrow/util/utf8.h>
 
+#include "millrace/sql/characters_internal.h"
 #include "millrace/sql/errors.h"
 #include "millrace/sql/interval.h"
 #include "millrace/sql/keywords.h"
@@ -12,13 +13,8 @@ namespace millrace::sql {
 
 namespace {
 
-bool IsSpace(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-}
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsWordStart(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
+  return IsLetter(c) || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
 bool IsWordPart(char c) { return IsWordStart(c) || IsDigit(c) || c == '$'; }
 

@@ -34,7 +34,9 @@ Result<StatementPtr> Parser::ParseCreate() {
   if (AtWord("WATERMARK")) ARROW_RETURN_NOT_OK(ParseWatermark(&create));
   if (TakeWord("AS")) {
     if (!AtQuery()) return Unexpected("SELECT");
+    in_create_ = true;
     ARROW_ASSIGN_OR_RAISE(create.query, ParseQuery());
+    in_create_ = false;
     if (!create.query->properties.empty()) {
       if (!create.properties.empty()) return Duplicate("WITH");
       // WITH after the query describes the stream made of it.

@@ -171,7 +171,6 @@ Result<bool> Parser::ParseTailClause(Query* query) {
   if (AtWord("LIMIT")) {
     if (query->limit) return Duplicate("LIMIT");
     Advance();
-    if (TakeWord("ALL")) return true;
     ARROW_ASSIGN_OR_RAISE(query->limit, ParseExpr());
     return true;
   }

@@ -116,12 +116,22 @@ Result<TableRefPtr> Parser::ParseTablePrimary() {
     ARROW_ASSIGN_OR_RAISE(table.as_of, ParseExpr());
   }
   ARROW_RETURN_NOT_OK(ParseTableAlias(&out->alias));
-  if (AtWord("WITH") && AtSymbol("(", 1)) {
+  if (AtTableProperties()) {
     Advance();
     ARROW_ASSIGN_OR_RAISE(table.properties, ParseProperties());
     if (!out->alias.name) ARROW_RETURN_NOT_OK(ParseTableAlias(&out->alias));
   }
   return out;
+}
+
+// WITH (…) after a table is the table's, except where it ends CREATE … AS SELECT.
+bool Parser::AtTableProperties() const {
+  if (!AtWord("WITH") || !AtSymbol("(", 1)) return false;
+  if (!in_create_) return true;
+  const Token& after = stream_.tokens[std::min(
+      closing_[std::min(at_ + 1, closing_.size() - 1)] + 1, stream_.tokens.size() - 1)];
+  return after.kind != TokenKind::kEnd &&
+         !(after.kind == TokenKind::kSymbol && after.text == ";");
 }
 
 Status Parser::ParseTableAlias(TableAlias* alias) {

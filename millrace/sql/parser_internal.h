@@ -152,6 +152,7 @@ class Parser {
   Result<TableArgument> ParseTableArgument();
   Result<std::optional<Join>> ParseJoinHead();
   Status ParseJoinCondition(Join* join);
+  bool AtTableProperties() const;
   Status ParseTableAlias(TableAlias* alias);
 
   // --- statements (parse_statement.cc, parse_create.cc)
@@ -176,6 +177,7 @@ class Parser {
   size_t at_ = 0;
   size_t annotation_ = 0;
   int nesting_ = 0;
+  bool in_create_ = false;  ///< inside CREATE … AS, whose WITH (…) may come last
   // Depth of the deepest tree made since it was last cleared: how a query learns the
   // depth of the expressions inside it.
   int32_t deepest_ = 0;

@@ -1,4 +1,5 @@
 // Canonical text of expressions.
+#include "millrace/sql/characters_internal.h"
 #include "millrace/sql/keywords.h"
 #include "millrace/sql/parser_internal.h"
 #include "millrace/sql/printer_internal.h"
@@ -41,36 +42,37 @@ OperatorText TextOf(BinaryOp op) {
   return {"", 0};
 }
 
+struct StrengthVisitor {
+  int operator()(const Unary& node) const {
+    return node.op == Unary::Op::kNot ? precedence::kNot : precedence::kSign;
+  }
+  int operator()(const Binary& node) const { return TextOf(node.op).strength; }
+  int operator()(const Logical& node) const {
+    return node.conjunction ? precedence::kAnd : precedence::kOr;
+  }
+  int operator()(const IsTest&) const { return precedence::kIs; }
+  int operator()(const LikeTest&) const { return precedence::kRange; }
+  int operator()(const BetweenTest&) const { return precedence::kRange; }
+  int operator()(const InTest&) const { return precedence::kRange; }
+  int operator()(const QuantifiedTest&) const { return precedence::kCompare; }
+  // EXCEPT and REPLACE after a star reach as far as they can.
+  int operator()(const Star&) const { return 0; }
+  template <typename Other>
+  int operator()(const Other&) const {
+    return precedence::kPostfix + 1;
+  }
+};
+
 int StrengthOf(const Expression& expression) {
-  using namespace precedence;
-  struct Visitor {
-    int operator()(const Unary& node) const {
-      return node.op == Unary::Op::kNot ? kNot : kSign;
-    }
-    int operator()(const Binary& node) const { return TextOf(node.op).strength; }
-    int operator()(const Logical& node) const { return node.conjunction ? kAnd : kOr; }
-    int operator()(const IsTest&) const { return kIs; }
-    int operator()(const LikeTest&) const { return kRange; }
-    int operator()(const BetweenTest&) const { return kRange; }
-    int operator()(const InTest&) const { return kRange; }
-    int operator()(const QuantifiedTest&) const { return kCompare; }
-    // EXCEPT and REPLACE after a star reach as far as they can.
-    int operator()(const Star&) const { return 0; }
-    template <typename Other>
-    int operator()(const Other&) const {
-      return kPostfix + 1;
-    }
-  };
-  return std::visit(Visitor{}, expression.node);
+  return std::visit(StrengthVisitor{}, expression.node);
 }
 
 bool IsPlainWord(std::string_view text) {
   if (text.empty()) return false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
-    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
-    const bool digit = (c >= '0' && c <= '9') || c == '$';
-    if (!letter && (i == 0 || !digit)) return false;
+    const bool first = IsLetter(c) || c == '_';
+    if (!first && (i == 0 || !(IsDigit(c) || c == '$'))) return false;
   }
   return true;
 }
@@ -280,15 +282,19 @@ void Printer::operator()(const CastTo& node) {
   Text(")");
 }
 
-void Printer::operator()(const FunctionCall& node) {
-  const std::string upper = ToUpper(node.name.text);
-  if (node.name.quoted && NeedsQuotes(upper)) {
+void Printer::FunctionName(const Identifier& name) {
+  const std::string upper = ToUpper(name.text);
+  if (name.quoted && NeedsQuotes(upper)) {
     Text("\"" + upper + "\"");
-  } else if (IsPlainWord(node.name.text)) {
+  } else if (IsPlainWord(name.text)) {
     Text(upper);
   } else {
-    Id(node.name);
+    Id(name);
   }
+}
+
+void Printer::operator()(const FunctionCall& node) {
+  FunctionName(node.name);
   Text("(");
   if (node.star) Text("*");
   if (node.distinct) Text("DISTINCT ");

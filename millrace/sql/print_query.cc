@@ -255,7 +255,7 @@ void Printer::operator()(const SubqueryTable& node) {
 }
 
 void Printer::operator()(const TableFunction& node) {
-  Id(node.name);
+  FunctionName(node.name);
   Text("(");
   List(node.arguments, [&](const TableArgument& argument) { Argument(argument); });
   Text(")");

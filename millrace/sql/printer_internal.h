@@ -66,6 +66,7 @@ class Printer {
 
  private:
   void Text(std::string_view text) { out_ += text; }
+  void FunctionName(const Identifier& name);
   void Exprs(const std::vector<ExpressionPtr>& items);
   void Ids(const std::vector<Identifier>& items);
   void OrderBy(const std::vector<OrderItem>& items);
