@@ -1,0 +1,32 @@
+// Numbered errors of the files connector.
+#pragma once
+
+#include "millrace/base/error.h"
+
+namespace millrace::errors {
+
+inline constexpr ErrorSpec kUnknownFormat{2401, arrow::StatusCode::Invalid, false,
+                                          "format of the file is not known",
+                                          "name it with the option 'format'"};
+inline constexpr ErrorSpec kDestinationExists{
+    2402, arrow::StatusCode::AlreadyExists, false, "destination exists already",
+    "choose mode 'append' or 'overwrite', or another name"};
+inline constexpr ErrorSpec kCannotAppend{
+    2403, arrow::StatusCode::Invalid, false,
+    "this format can't be appended to in one file",
+    "append to a folder instead: every run adds files to it"};
+inline constexpr ErrorSpec kSchemaDiffers{
+    2404, arrow::StatusCode::Invalid, false, "a file has other columns than the first",
+    "read the files separately, or declare a schema that fits all of them"};
+inline constexpr ErrorSpec kNeedsSeekableFile{
+    2405, arrow::StatusCode::Invalid, false, "this format can't be read from a pipe",
+    "write the input to a file first, or use a format that streams"};
+inline constexpr ErrorSpec kNeedsFormat{2406, arrow::StatusCode::Invalid, false,
+                                        "a pipe has no name that tells its format",
+                                        "name it with the option 'format'"};
+
+inline constexpr const ErrorSpec* kFilesErrors[] = {
+    &kUnknownFormat, &kDestinationExists, &kCannotAppend,
+    &kSchemaDiffers, &kNeedsSeekableFile, &kNeedsFormat};
+
+}  // namespace millrace::errors

@@ -1,0 +1,44 @@
+#include "millrace/connectors/files/files.h"
+
+#include "millrace/connectors/files/options.h"
+#include "millrace/connectors/files/sink.h"
+#include "millrace/connectors/files/source.h"
+
+namespace millrace::files {
+
+connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
+  connector::ConnectorSpec spec;
+  spec.name = "files";
+  spec.doc = "Local files, folders, globs and pipes.";
+  spec.maturity = connector::Maturity::kBeta;
+  spec.guarantee =
+      "Exactly once: files appear under their final names only when they are complete "
+      "and "
+      "synced (two-phase commit). Standard output: every row at least once.";
+  spec.schemes = {"file"};
+  spec.source_options.push_back({"source", SourceSpec()});
+  spec.sink_options.push_back({"sink", SinkSpec()});
+  for (const FormatPtr& format : formats) {
+    const std::string title = "format '" + std::string(format->name()) + "'";
+    spec.source_options.push_back({title, format->read_options()});
+    spec.sink_options.push_back({title, format->write_options()});
+  }
+  spec.make_source = [formats](const connector::Options& options,
+                               const std::shared_ptr<arrow::Schema>& declared,
+                               const connector::Surroundings& surroundings)
+      -> Result<std::unique_ptr<connector::Source>> {
+    ARROW_ASSIGN_OR_RAISE(Parsed parsed,
+                          ParseSource(formats, options, surroundings.environment));
+    return std::make_unique<FilesSource>(std::move(parsed), declared, surroundings);
+  };
+  spec.make_sink = [formats](const connector::Options& options,
+                             const connector::Surroundings& surroundings)
+      -> Result<std::unique_ptr<connector::Sink>> {
+    ARROW_ASSIGN_OR_RAISE(Parsed parsed,
+                          ParseSink(formats, options, surroundings.environment));
+    return FilesSink::Make(std::move(parsed), surroundings);
+  };
+  return spec;
+}
+
+}  // namespace millrace::files

@@ -1,0 +1,151 @@
+#include "millrace/connectors/files/options.h"
+
+#include <algorithm>
+
+#include "millrace/connectors/files/errors.h"
+
+namespace millrace::files {
+
+namespace {
+
+constexpr const char kOwner[] = "connector 'files'";
+
+OptionSpec PathOption(const char* doc) {
+  return {.name = "path", .required = true, .doc = doc};
+}
+OptionSpec FormatOption() {
+  return {.name = "format",
+          .default_value = "auto",
+          .doc = "Format of the file; auto goes by the name's extension."};
+}
+
+std::string Lowered(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
+// The text behind the last dot of the last path component that is no glob.
+std::string ExtensionOf(std::string path) {
+  while (!path.empty() && (path.back() == '*' || path.back() == '}')) path.pop_back();
+  const size_t slash = path.rfind('/');
+  const size_t dot = path.rfind('.');
+  if (dot == std::string::npos || (slash != std::string::npos && dot < slash)) return "";
+  return Lowered(path.substr(dot + 1));
+}
+
+Result<FormatPtr> ChooseFormat(const std::vector<FormatPtr>& formats,
+                               const std::string& name, const std::string& path) {
+  std::vector<std::string> names;
+  for (const FormatPtr& format : formats) {
+    names.emplace_back(format->name());
+    if (name == format->name()) return format;
+  }
+  if (name != "auto") {
+    const std::string near = NearestName(name, names);
+    return errors::kUnknownFormat.Make(
+        {.file = path}, "'{}' is no format{}", name,
+        near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+  }
+  if (path == "-")
+    return errors::kNeedsFormat.Make({}, "formats are: {}", fmt::join(names, ", "));
+  const std::string extension = ExtensionOf(path);
+  for (const FormatPtr& format : formats) {
+    const auto extensions = format->extensions();
+    if (std::find(extensions.begin(), extensions.end(), extension) != extensions.end())
+      return format;
+  }
+  return errors::kUnknownFormat.Make({.file = path},
+                                     "extension '{}' belongs to none of: {}", extension,
+                                     fmt::join(names, ", "));
+}
+
+Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& own,
+                     const connector::Options& given,
+                     const ConfigSpec::Lookup& environment,
+                     const ConfigSpec& (formats::Format::*format_spec)() const) {
+  connector::Options own_given, format_given;
+  for (const auto& [name, value] : given) {
+    (own.Find(name) != nullptr ? own_given : format_given)[name] = value;
+  }
+  Parsed parsed;
+  ARROW_ASSIGN_OR_RAISE(parsed.own, own.Parse(kOwner, own_given, environment));
+  parsed.path = PathOf(parsed.own.GetString("path"));
+  ARROW_ASSIGN_OR_RAISE(
+      parsed.format,
+      ChooseFormat(formats, Lowered(parsed.own.GetString("format")), parsed.path));
+  // Both tables together, so that the nearest name is found among all options there are.
+  const ConfigSpec& of_format = ((*parsed.format).*format_spec)();
+  const std::string owner =
+      fmt::format("{} with format '{}'", kOwner, parsed.format->name());
+  ARROW_RETURN_NOT_OK(own.Plus(of_format).Parse(owner, given, environment));
+  ARROW_ASSIGN_OR_RAISE(parsed.format_options,
+                        of_format.Parse(owner, format_given, environment));
+  return parsed;
+}
+
+}  // namespace
+
+const ConfigSpec& SourceSpec() {
+  static const ConfigSpec spec({
+      PathOption(
+          "File, folder, glob (*, ?, [ab], {a,b}, ** for any depth) or - for stdin."),
+      FormatOption(),
+      {.name = "on_error",
+       .type = OptionType::kEnum,
+       .default_value = "fail",
+       .choices = {"fail", "dead_letter"},
+       .doc = "What a row that can't be decoded does: end the pipeline, or be set aside "
+              "and counted."},
+      {.name = "split_size",
+       .type = OptionType::kBytes,
+       .default_value = "4MiB",
+       .doc = "Size of the parts in which one large file is read in parallel."},
+  });
+  return spec;
+}
+
+const ConfigSpec& SinkSpec() {
+  static const ConfigSpec spec({
+      PathOption("File, folder (with a trailing /) or - for stdout."),
+      FormatOption(),
+      {.name = "mode",
+       .type = OptionType::kEnum,
+       .default_value = "error",
+       .choices = {"error", "append", "overwrite"},
+       .doc = "What happens when the destination exists."},
+      {.name = "roll_rows",
+       .type = OptionType::kInt,
+       .default_value = "0",
+       .doc = "Begin a new file in the folder after so many rows; 0 for never."},
+      {.name = "roll_size",
+       .type = OptionType::kBytes,
+       .default_value = "0",
+       .doc = "Begin a new file in the folder after so many bytes; 0 for never."},
+  });
+  return spec;
+}
+
+Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
+                           const connector::Options& given,
+                           const ConfigSpec::Lookup& environment) {
+  return Parse(formats, SourceSpec(), given, environment, &formats::Format::read_options);
+}
+
+Result<Parsed> ParseSink(const std::vector<FormatPtr>& formats,
+                         const connector::Options& given,
+                         const ConfigSpec::Lookup& environment) {
+  return Parse(formats, SinkSpec(), given, environment, &formats::Format::write_options);
+}
+
+bool IsPath(std::string_view text) {
+  const size_t scheme = text.find("://");
+  return scheme == std::string_view::npos || text.substr(0, scheme) == "file";
+}
+
+std::string PathOf(std::string_view text) {
+  constexpr std::string_view kScheme = "file://";
+  if (text.starts_with(kScheme)) text.remove_prefix(kScheme.size());
+  return std::string(text);
+}
+
+}  // namespace millrace::files

@@ -1,0 +1,33 @@
+// The options of the files connector, and the choice of the format.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/connector/registry.h"
+#include "millrace/connectors/files/files.h"
+#include "millrace/data/dead_letter.h"
+
+namespace millrace::files {
+
+const ConfigSpec& SourceSpec();
+const ConfigSpec& SinkSpec();
+
+/// Options after the format is known and everything is validated.
+struct Parsed {
+  FormatPtr format;
+  Config own;  ///< of SourceSpec or SinkSpec
+  Config format_options;
+  std::string path;
+};
+
+/// `given` split between the connector and its format; an option of neither is unknown.
+Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
+                           const connector::Options& given,
+                           const ConfigSpec::Lookup& environment);
+Result<Parsed> ParseSink(const std::vector<FormatPtr>& formats,
+                         const connector::Options& given,
+                         const ConfigSpec::Lookup& environment);
+
+}  // namespace millrace::files

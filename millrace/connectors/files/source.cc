@@ -1,0 +1,259 @@
+#include "millrace/connectors/files/source.h"
+
+#include <unistd.h>
+
+#include <charconv>
+
+#include <arrow/io/interfaces.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+#include "millrace/connectors/files/errors.h"
+#include "millrace/connectors/files/pipe_stream.h"
+#include "millrace/io/errors.h"
+
+namespace millrace::files {
+
+namespace {
+
+// A split's description is "<file> <range>", the range −1 for all of the file.
+constexpr int64_t kWholeFile = -1;
+
+// Reads ranges of one file, one after another. A position is "<index of the range> <the
+// range's own position>".
+class FileSplitReader final : public connector::SplitReader {
+ public:
+  FileSplitReader(std::string name, std::shared_ptr<formats::FileReader> file,
+                  std::vector<size_t> ranges, formats::Pushdown pushdown,
+                  formats::Context context)
+      : name_(std::move(name)),
+        file_(std::move(file)),
+        ranges_(std::move(ranges)),
+        pushdown_(std::move(pushdown)),
+        context_(context) {}
+
+  Status Seek(const data::Position& position) override {
+    if (position.empty()) return Status::OK();
+    const std::string& bytes = position.bytes();
+    const size_t space = bytes.find(' ');
+    auto [end, error] = std::from_chars(bytes.data(), bytes.data() + space, at_);
+    if (space == std::string::npos || error != std::errc() || at_ >= ranges_.size()) {
+      return errors::kInternal.Make({.file = name_},
+                                    "a position that this split never gave out");
+    }
+    ARROW_ASSIGN_OR_RAISE(range_, file_->Open(ranges_[at_], pushdown_, context_));
+    return range_->Seek(data::Position(bytes.substr(space + 1)));
+  }
+
+  Result<connector::PollResult> Poll(const Budget& budget, const Waker& waker) override {
+    auto result = PollRange(budget, waker);
+    if (!result.ok()) return WithWhere(result.status(), {.file = name_});
+    return result;
+  }
+
+ private:
+  Result<connector::PollResult> PollRange(const Budget& budget, const Waker& waker) {
+    connector::PollResult out;
+    for (; at_ < ranges_.size(); ++at_, range_.reset()) {
+      if (!range_) {
+        ARROW_ASSIGN_OR_RAISE(range_, file_->Open(ranges_[at_], pushdown_, context_));
+      }
+      ARROW_ASSIGN_OR_RAISE(formats::ReadResult read, range_->Next(budget, waker));
+      out.bytes_read += read.bytes_read;
+      for (data::DeadLetter& letter : read.dead_letters) {
+        if (letter.where.file.empty()) letter.where.file = name_;
+        out.dead_letters.push_back(std::move(letter));
+      }
+      if (read.state == formats::ReadResult::State::kPending) {
+        out.state = connector::PollState::kPending;
+        return out;
+      }
+      if (read.state == formats::ReadResult::State::kBatch) {
+        out.state = connector::PollState::kBatch;
+        out.batch.rows = std::move(read.rows);
+        out.batch.end = data::Position(std::to_string(at_) + " " + read.position.bytes());
+        return out;
+      }
+    }
+    out.state = connector::PollState::kEnd;
+    return out;
+  }
+
+  const std::string name_;
+  const std::shared_ptr<formats::FileReader> file_;
+  const std::vector<size_t> ranges_;
+  const formats::Pushdown pushdown_;
+  const formats::Context context_;
+  size_t at_ = 0;
+  std::unique_ptr<formats::RangeReader> range_;
+};
+
+std::string ColumnNames(const arrow::Schema& schema) {
+  std::string out;
+  for (const auto& field : schema.fields()) {
+    out += (out.empty() ? "" : ", ") + field->name() + " " + field->type()->ToString();
+  }
+  return out;
+}
+
+}  // namespace
+
+FilesSource::FilesSource(Parsed options, std::shared_ptr<arrow::Schema> declared,
+                         connector::Surroundings surroundings)
+    : options_(std::move(options)),
+      declared_(std::move(declared)),
+      surroundings_(std::move(surroundings)) {}
+
+formats::Context FilesSource::FormatContext() const {
+  return {surroundings_.memory->pool(),
+          options_.own.GetString("on_error") == "dead_letter"
+              ? data::BadRowPolicy::kDeadLetter
+              : data::BadRowPolicy::kFail};
+}
+
+Status FilesSource::Expand() {
+  if (!files_.empty()) return Status::OK();
+  std::vector<io::FileInfo> found;
+  if (options_.path == "-") {
+    io::FileInfo pipe;
+    pipe.path = "stdin";
+    pipe.size = -1;
+    pipe.seekable = false;
+    found.push_back(pipe);
+  } else {
+    ARROW_ASSIGN_OR_RAISE(found, io::ExpandPath(*surroundings_.files, options_.path));
+  }
+  for (io::FileInfo& info : found) {
+    if (!info.seekable && !options_.format->can_read_stream()) {
+      return errors::kNeedsSeekableFile.Make(
+          {.file = info.path}, "format '{}' needs a file", options_.format->name());
+    }
+    files_.push_back(std::make_unique<File>());
+    files_.back()->info = std::move(info);
+  }
+  return Status::OK();
+}
+
+Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
+  std::lock_guard lock(file.mutex);
+  if (file.kept) return file.kept;
+  formats::Input input;
+  input.name = file.info.path;
+  input.file_size = file.info.size;
+  if (options_.path == "-") {
+    input.stream = MakePipeStream(STDIN_FILENO, surroundings_.executor);
+  } else if (file.info.seekable) {
+    ARROW_ASSIGN_OR_RAISE(input.file, surroundings_.files->OpenRead(file.info.path));
+    ARROW_ASSIGN_OR_RAISE(input.file_size, input.file->GetSize());
+  } else {
+    return errors::kFileUnreadable.Make(
+        {.file = file.info.path}, "named pipes and devices are read through stdin ('-')");
+  }
+  // What the first file taught holds for all: a later one is not inferred again, it has
+  // to fit.
+  const auto& expected = declared_ ? declared_ : schema_;
+  auto opened = options_.format->OpenReader(std::move(input), options_.format_options,
+                                            expected, FormatContext());
+  if (!opened.ok()) return WithWhere(opened.status(), {.file = file.info.path});
+  std::shared_ptr<formats::FileReader> reader = std::move(*opened);
+  if (expected && !reader->schema()->Equals(*expected, /*check_metadata=*/false)) {
+    return errors::kSchemaDiffers.Make(
+        {.file = file.info.path}, "it has ({}), expected ({})",
+        ColumnNames(*reader->schema()), ColumnNames(*expected));
+  }
+  // A pipe can be opened once only; a file that is read in parts shares what its parts
+  // learn.
+  const bool parts = file.info.size > options_.own.GetInt("split_size");
+  if (!file.info.seekable || parts || &file == files_.front().get()) file.kept = reader;
+  return reader;
+}
+
+Result<std::shared_ptr<arrow::Schema>> FilesSource::InferSchema() {
+  if (schema_) return schema_;
+  ARROW_RETURN_NOT_OK(Expand());
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_.front()));
+  schema_ = reader->schema();
+  return schema_;
+}
+
+Result<std::vector<connector::Split>> FilesSource::Discover() {
+  ARROW_RETURN_NOT_OK(InferSchema().status());
+  const int64_t target = options_.own.GetInt("split_size");
+  std::vector<connector::Split> splits;
+  auto add = [&splits](const std::string& name, size_t file, int64_t range, int64_t bytes,
+                       int64_t rows) {
+    connector::Split split;
+    split.id = SplitId{static_cast<int64_t>(splits.size())};
+    split.name = name;
+    split.description = std::to_string(file) + " " + std::to_string(range);
+    split.approximate_bytes = bytes;
+    split.approximate_rows = rows;
+    splits.push_back(std::move(split));
+  };
+  for (size_t i = 0; i < files_.size(); ++i) {
+    const io::FileInfo& info = files_[i]->info;
+    if (!info.seekable || info.size <= target) {
+      add(info.path, i, kWholeFile, std::max<int64_t>(info.size, 0), -1);
+      continue;
+    }
+    ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[i]));
+    ARROW_ASSIGN_OR_RAISE(auto ranges, reader->Ranges(target));
+    for (size_t r = 0; r < ranges.size(); ++r) {
+      add(fmt::format("{}[{}/{}]", info.path, r + 1, ranges.size()), i,
+          static_cast<int64_t>(r), ranges[r].approximate_bytes,
+          ranges[r].approximate_rows);
+    }
+  }
+  return splits;
+}
+
+Status FilesSource::Preflight(connector::Report& report) {
+  const std::string subject = "source " + options_.path;
+  Status status = InferSchema().status();
+  for (size_t i = 1; status.ok() && i < files_.size(); ++i) {
+    if (files_[i]->info.seekable)
+      status = surroundings_.files->OpenRead(files_[i]->info.path).status();
+  }
+  if (!status.ok()) {
+    report.Error(subject, status);
+  } else {
+    report.Note(subject,
+                fmt::format("{} file{}, {} columns", files_.size(),
+                            files_.size() == 1 ? "" : "s", schema_->num_fields()));
+  }
+  return Status::OK();
+}
+
+connector::Accepted FilesSource::Push(const connector::Pushdown& pushdown) {
+  pushdown_.columns = pushdown.columns;
+  pushdown_.predicate = pushdown.predicate;
+  pushdown_.limit = pushdown.limit;
+  return {.columns = true, .predicate_exact = false, .limit = false};
+}
+
+Result<std::unique_ptr<connector::SplitReader>> FilesSource::Open(
+    const connector::Split& split) {
+  const std::string& text = split.description;
+  const size_t space = text.find(' ');
+  size_t file = 0;
+  int64_t range = kWholeFile;
+  std::from_chars(text.data(), text.data() + space, file);
+  std::from_chars(text.data() + space + 1, text.data() + text.size(), range);
+  if (space == std::string::npos || file >= files_.size()) {
+    return errors::kInternal.Make({}, "split '{}' is none of this source", text);
+  }
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[file]));
+  std::vector<size_t> ordinals;
+  if (range == kWholeFile) {
+    const int64_t target = options_.own.GetInt("split_size");
+    ARROW_ASSIGN_OR_RAISE(auto ranges, reader->Ranges(target));
+    for (size_t i = 0; i < ranges.size(); ++i) ordinals.push_back(i);
+  } else {
+    ordinals.push_back(static_cast<size_t>(range));
+  }
+  return std::make_unique<FileSplitReader>(files_[file]->info.path, std::move(reader),
+                                           std::move(ordinals), pushdown_,
+                                           FormatContext());
+}
+
+}  // namespace millrace::files

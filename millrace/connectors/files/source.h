@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "millrace/connector/registry.h"
+#include "millrace/connectors/files/options.h"
+
+namespace millrace::files {
+
+/// Reads the files of one path. Every file becomes one split, a large one several, in the
+/// order of names and offsets. The first file's schema (or the declared one) is the
+/// schema of all; a file that differs is an error.
+class FilesSource final : public connector::Source {
+ public:
+  FilesSource(Parsed options, std::shared_ptr<arrow::Schema> declared,
+              connector::Surroundings surroundings);
+
+  Result<std::shared_ptr<arrow::Schema>> InferSchema() override;
+  Result<std::vector<connector::Split>> Discover() override;
+  Status Preflight(connector::Report& report) override;
+  Status Setup() override { return Status::OK(); }
+  Status Teardown() override { return Status::OK(); }
+  connector::Accepted Push(const connector::Pushdown& pushdown) override;
+  connector::Replay replay() const override { return connector::Replay::kSeek; }
+  bool bounded() const override { return true; }
+  Result<std::unique_ptr<connector::SplitReader>> Open(
+      const connector::Split& split) override;
+  void Acknowledge(const std::vector<std::pair<SplitId, data::Position>>&) override {}
+  Status Control(connector::Command) override { return Status::OK(); }
+
+ private:
+  struct File {
+    io::FileInfo info;
+    std::mutex mutex;
+    std::shared_ptr<formats::FileReader> kept;  // files that are read in parts
+  };
+  Status Expand();
+  Result<std::shared_ptr<formats::FileReader>> OpenFile(File& file);
+  formats::Context FormatContext() const;
+
+  const Parsed options_;
+  const std::shared_ptr<arrow::Schema> declared_;
+  const connector::Surroundings surroundings_;
+  std::shared_ptr<arrow::Schema> schema_;
+  std::vector<std::unique_ptr<File>> files_;
+  formats::Pushdown pushdown_;
+};
+
+}  // namespace millrace::files

@@ -1,0 +1,24 @@
+// Numbered errors of Parquet.
+#pragma once
+
+#include "millrace/base/error.h"
+
+namespace millrace::errors {
+
+inline constexpr ErrorSpec kParquetBroken{
+    2301, arrow::StatusCode::Invalid, false, "not a readable Parquet file",
+    "the file is cut short or damaged: write it again"};
+inline constexpr ErrorSpec kParquetUnsupported{
+    2302, arrow::StatusCode::NotImplemented, false, "Parquet can't hold this type",
+    "cast the column to a type that it can hold"};
+inline constexpr ErrorSpec kParquetSchema{
+    2303, arrow::StatusCode::Invalid, false, "file does not have the expected columns",
+    "read it on its own, or mend the declared columns"};
+inline constexpr ErrorSpec kParquetWrite{2304, arrow::StatusCode::IOError, false,
+                                         "rows can't be written as Parquet",
+                                         "see the text behind; nothing was published"};
+
+inline constexpr const ErrorSpec* kParquetErrors[] = {
+    &kParquetBroken, &kParquetUnsupported, &kParquetSchema, &kParquetWrite};
+
+}  // namespace millrace::errors

@@ -1,0 +1,37 @@
+#include "millrace/formats/parquet/parquet_internal.h"
+
+namespace millrace::formats {
+
+namespace {
+
+class ParquetFormat final : public Format {
+ public:
+  std::string_view name() const override { return "parquet"; }
+  std::string_view doc() const override {
+    return "Apache Parquet, read and written with Arrow.";
+  }
+  std::vector<std::string> extensions() const override { return {"parquet", "pq"}; }
+  const ConfigSpec& read_options() const override { return parquet_format::ReadSpec(); }
+  const ConfigSpec& write_options() const override { return parquet_format::WriteSpec(); }
+  bool can_read_stream() const override { return false; }
+  bool can_append() const override { return false; }
+
+  Result<std::unique_ptr<FileReader>> OpenReader(
+      Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
+      const Context& context) const override {
+    return parquet_format::OpenParquetReader(std::move(input), options, declared,
+                                             context);
+  }
+  Result<std::unique_ptr<FileWriter>> OpenWriter(
+      io::WritableFile& file, const Config& options,
+      const std::shared_ptr<arrow::Schema>& schema, bool,
+      const Context& context) const override {
+    return parquet_format::OpenParquetWriter(file, options, schema, context);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Format> MakeParquetFormat() { return std::make_unique<ParquetFormat>(); }
+
+}  // namespace millrace::formats

@@ -1,0 +1,128 @@
+// Row groups that can't hold a matching row are not read.
+#include <algorithm>
+
+#include <arrow/compute/api_scalar.h>
+#include <arrow/datum.h>
+#include <arrow/scalar.h>
+#include <arrow/type.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/metadata.h>
+#include <parquet/schema.h>
+#include <parquet/statistics.h>
+
+#include "millrace/formats/parquet/parquet_internal.h"
+
+namespace millrace::formats::parquet_format {
+
+namespace {
+
+using Comparison = data::Predicate::Comparison;
+using ScalarPtr = std::shared_ptr<arrow::Scalar>;
+
+struct Extremes {
+  ScalarPtr min, max;
+  int64_t nulls = -1;  // −1: not known
+  int64_t rows = 0;
+};
+
+// A flat column's statistics; false when there are none.
+bool ExtremesOf(const parquet::FileMetaData& metadata, int row_group,
+                const std::string& column, Extremes* out) {
+  const parquet::SchemaDescriptor& schema = *metadata.schema();
+  for (int i = 0; i < schema.num_columns(); ++i) {
+    if (schema.Column(i)->path()->ToDotString() != column) continue;
+    if (schema.Column(i)->max_repetition_level() > 0) return false;
+    auto group = metadata.RowGroup(row_group);
+    auto statistics = group->ColumnChunk(i)->statistics();
+    if (!statistics) return false;
+    out->rows = group->num_rows();
+    if (statistics->HasNullCount()) out->nulls = statistics->null_count();
+    if (statistics->HasMinMax() &&
+        !parquet::arrow::StatisticsAsScalars(*statistics, &out->min, &out->max).ok()) {
+      out->min = out->max = nullptr;
+    }
+    return true;
+  }
+  return false;
+}
+
+// left < right; what can't be compared is not known to be.
+bool CertainlyLess(const ScalarPtr& left, const ScalarPtr& right) {
+  if (!left || !right) return false;
+  auto value = right->CastTo(left->type);
+  // A lossy cast of the constant (1.5 to an integer) would move the bound: compare only
+  // what survives the way back.
+  if (!value.ok()) return false;
+  auto back = (*value)->CastTo(right->type);
+  if (!back.ok() || !(*back)->Equals(*right)) return false;
+  auto less =
+      arrow::compute::CallFunction("less", {arrow::Datum(left), arrow::Datum(*value)});
+  return less.ok() && less->scalar()->is_valid &&
+         less->scalar_as<arrow::BooleanScalar>().value;
+}
+
+bool CertainlyGreater(const ScalarPtr& left, const ScalarPtr& right) {
+  if (!left || !right) return false;
+  auto value = right->CastTo(left->type);
+  if (!value.ok()) return false;
+  auto back = (*value)->CastTo(right->type);
+  if (!back.ok() || !(*back)->Equals(*right)) return false;
+  auto greater =
+      arrow::compute::CallFunction("greater", {arrow::Datum(left), arrow::Datum(*value)});
+  return greater.ok() && greater->scalar()->is_valid &&
+         greater->scalar_as<arrow::BooleanScalar>().value;
+}
+
+bool MayCompare(const Extremes& extremes, Comparison comparison, const ScalarPtr& value) {
+  if (extremes.nulls == extremes.rows && extremes.rows > 0) return false;
+  switch (comparison) {
+    case Comparison::kEqual:
+      return !CertainlyLess(extremes.max, value) &&
+             !CertainlyGreater(extremes.min, value);
+    case Comparison::kNotEqual: return true;
+    case Comparison::kLess:
+      // All values are ≥ min; min ≥ value leaves none below it.
+      return !(CertainlyGreater(extremes.min, value) ||
+               (extremes.min && extremes.min->Equals(*value)));
+    case Comparison::kLessEqual: return !CertainlyGreater(extremes.min, value);
+    case Comparison::kGreater:
+      return !(CertainlyLess(extremes.max, value) ||
+               (extremes.max && extremes.max->Equals(*value)));
+    case Comparison::kGreaterEqual: return !CertainlyLess(extremes.max, value);
+  }
+  return true;
+}
+
+}  // namespace
+
+bool MayMatch(const parquet::FileMetaData& metadata, int row_group,
+              const arrow::Schema& schema, const data::Predicate& predicate) {
+  using Kind = data::Predicate::Kind;
+  auto child_may = [&](const data::PredicatePtr& child) {
+    return MayMatch(metadata, row_group, schema, *child);
+  };
+  switch (predicate.kind) {
+    case Kind::kAnd:
+      return std::all_of(predicate.children.begin(), predicate.children.end(), child_may);
+    case Kind::kOr:
+      return std::any_of(predicate.children.begin(), predicate.children.end(), child_may);
+    case Kind::kNot:
+    case Kind::kPrefix: return true;
+    default: break;
+  }
+  Extremes extremes;
+  if (!ExtremesOf(metadata, row_group, predicate.column, &extremes)) return true;
+  switch (predicate.kind) {
+    case Kind::kIsNull: return extremes.nulls != 0;
+    case Kind::kCompare:
+      return MayCompare(extremes, predicate.comparison, predicate.values[0]);
+    case Kind::kIn:
+      return std::any_of(predicate.values.begin(), predicate.values.end(),
+                         [&](const ScalarPtr& value) {
+                           return MayCompare(extremes, Comparison::kEqual, value);
+                         });
+    default: return true;
+  }
+}
+
+}  // namespace millrace::formats::parquet_format

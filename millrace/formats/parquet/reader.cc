@@ -1,0 +1,324 @@
+#include <algorithm>
+#include <charconv>
+#include <mutex>
+
+#include <arrow/array.h>
+#include <arrow/io/interfaces.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+#include <arrow/util/key_value_metadata.h>
+#include <parquet/arrow/reader.h>
+#include <parquet/arrow/schema.h>
+#include <parquet/file_reader.h>
+#include <parquet/metadata.h>
+#include <parquet/properties.h>
+
+#include "millrace/formats/parquet/errors.h"
+#include "millrace/formats/parquet/parquet_internal.h"
+
+namespace millrace::formats::parquet_format {
+
+namespace {
+
+// A column is read as a dictionary when its dictionary page is at most this large: then
+// carrying it along costs less than decoding every value (and a group-by looks at codes
+// instead of text).
+constexpr int64_t kMaxDictionaryPageBytes = 128 * 1024;
+
+// Parquet's C++ API throws; exceptions end here.
+template <typename Function>
+auto Caught(const std::string& file, Function&& function) -> decltype(function()) {
+  try {
+    auto result = function();
+    if constexpr (std::is_same_v<decltype(result), Status>) {
+      if (!result.ok() && ErrorDetail::Of(result) == nullptr) {
+        return errors::kParquetBroken.Make({.file = file}, "{}", result.message());
+      }
+    } else if (!result.ok() && ErrorDetail::Of(result.status()) == nullptr) {
+      return errors::kParquetBroken.Make({.file = file}, "{}", result.status().message());
+    }
+    return result;
+  } catch (const std::exception& error) {
+    return errors::kParquetBroken.Make({.file = file}, "{}", error.what());
+  }
+}
+
+// Whether every data page of the column in this row group is dictionary-encoded with a
+// small dictionary.
+bool HasSmallDictionary(const parquet::ColumnChunkMetaData& chunk) {
+  if (!chunk.has_dictionary_page()) return false;
+  if (chunk.data_page_offset() - chunk.dictionary_page_offset() > kMaxDictionaryPageBytes)
+    return false;
+  for (const parquet::PageEncodingStats& stats : chunk.encoding_stats()) {
+    const bool data_page = stats.page_type == parquet::PageType::DATA_PAGE ||
+                           stats.page_type == parquet::PageType::DATA_PAGE_V2;
+    if (data_page && stats.encoding != parquet::Encoding::RLE_DICTIONARY &&
+        stats.encoding != parquet::Encoding::PLAIN_DICTIONARY) {
+      return false;
+    }
+  }
+  return !chunk.encoding_stats().empty();
+}
+
+void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>& out) {
+  if (field.column_index >= 0) out.push_back(field.column_index);
+  for (const auto& child : field.children) CollectLeaves(child, out);
+}
+
+struct File {
+  std::string name;
+  std::shared_ptr<arrow::io::RandomAccessFile> file;
+  std::shared_ptr<parquet::FileMetaData> metadata;
+  std::shared_ptr<arrow::Schema> schema;  // what the stream is said to have
+  std::vector<std::vector<int>> leaves;   // per field of the schema
+};
+
+class ParquetRange final : public RangeReader {
+ public:
+  ParquetRange(std::shared_ptr<const File> file, std::vector<int> row_groups,
+               Pushdown pushdown, Context context)
+      : file_(std::move(file)),
+        row_groups_(std::move(row_groups)),
+        pushdown_(std::move(pushdown)),
+        context_(context) {}
+
+  Status Seek(const data::Position& position) override {
+    if (position.empty()) return Status::OK();
+    const std::string& text = position.bytes();
+    auto [end, error] =
+        std::from_chars(text.data(), text.data() + text.size(), rows_to_skip_);
+    if (error != std::errc()) {
+      return errors::kInternal.Make({.file = file_->name},
+                                    "a position that this range never gave");
+    }
+    rows_done_ = rows_to_skip_;
+    return Status::OK();
+  }
+
+  Result<ReadResult> Next(const Budget& budget, const Waker&) override {
+    return Caught(file_->name, [&] { return NextRows(budget); });
+  }
+
+ private:
+  Result<ReadResult> NextRows(const Budget& budget) {
+    ReadResult out;
+    if (pushdown_.limit && rows_done_ >= *pushdown_.limit) return out;
+    while (true) {
+      if (!batches_) {
+        if (next_group_ == row_groups_.size()) return out;
+        ARROW_RETURN_NOT_OK(OpenGroup(row_groups_[next_group_++], budget, &out));
+        continue;
+      }
+      std::shared_ptr<arrow::RecordBatch> rows;
+      ARROW_RETURN_NOT_OK(batches_->ReadNext(&rows));
+      if (!rows) {
+        out.bytes_read += group_bytes_;
+        group_bytes_ = 0;
+        batches_.reset();
+        reader_.reset();
+        continue;
+      }
+      if (rows_to_skip_ > 0) {
+        const int64_t skip = std::min(rows_to_skip_, rows->num_rows());
+        rows_to_skip_ -= skip;
+        rows = rows->Slice(skip);
+        if (rows->num_rows() == 0) continue;
+      }
+      if (rows->num_columns() == 0 && columns_ > 0) {
+        return Status::Invalid("columns are missing");
+      }
+      ReportBytes(rows->num_rows(), &out);
+      rows_done_ += rows->num_rows();
+      out.state = ReadResult::State::kBatch;
+      out.rows = std::move(rows);
+      out.position = data::Position(std::to_string(rows_done_));
+      return out;
+    }
+  }
+
+  // The group's compressed bytes spread over its rows, so that progress moves while a
+  // large group is read.
+  void ReportBytes(int64_t rows, ReadResult* out) {
+    if (group_rows_left_ <= 0) return;
+    const int64_t part =
+        group_bytes_ * std::min(rows, group_rows_left_) / group_rows_left_;
+    out->bytes_read += part;
+    group_bytes_ -= part;
+    group_rows_left_ -= rows;
+  }
+
+  Status OpenGroup(int group, const Budget& budget, ReadResult* out) {
+    parquet::ReaderProperties properties(context_.pool);
+    // Pages instead of whole column chunks in memory: a row group of a million rows needs
+    // a megabyte a column.
+    properties.enable_buffered_stream();
+    properties.set_buffer_size(256 * 1024);
+    parquet::ArrowReaderProperties arrow_properties(/*use_threads=*/false);
+    arrow_properties.set_batch_size(std::clamp<int64_t>(budget.rows, 1, 64 * 1024));
+    arrow_properties.set_pre_buffer(false);
+    auto metadata = file_->metadata->RowGroup(group);
+    std::vector<int> columns;
+    if (pushdown_.columns) {
+      columns = *pushdown_.columns;
+    } else {
+      for (int i = 0; i < file_->schema->num_fields(); ++i) columns.push_back(i);
+    }
+    std::vector<int> leaves;
+    group_bytes_ = 0;
+    for (int column : columns) {
+      for (int leaf : file_->leaves[static_cast<size_t>(column)]) {
+        leaves.push_back(leaf);
+        auto chunk = metadata->ColumnChunk(leaf);
+        group_bytes_ += chunk->total_compressed_size();
+        const auto type = file_->schema->field(column)->type()->id();
+        if ((type == arrow::Type::STRING || type == arrow::Type::BINARY) &&
+            HasSmallDictionary(*chunk)) {
+          arrow_properties.set_read_dictionary(leaf, true);
+        }
+      }
+    }
+    columns_ = columns.size();
+    group_rows_left_ = metadata->num_rows();
+    if (leaves.empty()) return CountOnly(metadata->num_rows());
+    auto reader =
+        parquet::ParquetFileReader::Open(file_->file, properties, file_->metadata);
+    ARROW_RETURN_NOT_OK(parquet::arrow::FileReader::Make(context_.pool, std::move(reader),
+                                                         arrow_properties)
+                            .Value(&reader_));
+    ARROW_ASSIGN_OR_RAISE(batches_, reader_->GetRecordBatchReader({group}, leaves));
+    return Status::OK();
+  }
+
+  // COUNT(*) reads no column: rows without columns, from the footer alone.
+  Status CountOnly(int64_t rows) {
+    auto empty = arrow::RecordBatch::Make(arrow::schema({}), rows, arrow::ArrayVector{});
+    ARROW_ASSIGN_OR_RAISE(batches_, arrow::RecordBatchReader::Make({empty}));
+    return Status::OK();
+  }
+
+  const std::shared_ptr<const File> file_;
+  const std::vector<int> row_groups_;
+  const Pushdown pushdown_;
+  const Context context_;
+  size_t next_group_ = 0;
+  size_t columns_ = 0;
+  std::unique_ptr<parquet::arrow::FileReader> reader_;
+  std::shared_ptr<arrow::RecordBatchReader> batches_;
+  int64_t rows_done_ = 0;
+  int64_t rows_to_skip_ = 0;
+  int64_t group_bytes_ = 0;
+  int64_t group_rows_left_ = 0;
+};
+
+class ParquetFile final : public FileReader {
+ public:
+  explicit ParquetFile(std::shared_ptr<const File> file) : file_(std::move(file)) {}
+
+  const std::shared_ptr<arrow::Schema>& schema() const override { return file_->schema; }
+
+  Result<std::vector<Range>> Ranges(int64_t target_bytes) override {
+    std::lock_guard lock(mutex_);
+    if (!ranges_.empty()) return ranges_;
+    const parquet::FileMetaData& metadata = *file_->metadata;
+    for (int group = 0; group < metadata.num_row_groups(); ++group) {
+      auto row_group = metadata.RowGroup(group);
+      const int64_t bytes = row_group->total_compressed_size() > 0
+                                ? row_group->total_compressed_size()
+                                : row_group->total_byte_size();
+      if (ranges_.empty() || ranges_.back().approximate_bytes + bytes > target_bytes) {
+        ranges_.push_back({group, group, 0, 0});
+      }
+      Range& range = ranges_.back();
+      range.end = group + 1;
+      range.approximate_bytes += bytes;
+      range.approximate_rows += row_group->num_rows();
+    }
+    if (ranges_.empty()) ranges_.push_back({0, 0, 0, 0});
+    return ranges_;
+  }
+
+  Result<std::unique_ptr<RangeReader>> Open(size_t ordinal, const Pushdown& pushdown,
+                                            const Context& context) override {
+    Range range;
+    {
+      std::lock_guard lock(mutex_);
+      if (ordinal >= ranges_.size()) {
+        return errors::kInternal.Make({.file = file_->name}, "no range {}", ordinal);
+      }
+      range = ranges_[ordinal];
+    }
+    std::vector<int> groups;
+    for (int64_t group = range.begin; group < range.end; ++group) {
+      const int number = static_cast<int>(group);
+      if (!pushdown.predicate ||
+          MayMatch(*file_->metadata, number, *file_->schema, *pushdown.predicate)) {
+        groups.push_back(number);
+      }
+    }
+    return std::make_unique<ParquetRange>(file_, std::move(groups), pushdown, context);
+  }
+
+ private:
+  const std::shared_ptr<const File> file_;
+  std::mutex mutex_;
+  std::vector<Range> ranges_;
+};
+
+// Dictionaries are an encoding here, not a type: the stream says the value type and
+// remembers the file's wish.
+std::shared_ptr<arrow::Schema> WithoutDictionaries(const arrow::Schema& schema) {
+  arrow::FieldVector fields;
+  for (const auto& field : schema.fields()) {
+    if (field->type()->id() != arrow::Type::DICTIONARY) {
+      fields.push_back(field->RemoveMetadata());
+      continue;
+    }
+    const auto& type = static_cast<const arrow::DictionaryType&>(*field->type());
+    fields.push_back(
+        field->WithType(type.value_type())
+            ->WithMetadata(arrow::key_value_metadata({kDictionaryMark}, {"true"})));
+  }
+  return arrow::schema(std::move(fields));
+}
+
+}  // namespace
+
+const ConfigSpec& ReadSpec() {
+  static const ConfigSpec spec;
+  return spec;
+}
+
+Result<std::unique_ptr<FileReader>> OpenParquetReader(
+    Input input, const Config&, const std::shared_ptr<arrow::Schema>& declared,
+    const Context& context) {
+  const std::string name = input.name;
+  return Caught(name, [&]() -> Result<std::unique_ptr<FileReader>> {
+    auto file = std::make_shared<File>();
+    file->name = name;
+    file->file = input.file;
+    parquet::ReaderProperties properties(context.pool);
+    auto reader = parquet::ParquetFileReader::Open(file->file, properties);
+    file->metadata = reader->metadata();
+    parquet::ArrowReaderProperties arrow_properties(false);
+    parquet::arrow::SchemaManifest manifest;
+    ARROW_RETURN_NOT_OK(parquet::arrow::SchemaManifest::Make(
+        file->metadata->schema(), file->metadata->key_value_metadata(), arrow_properties,
+        &manifest));
+    arrow::FieldVector fields;
+    std::vector<std::vector<int>> leaves;
+    for (const auto& field : manifest.schema_fields) {
+      fields.push_back(field.field);
+      leaves.emplace_back();
+      CollectLeaves(field, leaves.back());
+    }
+    file->schema = WithoutDictionaries(*arrow::schema(fields));
+    file->leaves = std::move(leaves);
+    if (declared && !file->schema->Equals(*declared, false)) {
+      return errors::kParquetSchema.Make({.file = name}, "it has ({}), expected ({})",
+                                         file->schema->ToString(), declared->ToString());
+    }
+    return std::make_unique<ParquetFile>(std::move(file));
+  });
+}
+
+}  // namespace millrace::formats::parquet_format
