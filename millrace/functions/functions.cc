@@ -1,0 +1,24 @@
+#include "millrace/functions/functions.h"
+
+#include <arrow/compute/initialize.h>
+
+#include "millrace/functions/scalar/register_internal.h"
+
+namespace millrace::functions {
+
+Status RegisterAll(expr::FunctionRegistry& registry) {
+  // Arrow's kernels are loaded here and nowhere else; a second call changes nothing.
+  ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
+  ARROW_RETURN_NOT_OK(RegisterArithmetic(registry));
+  ARROW_RETURN_NOT_OK(RegisterComparison(registry));
+  ARROW_RETURN_NOT_OK(RegisterConditional(registry));
+  ARROW_RETURN_NOT_OK(RegisterMath(registry));
+  ARROW_RETURN_NOT_OK(RegisterRounding(registry));
+  ARROW_RETURN_NOT_OK(RegisterText(registry));
+  ARROW_RETURN_NOT_OK(RegisterTextParts(registry));
+  ARROW_RETURN_NOT_OK(RegisterPatterns(registry));
+  ARROW_RETURN_NOT_OK(RegisterTimeParts(registry));
+  return RegisterTimeText(registry);
+}
+
+}  // namespace millrace::functions

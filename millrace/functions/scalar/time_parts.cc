@@ -1,0 +1,309 @@
+// NOW, EXTRACT, DATE_TRUNC, DATE_DIFF, DATE_ADD, MAKE_DATE, MAKE_TIMESTAMP.
+#include <chrono>
+#include <cmath>
+
+#include "millrace/expr/errors.h"
+#include "millrace/expr/time_text.h"
+#include "millrace/functions/scalar/calendar_internal.h"
+#include "millrace/functions/scalar/intervals_internal.h"
+#include "millrace/functions/scalar/register_internal.h"
+
+namespace millrace::functions {
+
+namespace {
+
+using Text = std::string_view;
+
+// The field's name is looked up once per distinct text, not per row.
+class FieldCache {
+ public:
+  Result<TimeField> Get(Text name, bool unit) {
+    if (known_ && name == name_) return field_;
+    ARROW_ASSIGN_OR_RAISE(field_, FieldNamed(name));
+    if (unit && !IsUnit(field_)) {
+      return errors::kOutOfDomain.Make({}, "'{}' is no unit of time", name);
+    }
+    name_ = std::string(name);
+    known_ = true;
+    return field_;
+  }
+
+ private:
+  bool known_ = false;
+  std::string name_;
+  TimeField field_ = TimeField::kYear;
+};
+
+std::vector<Signature> OverTimes(const TypePtr& first, const TypePtr& result) {
+  return {{{first, Timestamp()}, result == nullptr ? Timestamp() : result},
+          {{first, TimestampTz()}, result == nullptr ? TimestampTz() : result}};
+}
+
+Result<arrow::Datum> DatePart(EvalContext& context, const Arguments& arguments,
+                              int64_t rows, const TypePtr& type) {
+  FieldCache cache;
+  return MapRows<int64_t, Text, int64_t>(
+      context, arguments, rows, type,
+      [&](Text name, int64_t micros, int64_t* out) -> Status {
+        ARROW_ASSIGN_OR_RAISE(const TimeField field, cache.Get(name, false));
+        *out = FieldOf(micros, field);
+        return Status::OK();
+      });
+}
+
+Result<arrow::Datum> DateTrunc(EvalContext& context, const Arguments& arguments,
+                               int64_t rows, const TypePtr& type) {
+  FieldCache cache;
+  return MapRows<int64_t, Text, int64_t>(
+      context, arguments, rows, type,
+      [&](Text name, int64_t micros, int64_t* out) -> Status {
+        ARROW_ASSIGN_OR_RAISE(const TimeField unit, cache.Get(name, true));
+        *out = TruncateTo(micros, unit);
+        return Status::OK();
+      });
+}
+
+Result<arrow::Datum> DateDiff(EvalContext& context, const Arguments& arguments,
+                              int64_t rows, const TypePtr& type) {
+  if (arguments.size() == 2) {
+    // The MySQL form: days, the later time first.
+    return MapRows<int64_t, int64_t, int64_t>(
+        context, arguments, rows, type, [](int64_t to, int64_t from, int64_t* out) {
+          *out = BoundariesBetween(from, to, TimeField::kDay);
+        });
+  }
+  FieldCache cache;
+  return MapRows<int64_t, Text, int64_t, int64_t>(
+      context, arguments, rows, type,
+      [&](Text name, int64_t from, int64_t to, int64_t* out) -> Status {
+        ARROW_ASSIGN_OR_RAISE(const TimeField unit, cache.Get(name, true));
+        *out = BoundariesBetween(from, to, unit);
+        return Status::OK();
+      });
+}
+
+Result<arrow::Datum> DateAdd(EvalContext& context, const Arguments& arguments,
+                             int64_t rows, const TypePtr& type) {
+  auto overflow = [] {
+    return errors::kNumericOverflow.Make({}, "a time outside the calendar");
+  };
+  if (arguments.size() == 2) {
+    return MapRows<int64_t, int64_t, MonthDayNanos>(
+        context, arguments, rows, type,
+        [&](int64_t micros, const MonthDayNanos& by, int64_t* out) {
+          return AddInterval(micros, kMicrosPerSecond, by, out) ? Status::OK()
+                                                                : overflow();
+        });
+  }
+  FieldCache cache;
+  return MapRows<int64_t, Text, int64_t, int64_t>(
+      context, arguments, rows, type,
+      [&](Text name, int64_t count, int64_t micros, int64_t* out) -> Status {
+        ARROW_ASSIGN_OR_RAISE(const TimeField unit, cache.Get(name, true));
+        return AddUnits(micros, count, unit, out) ? Status::OK() : overflow();
+      });
+}
+
+Status MakeDay(int64_t year, int64_t month, int64_t day, int64_t* out) {
+  const bool in_range = year > -32'000 && year < 32'000 && month >= 1 && month <= 12 &&
+                        day >= 1 && day <= 31;
+  const std::chrono::year_month_day date{
+      std::chrono::year(in_range ? static_cast<int>(year) : 1970),
+      std::chrono::month(in_range ? static_cast<unsigned>(month) : 1),
+      std::chrono::day(in_range ? static_cast<unsigned>(day) : 1)};
+  if (!in_range || !date.ok()) {
+    return errors::kOutOfDomain.Make({}, "there is no day {}-{}-{}", year, month, day);
+  }
+  *out = std::chrono::sys_days(date).time_since_epoch().count();
+  return Status::OK();
+}
+
+Result<arrow::Datum> MakeDate(EvalContext& context, const Arguments& arguments,
+                              int64_t rows, const TypePtr& type) {
+  return MapRows<int32_t, int64_t, int64_t, int64_t>(
+      context, arguments, rows, type,
+      [](int64_t year, int64_t month, int64_t day, int32_t* out) -> Status {
+        int64_t days;
+        ARROW_RETURN_NOT_OK(MakeDay(year, month, day, &days));
+        *out = static_cast<int32_t>(days);
+        return Status::OK();
+      });
+}
+
+Result<arrow::Datum> MakeTimestamp(EvalContext& context, const Arguments& arguments,
+                                   int64_t rows, const TypePtr& type) {
+  return MapRows<int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, double>(
+      context, arguments, rows, type,
+      [](int64_t year, int64_t month, int64_t day, int64_t hour, int64_t minute,
+         double second, int64_t* out) -> Status {
+        int64_t days;
+        ARROW_RETURN_NOT_OK(MakeDay(year, month, day, &days));
+        if (hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
+            !(second >= 0 && second < 60)) {
+          return errors::kOutOfDomain.Make({}, "there is no time {}:{}:{}", hour, minute,
+                                           second);
+        }
+        *out = days * kMicrosPerDay + (hour * 3600 + minute * 60) * kMicrosPerSecond +
+               std::llround(second * 1e6);
+        return Status::OK();
+      });
+}
+
+int64_t NowMicros(const EvalContext& context) {
+  if (context.statement_micros != 0 || context.clock == nullptr) {
+    return context.statement_micros;
+  }
+  return context.clock->WallMicros();
+}
+
+}  // namespace
+
+Status RegisterTimeParts(FunctionRegistry& registry) {
+  const auto text = arrow::utf8();
+  const auto integer = arrow::int64();
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc = {"now",
+              {"current_timestamp", "get_current_timestamp"},
+              "time",
+              "now(), CURRENT_TIMESTAMP → timestamp with time zone",
+              "The present: the start of a bounded query, of the batch in an unbounded "
+              "one.",
+              "now()",
+              ""},
+      .deterministic = false,
+      .bind = Overloads("now", {{{}, TimestampTz()}}),
+      .evaluate = [](EvalContext& context, const Arguments&, int64_t,
+                     const TypePtr& type) -> Result<arrow::Datum> {
+        return arrow::Datum(
+            std::make_shared<arrow::TimestampScalar>(NowMicros(context), type));
+      }}));
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc = {"current_date",
+              {"today"},
+              "time",
+              "current_date(), CURRENT_DATE → date",
+              "The present day in UTC.",
+              "current_date()",
+              ""},
+      .deterministic = false,
+      .bind = Overloads("current_date", {{{}, arrow::date32()}}),
+      .evaluate = [](EvalContext& context, const Arguments&, int64_t,
+                     const TypePtr&) -> Result<arrow::Datum> {
+        return arrow::Datum(std::make_shared<arrow::Date32Scalar>(
+            static_cast<int32_t>(expr::FloorDivide(NowMicros(context), kMicrosPerDay))));
+      }}));
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc =
+          {"date_part",
+           {"extract", "datepart"},
+           "time",
+           "date_part(field, time), EXTRACT(field FROM time) → bigint",
+           "One field of a date or time: year, quarter, month, week, isoyear, day, dow "
+           "(0 Sunday), isodow (7 Sunday), doy, hour, minute, second, millisecond and "
+           "microsecond (seconds included), epoch.",
+           "date_part('week', TIMESTAMP '2024-12-30 10:00:00')",
+           "1"},
+      .can_fail = true,
+      .bind = Overloads("date_part", OverTimes(text, integer)),
+      .evaluate = DatePart}));
+  struct Part {
+    const char *name, *description, *example, *result;
+  };
+  static constexpr Part kParts[] = {
+      {"year", "Year of a date or time.", "year(DATE '2024-02-29')", "2024"},
+      {"quarter", "Quarter, 1 to 4.", "quarter(DATE '2024-05-01')", "2"},
+      {"month", "Month, 1 to 12.", "month(DATE '2024-02-29')", "2"},
+      {"week", "ISO week, 1 to 53.", "week(DATE '2021-01-03')", "53"},
+      {"day", "Day of the month.", "day(DATE '2024-02-29')", "29"},
+      {"hour", "Hour, 0 to 23.", "hour(TIMESTAMP '2024-02-29 13:14:15')", "13"},
+      {"minute", "Minute, 0 to 59.", "minute(TIMESTAMP '2024-02-29 13:14:15')", "14"},
+      {"second", "Second, 0 to 59.", "second(TIMESTAMP '2024-02-29 13:14:15')", "15"}};
+  for (const Part& part : kParts) {
+    ARROW_ASSIGN_OR_RAISE(const TimeField field, FieldNamed(part.name));
+    ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+        .doc = {part.name,
+                {},
+                "time",
+                std::string(part.name) + "(time) → bigint",
+                part.description,
+                part.example,
+                part.result},
+        .bind =
+            Overloads(part.name, {{{Timestamp()}, integer}, {{TimestampTz()}, integer}}),
+        .evaluate = [field](EvalContext& context, const Arguments& arguments,
+                            int64_t rows, const TypePtr& type) {
+          return MapRows<int64_t, int64_t>(
+              context, arguments, rows, type,
+              [field](int64_t micros, int64_t* out) { *out = FieldOf(micros, field); });
+        }}));
+  }
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc = {"date_trunc",
+              {"datetrunc"},
+              "time",
+              "date_trunc(unit, time) → timestamp",
+              "Start of the unit that the time lies in; weeks begin on Monday.",
+              "date_trunc('month', TIMESTAMP '2024-02-29 13:14:15')",
+              "2024-02-01 00:00:00"},
+      .can_fail = true,
+      .bind = Overloads("date_trunc", OverTimes(text, nullptr)),
+      .evaluate = DateTrunc}));
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc =
+          {"date_diff",
+           {"datediff"},
+           "time",
+           "date_diff(unit, from, to) → bigint, date_diff(to, from) → bigint",
+           "Number of unit boundaries crossed between two times; days where no unit is "
+           "given.",
+           "date_diff('month', DATE '2024-01-31', DATE '2024-02-01')",
+           "1"},
+      .can_fail = true,
+      .bind = Overloads("date_diff", {{{text, Timestamp(), Timestamp()}, integer},
+                                      {{text, TimestampTz(), TimestampTz()}, integer},
+                                      {{Timestamp(), Timestamp()}, integer},
+                                      {{TimestampTz(), TimestampTz()}, integer}}),
+      .evaluate = DateDiff}));
+  const auto interval = arrow::month_day_nano_interval();
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc = {"date_add",
+              {"dateadd"},
+              "time",
+              "date_add(time, interval) → timestamp, date_add(unit, count, time) → "
+              "timestamp",
+              "The time moved. A day past the end of its month becomes the last one.",
+              "date_add('month', 1, TIMESTAMP '2024-01-31 00:00:00')",
+              "2024-02-29 00:00:00"},
+      .can_fail = true,
+      .bind = Overloads("date_add", {{{Timestamp(), interval}, Timestamp()},
+                                     {{TimestampTz(), interval}, TimestampTz()},
+                                     {{text, integer, Timestamp()}, Timestamp()},
+                                     {{text, integer, TimestampTz()}, TimestampTz()}}),
+      .evaluate = DateAdd}));
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc = {"make_date",
+              {},
+              "time",
+              "make_date(year, month, day) → date",
+              "A date of its parts; an error where there is no such day.",
+              "make_date(2024, 2, 29)",
+              "2024-02-29"},
+      .can_fail = true,
+      .bind = Overloads("make_date", {{{integer, integer, integer}, arrow::date32()}}),
+      .evaluate = MakeDate}));
+  return registry.Add(ScalarFunction{
+      .doc = {"make_timestamp",
+              {},
+              "time",
+              "make_timestamp(year, month, day, hour, minute, second) → timestamp",
+              "A time of its parts; the seconds may have a fraction.",
+              "make_timestamp(2024, 2, 29, 13, 14, 15.5)",
+              "2024-02-29 13:14:15.5"},
+      .can_fail = true,
+      .bind = Overloads("make_timestamp",
+                        {{{integer, integer, integer, integer, integer, arrow::float64()},
+                          Timestamp()}}),
+      .evaluate = MakeTimestamp});
+}
+
+}  // namespace millrace::functions
