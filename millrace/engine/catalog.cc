@@ -25,9 +25,10 @@ Result<plan::TablePtr> SessionCatalog::Resolve(plan::Table table) {
   ARROW_ASSIGN_OR_RAISE(const connector::ConnectorSpec* spec,
                         engine_->connectors().Get(table.connector));
   if (!spec->make_source) return errors::kNotASource.Make({}, "'{}'", table.connector);
-  ARROW_ASSIGN_OR_RAISE(auto source,
-                        spec->make_source(table.options, table.declared ? table.schema : nullptr,
-                                          engine_->For(table.name, memory_)));
+  ARROW_ASSIGN_OR_RAISE(
+      auto source,
+      spec->make_source(table.options, table.declared ? table.schema : nullptr,
+                        engine_->For(table.name, memory_)));
   if (!table.schema) {
     ARROW_ASSIGN_OR_RAISE(table.schema, source->InferSchema());
   }
@@ -114,7 +115,8 @@ Status SessionCatalog::AddTable(plan::Table table, bool replace) {
   return Status::OK();
 }
 
-Status SessionCatalog::AddView(const std::string& name, plan::NodePtr plan, bool replace) {
+Status SessionCatalog::AddView(const std::string& name, plan::NodePtr plan,
+                               bool replace) {
   const std::string key = Lowered(name);
   if (!replace && (declared_.count(key) > 0 || views_.count(key) > 0)) {
     return errors::kNameTaken.Make({}, "'{}'", name);
@@ -131,8 +133,8 @@ Status SessionCatalog::Drop(const std::string& name, bool if_exists) {
   if (declared_.erase(key) + views_.erase(key) > 0 || if_exists) return Status::OK();
   const std::vector<std::string> names = Names();
   const std::string near = NearestName(name, names);
-  return errors::kNoSuchName.Make({}, "'{}'{}", name,
-                                  near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+  return errors::kNoSuchName.Make(
+      {}, "'{}'{}", name, near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
 }
 
 Result<std::unique_ptr<connector::Source>> SessionCatalog::SourceOf(

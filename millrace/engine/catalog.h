@@ -25,13 +25,16 @@ class SessionCatalog final : public plan::Catalog {
   Status Drop(const std::string& name, bool if_exists) override;
 
   /// A table over `uri` with `options`, schema resolved: what `copy` reads.
-  Result<plan::TablePtr> ReadableTable(const std::string& uri, connector::Options options);
+  Result<plan::TablePtr> ReadableTable(const std::string& uri,
+                                       connector::Options options);
   /// A table that is written to. Its options are checked when the sink is made.
-  Result<plan::TablePtr> WritableTable(const std::string& uri, connector::Options options);
+  Result<plan::TablePtr> WritableTable(const std::string& uri,
+                                       connector::Options options);
 
-  /// A source that reads `table`: the one that told its schema, unless that is taken already.
-  Result<std::unique_ptr<connector::Source>> SourceOf(const plan::TablePtr& table,
-                                                      const connector::Surroundings& surroundings);
+  /// A source that reads `table`: the one that told its schema, unless that is taken
+  /// already.
+  Result<std::unique_ptr<connector::Source>> SourceOf(
+      const plan::TablePtr& table, const connector::Surroundings& surroundings);
 
  private:
   Result<plan::TablePtr> Resolve(plan::Table table);
@@ -41,7 +44,8 @@ class SessionCatalog final : public plan::Catalog {
   std::map<std::string, plan::Table> declared_;  // by lower-case name
   std::map<std::string, plan::TablePtr> resolved_;
   std::map<std::string, plan::NodePtr> views_;
-  // Sources that were asked for their schema and have not been read from. Keyed by the table that they describe.
+  // Sources that were asked for their schema and have not been read from. Keyed by the
+  // table that they describe.
   std::map<const plan::Table*, std::unique_ptr<connector::Source>> ready_;
 };
 

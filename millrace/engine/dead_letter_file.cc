@@ -24,7 +24,8 @@ Status DeadLetterFile::Take(std::span<const data::DeadLetter> letters) {
     if (!letter.where.column.empty()) line["column"] = letter.where.column;
     if (letter.where.byte >= 0) line["byte"] = letter.where.byte;
     line["raw"] = letter.raw;
-    // A raw record may be no UTF-8 at all; what is not is replaced, the byte offset still leads to the original.
+    // A raw record may be no UTF-8 at all; what is not is replaced, the byte offset still
+    // leads to the original.
     text += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     text += '\n';
   }

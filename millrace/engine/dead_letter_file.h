@@ -10,7 +10,8 @@
 
 namespace millrace::engine {
 
-/// Written under a temporary name while the job runs, published by Publish; an unpublished one is removed. Thread-safe.
+/// Written under a temporary name while the job runs, published by Publish; an
+/// unpublished one is removed. Thread-safe.
 class DeadLetterFile final : public runtime::DeadLetterOffice {
  public:
   DeadLetterFile(std::shared_ptr<io::FileSystem> files, std::string path);

@@ -29,19 +29,22 @@ int64_t MachineMemory() {
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> Engine::Make(const EngineOptions& options, Surroundings surroundings) {
+Result<std::unique_ptr<Engine>> Engine::Make(const EngineOptions& options,
+                                             Surroundings surroundings) {
   std::unique_ptr<Engine> engine(new Engine);
   engine->scheduler_ = std::move(surroundings.scheduler);
-  engine->shards_ = engine->scheduler_ ? engine->scheduler_->shards()
+  engine->shards_ = engine->scheduler_   ? engine->scheduler_->shards()
                     : options.shards > 0 ? options.shards
                                          : Cores();
   engine->pin_ = options.pin;
-  engine->memory_limit_ = options.memory_limit > 0 ? options.memory_limit : MachineMemory() / 2;
-  engine->clock_ =
-      surroundings.clock ? std::move(surroundings.clock) : std::make_unique<SystemClock>();
+  engine->memory_limit_ =
+      options.memory_limit > 0 ? options.memory_limit : MachineMemory() / 2;
+  engine->clock_ = surroundings.clock ? std::move(surroundings.clock)
+                                      : std::make_unique<SystemClock>();
   engine->executor_ = surroundings.executor ? std::move(surroundings.executor)
                                             : MakeThreadExecutor(kConnectorThreads);
-  engine->files_ = surroundings.files ? std::move(surroundings.files) : io::MakeLocalFileSystem();
+  engine->files_ =
+      surroundings.files ? std::move(surroundings.files) : io::MakeLocalFileSystem();
   engine->environment_ = surroundings.environment
                              ? std::move(surroundings.environment)
                              : [](const std::string& name) -> std::optional<std::string> {
@@ -70,7 +73,8 @@ std::shared_ptr<MemoryBudget> Engine::NewBudget() const {
   return MemoryBudget::Make(memory_limit_, ProcessMemoryPool());
 }
 
-connector::Surroundings Engine::For(const std::string& name, std::shared_ptr<MemoryBudget> memory) {
+connector::Surroundings Engine::For(const std::string& name,
+                                    std::shared_ptr<MemoryBudget> memory) {
   connector::Surroundings out;
   out.files = files_;
   out.executor = executor_.get();

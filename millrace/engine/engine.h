@@ -1,5 +1,5 @@
-// Engine: the composition root. It knows every connector, format and function, and lends clock, shards, threads and files
-// to the pipelines.
+// Engine: the composition root. It knows every connector, format and function, and lends
+// clock, shards, threads and files to the pipelines.
 #pragma once
 
 #include <cstdint>
@@ -44,7 +44,9 @@ class Engine {
 
   const connector::Registry& connectors() const { return connectors_; }
   const expr::FunctionRegistry& functions() const { return functions_; }
-  const std::vector<std::shared_ptr<const formats::Format>>& formats() const { return formats_; }
+  const std::vector<std::shared_ptr<const formats::Format>>& formats() const {
+    return formats_;
+  }
   const Clock& clock() const { return *clock_; }
   Executor& executor() { return *executor_; }
   /// The shards; threads start at the first call.
@@ -56,7 +58,8 @@ class Engine {
   /// A fresh budget for one pipeline.
   std::shared_ptr<MemoryBudget> NewBudget() const;
   /// What a connector of pipeline `name` gets.
-  connector::Surroundings For(const std::string& name, std::shared_ptr<MemoryBudget> memory);
+  connector::Surroundings For(const std::string& name,
+                              std::shared_ptr<MemoryBudget> memory);
 
  private:
   Engine() = default;

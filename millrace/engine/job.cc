@@ -13,20 +13,23 @@ namespace millrace::engine {
 
 namespace {
 
-Result<std::unique_ptr<connector::Sink>> MakeSink(Engine* engine, const plan::Table& table,
-                                                  const connector::Surroundings& surroundings) {
+Result<std::unique_ptr<connector::Sink>> MakeSink(
+    Engine* engine, const plan::Table& table,
+    const connector::Surroundings& surroundings) {
   ARROW_ASSIGN_OR_RAISE(const connector::ConnectorSpec* spec,
                         engine->connectors().Get(table.connector));
   if (!spec->make_sink) return errors::kNotASink.Make({}, "'{}'", table.connector);
   return spec->make_sink(table.options, surroundings);
 }
 
-void ForEachScan(const plan::NodePtr& node, const std::function<void(const plan::ScanNode&)>& visit) {
+void ForEachScan(const plan::NodePtr& node,
+                 const std::function<void(const plan::ScanNode&)>& visit) {
   if (const auto* scan = plan::As<plan::ScanNode>(node)) visit(*scan);
   for (const plan::NodePtr& input : node->inputs()) ForEachScan(input, visit);
 }
 
-Status CheckChanges(plan::ChangeMode mode, const connector::Sink& sink, const std::string& name) {
+Status CheckChanges(plan::ChangeMode mode, const connector::Sink& sink,
+                    const std::string& name) {
   const connector::Accepts accepts = sink.accepts();
   const bool fits = mode == plan::ChangeMode::kAppend   ? accepts.append
                     : mode == plan::ChangeMode::kUpsert ? accepts.upsert
@@ -37,20 +40,24 @@ Status CheckChanges(plan::ChangeMode mode, const connector::Sink& sink, const st
 
 }  // namespace
 
-Job::Job(Engine* engine, JobOptions options) : engine_(engine), options_(std::move(options)) {}
+Job::Job(Engine* engine, JobOptions options)
+    : engine_(engine), options_(std::move(options)) {}
 
 Job::~Job() {
   // The pipeline's tasks use sources and sink.
   pipeline_.reset();
 }
 
-Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog, plan::NodePtr plan,
-                                       JobOptions options, std::unique_ptr<connector::Sink> result) {
+Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
+                                       plan::NodePtr plan, JobOptions options,
+                                       std::unique_ptr<connector::Sink> result) {
   std::unique_ptr<Job> job(new Job(engine, std::move(options)));
   job->memory_ = engine->NewBudget();
-  const connector::Surroundings surroundings = engine->For(job->options_.name, job->memory_);
+  const connector::Surroundings surroundings =
+      engine->For(job->options_.name, job->memory_);
   const auto* write = plan::As<plan::WriteNode>(plan);
-  if (write == nullptr) return errors::kInternal.Make({}, "a job's plan must end in a write");
+  if (write == nullptr)
+    return errors::kInternal.Make({}, "a job's plan must end in a write");
 
   // One source per scan: what is pushed down differs.
   std::map<const plan::Table*, std::vector<connector::Source*>> sources;
@@ -79,10 +86,13 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog, 
   } else {
     ARROW_ASSIGN_OR_RAISE(job->sink_, MakeSink(engine, *write->table(), surroundings));
   }
-  ARROW_RETURN_NOT_OK(CheckChanges(plan->change_mode(), *job->sink_, write->table()->name));
-  ARROW_RETURN_NOT_OK(job->sink_->EnsureTable(plan->schema(), write->table()->primary_key));
+  ARROW_RETURN_NOT_OK(
+      CheckChanges(plan->change_mode(), *job->sink_, write->table()->name));
+  ARROW_RETURN_NOT_OK(
+      job->sink_->EnsureTable(plan->schema(), write->table()->primary_key));
 
-  const int wanted = job->options_.parallelism > 0 ? job->options_.parallelism : engine->shards();
+  const int wanted =
+      job->options_.parallelism > 0 ? job->options_.parallelism : engine->shards();
   // A single split can't be shared; dealing its rows to others would only cost.
   const int parallelism = most_splits > 1 ? std::min(wanted, engine->shards()) : 1;
   plan::ParallelizeOptions cut;
@@ -93,12 +103,15 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog, 
   runtime::Connectors connectors;
   connectors.source = [&](const plan::ScanNode& scan) -> Result<connector::Source*> {
     auto& left = sources[scan.table().get()];
-    if (left.empty()) return errors::kInternal.Make({}, "no source for {}", scan.table()->name);
+    if (left.empty())
+      return errors::kInternal.Make({}, "no source for {}", scan.table()->name);
     connector::Source* source = left.back();
     left.pop_back();
     return source;
   };
-  connectors.sink = [&](const plan::WriteNode&) -> Result<connector::Sink*> { return job->sink_.get(); };
+  connectors.sink = [&](const plan::WriteNode&) -> Result<connector::Sink*> {
+    return job->sink_.get();
+  };
 
   job->dead_letters_ =
       std::make_unique<DeadLetterFile>(surroundings.files, job->options_.dead_letters);
@@ -147,17 +160,19 @@ std::string Job::guarantee() const {
 
 std::string Job::ExplainAnalyzed() const {
   std::string out;
-  std::function<void(const plan::NodePtr&, int)> add = [&](const plan::NodePtr& node, int depth) {
+  std::function<void(const plan::NodePtr&, int)> add = [&](const plan::NodePtr& node,
+                                                           int depth) {
     out.append(static_cast<size_t>(depth) * 2, ' ');
     out += std::string(node->kind());
     if (std::string text = node->Describe(); !text.empty()) out += " " + text;
     if (const runtime::NodeStats* stats = pipeline_->stats(node.get())) {
       const int64_t rows = stats->rows_out.load();
       const int64_t nanos = stats->nanos.load();
-      out += fmt::format("  [{} rows, {} batches, {:.3f} s", rows, stats->batches_out.load(),
-                         static_cast<double>(nanos) / 1e9);
+      out += fmt::format("  [{} rows, {} batches, {:.3f} s", rows,
+                         stats->batches_out.load(), static_cast<double>(nanos) / 1e9);
       if (rows > 0) {
-        out += fmt::format(", {:.1f} ns/row", static_cast<double>(nanos) / static_cast<double>(rows));
+        out += fmt::format(", {:.1f} ns/row",
+                           static_cast<double>(nanos) / static_cast<double>(rows));
       }
       out += "]";
     }

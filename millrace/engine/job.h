@@ -33,17 +33,18 @@ struct JobSummary {
   int64_t dead_letters = 0;
   std::string dead_letter_file;  ///< where they are, when there are any
   int64_t nanos = 0;
-  int64_t peak_memory = 0;       ///< of the budget
+  int64_t peak_memory = 0;  ///< of the budget
 };
 
 /// Make, Start, Finish: by one thread. Cancel, progress: by any.
 class Job {
  public:
-  /// `plan` is rooted in a WriteNode; `result` replaces its sink when it is given. Nothing moves before Start, but the sink's
-  /// destination is checked and sources are asked for their splits.
-  static Result<std::unique_ptr<Job>> Make(Engine* engine, SessionCatalog* catalog, plan::NodePtr plan,
-                                           JobOptions options,
-                                           std::unique_ptr<connector::Sink> result = nullptr);
+  /// `plan` is rooted in a WriteNode; `result` replaces its sink when it is given.
+  /// Nothing moves before Start, but the sink's destination is checked and sources are
+  /// asked for their splits.
+  static Result<std::unique_ptr<Job>> Make(
+      Engine* engine, SessionCatalog* catalog, plan::NodePtr plan, JobOptions options,
+      std::unique_ptr<connector::Sink> result = nullptr);
   ~Job();
 
   void Start();

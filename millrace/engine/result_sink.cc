@@ -27,12 +27,15 @@ class ResultSink final : public connector::Sink, public connector::Committer {
  public:
   explicit ResultSink(OnRows on_rows) : on_rows_(std::move(on_rows)) {}
   Status Preflight(connector::Report&) override { return Status::OK(); }
-  Status EnsureTable(const std::shared_ptr<arrow::Schema>&, const std::vector<std::string>&) override {
+  Status EnsureTable(const std::shared_ptr<arrow::Schema>&,
+                     const std::vector<std::string>&) override {
     return Status::OK();
   }
   Status Apply(const connector::SchemaChange&) override { return Status::OK(); }
   connector::Accepts accepts() const override { return {true, true, true}; }
-  connector::CommitClass commit_class() const override { return connector::CommitClass::kNone; }
+  connector::CommitClass commit_class() const override {
+    return connector::CommitClass::kNone;
+  }
   int max_writers() const override { return 1; }
   Result<std::unique_ptr<connector::SinkWriter>> Open(WriterId) override {
     return std::make_unique<ResultWriter>(on_rows_);
@@ -42,7 +45,8 @@ class ResultSink final : public connector::Sink, public connector::Committer {
     return Future<>::MakeFinished();
   }
   Result<Epoch> FenceAndReadEpoch() override { return Epoch{0}; }
-  Result<connector::RecoveryOutcome> Recover(Epoch, std::vector<connector::CommitToken>) override {
+  Result<connector::RecoveryOutcome> Recover(
+      Epoch, std::vector<connector::CommitToken>) override {
     return connector::RecoveryOutcome{};
   }
 
