@@ -9,6 +9,7 @@
 #include <arrow/util/bit_util.h>
 
 #include "millrace/formats/csv/errors.h"
+#include "millrace/formats/csv/index.h"
 #include "millrace/formats/csv/validity.h"
 #include "millrace/formats/csv/values.h"
 

@@ -10,6 +10,7 @@
 #include <simdjson.h>
 
 #include "millrace/formats/csv/errors.h"
+#include "millrace/formats/csv/index.h"
 #include "millrace/formats/csv/sample.h"
 #include "millrace/formats/csv/text_dictionary.h"
 #include "millrace/formats/csv/values.h"

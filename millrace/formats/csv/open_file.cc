@@ -12,7 +12,7 @@
 namespace millrace::formats::csv {
 
 namespace {
-constexpr int64_t kPiece = 256 * 1024;  // stays in the second-level cache
+constexpr int64_t kReadPiece = 256 * 1024;  // stays in the second-level cache
 }  // namespace
 
 Result<int64_t> ReadAt(const OpenFile& file, int64_t offset, int64_t size, uint8_t* out) {
@@ -41,12 +41,12 @@ Result<int8_t> RangeStarts::Parity(size_t ordinal, arrow::MemoryPool* pool) {
   if (known >= 0) return known;
   int64_t count = 0;
   if (file_->dialect.quote >= 0) {
-    ARROW_ASSIGN_OR_RAISE(auto piece, arrow::AllocateBuffer(kPiece, pool));
+    ARROW_ASSIGN_OR_RAISE(auto piece, arrow::AllocateBuffer(kReadPiece, pool));
     int64_t at = std::max(ranges_[ordinal].begin, file_->data_begin);
     while (at < ranges_[ordinal].end) {
       ARROW_ASSIGN_OR_RAISE(
           const int64_t got,
-          ReadAt(*file_, at, std::min(kPiece, ranges_[ordinal].end - at),
+          ReadAt(*file_, at, std::min(kReadPiece, ranges_[ordinal].end - at),
                  piece->mutable_data()));
       if (got == 0) break;
       count += CountByte(piece->data(), static_cast<size_t>(got),
@@ -81,10 +81,11 @@ Result<int64_t> RangeStarts::Find(size_t ordinal, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(const int8_t inside, PrefixParity(ordinal, pool));
 
   const Dialect& dialect = file_->dialect;
-  ARROW_ASSIGN_OR_RAISE(auto piece, arrow::AllocateBuffer(kPiece + 2 * kPadding, pool));
+  ARROW_ASSIGN_OR_RAISE(auto piece,
+                        arrow::AllocateBuffer(kReadPiece + 2 * kPadding, pool));
   ARROW_ASSIGN_OR_RAISE(
       auto index,
-      arrow::AllocateBuffer((kPiece + 128) * int64_t{sizeof(uint32_t)}, pool));
+      arrow::AllocateBuffer((kReadPiece + 128) * int64_t{sizeof(uint32_t)}, pool));
   uint8_t* data = piece->mutable_data() + kPadding;
   uint32_t* entries = reinterpret_cast<uint32_t*>(index->mutable_data());
   IndexState state;
@@ -112,7 +113,7 @@ Result<int64_t> RangeStarts::Find(size_t ordinal, arrow::MemoryPool* pool) {
         break;
       }
       at += got;
-      size = kPiece;
+      size = kReadPiece;
     }
   }
   shared_[ordinal].start.store(start, std::memory_order_relaxed);
@@ -134,9 +135,9 @@ Result<int64_t> CountRecords(const OpenFile& file, int64_t offset,
   block.Reset(file.data_begin);
   int64_t records = 0;
   for (int64_t at = file.data_begin; at < offset;) {
-    ARROW_ASSIGN_OR_RAISE(uint8_t * out, block.Extend(kPiece));
+    ARROW_ASSIGN_OR_RAISE(uint8_t * out, block.Extend(kReadPiece));
     ARROW_ASSIGN_OR_RAISE(const int64_t got,
-                          ReadAt(file, at, std::min(kPiece, offset - at), out));
+                          ReadAt(file, at, std::min(kReadPiece, offset - at), out));
     if (got == 0) break;
     ARROW_RETURN_NOT_OK(block.Commit(got));
     at += got;

@@ -8,8 +8,6 @@ namespace millrace::operators {
 
 namespace {
 
-// The left number in the low bits would make ascending pairs spread over the whole range; high bits keep few-valued columns
-// dense, which is what lets the pair table be an array.
 int64_t Pack(uint32_t left, uint32_t right) {
   return static_cast<int64_t>(static_cast<uint64_t>(left) << 32 | right);
 }
