@@ -11,9 +11,10 @@
 namespace millrace::engine {
 
 std::vector<const ErrorSpec*> AllErrors() {
-  const ErrorList lists[] = {errors::kBaseErrors,  errors::kConnectorErrors, errors::kEngineErrors,
-                             errors::kIoErrors,    errors::kCsvErrors,       errors::kParquetErrors,
-                             errors::kFilesErrors, errors::kExprErrors,      errors::kPlanErrors};
+  const ErrorList lists[] = {
+      errors::kBaseErrors,  errors::kConnectorErrors, errors::kEngineErrors,
+      errors::kIoErrors,    errors::kCsvErrors,       errors::kParquetErrors,
+      errors::kFilesErrors, errors::kExprErrors,      errors::kPlanErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

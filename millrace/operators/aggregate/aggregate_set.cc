@@ -27,10 +27,11 @@ std::optional<Part> PartOf(std::string_view function) {
   return std::nullopt;
 }
 
-// May the call share a StatsAccumulator? Distinct forms see other rows; a type whose result is not what the shared row
-// answers (decimal sums) keeps its own.
+// May the call share a StatsAccumulator? Distinct forms see other rows; a type whose
+// result is not what the shared row answers (decimal sums) keeps its own.
 bool CanShare(const plan::AggregateCall& call) {
-  if (call.arguments.size() != 1 || (call.distinct && !call.function->ignores_distinct)) return false;
+  if (call.arguments.size() != 1 || (call.distinct && !call.function->ignores_distinct))
+    return false;
   const auto part = PartOf(call.function->doc.name);
   if (!part || !StatsAccumulator::Supports(*call.arguments[0]->type())) return false;
   const auto type = call.arguments[0]->type()->id();
@@ -48,7 +49,8 @@ bool SameInput(const std::vector<expr::ExprPtr>& arguments, const expr::ExprPtr&
 }  // namespace
 
 Result<AggregateSet> AggregateSet::Make(const std::vector<plan::AggregateCall>& calls,
-                                        plan::AggregatePhase phase, Evaluation& evaluation) {
+                                        plan::AggregatePhase phase,
+                                        Evaluation& evaluation) {
   AggregateSet set;
   set.phase_ = phase;
   set.evaluation_ = &evaluation;
@@ -66,7 +68,8 @@ Status AggregateSet::AddCall(const plan::AggregateCall& call) {
     answer.part = *PartOf(call.function->doc.name);
     answer.feed = feeds_.size();
     for (size_t i = 0; i < feeds_.size(); ++i) {
-      if (feeds_[i].parts != 0 && SameInput(feeds_[i].arguments, feeds_[i].filter, call)) {
+      if (feeds_[i].parts != 0 &&
+          SameInput(feeds_[i].arguments, feeds_[i].filter, call)) {
         answer.feed = i;
       }
     }
@@ -92,13 +95,14 @@ Status AggregateSet::MakeAccumulators(const std::vector<plan::AggregateCall>& ca
     Feed& feed = feeds_[answers_[i].feed];
     if (answers_[i].shared) {
       if (feed.stats) continue;
-      ARROW_ASSIGN_OR_RAISE(feed.stats, StatsAccumulator::Make(feed.arguments[0]->type(), feed.parts,
-                                                               evaluation_->pool()));
+      ARROW_ASSIGN_OR_RAISE(feed.stats,
+                            StatsAccumulator::Make(feed.arguments[0]->type(), feed.parts,
+                                                   evaluation_->pool()));
       continue;
     }
     const plan::AggregateCall& call = calls[i];
-    ARROW_ASSIGN_OR_RAISE(feed.own, call.function->make(call.binding, call.literals,
-                                                        evaluation_->pool()));
+    ARROW_ASSIGN_OR_RAISE(
+        feed.own, call.function->make(call.binding, call.literals, evaluation_->pool()));
     if (call.distinct && !call.function->ignores_distinct) {
       feed.own = functions::MakeDistinct(std::move(feed.own), call.binding.argument_types,
                                          evaluation_->pool());
@@ -109,18 +113,21 @@ Status AggregateSet::MakeAccumulators(const std::vector<plan::AggregateCall>& ca
 
 Status AggregateSet::Resize(int64_t groups) {
   for (Feed& feed : feeds_) {
-    ARROW_RETURN_NOT_OK(feed.stats ? feed.stats->Resize(groups) : feed.own->Resize(groups));
+    ARROW_RETURN_NOT_OK(feed.stats ? feed.stats->Resize(groups)
+                                   : feed.own->Resize(groups));
   }
   return Status::OK();
 }
 
-Status AggregateSet::Update(const arrow::RecordBatch& rows, const uint32_t* ids, int first_state) {
+Status AggregateSet::Update(const arrow::RecordBatch& rows, const uint32_t* ids,
+                            int first_state) {
   if (phase_ == AggregatePhase::kFinal) {
     int column = first_state;
     for (const Answer& answer : answers_) {
       std::vector<std::shared_ptr<arrow::Array>> state;
       for (size_t i = 0; i < answer.state_columns; ++i) {
-        ARROW_ASSIGN_OR_RAISE(auto plain, data::Decoded(rows.column(column++), evaluation_->pool()));
+        ARROW_ASSIGN_OR_RAISE(auto plain,
+                              data::Decoded(rows.column(column++), evaluation_->pool()));
         state.push_back(std::move(plain));
       }
       ARROW_RETURN_NOT_OK(feeds_[answer.feed].own->Merge(state, ids, rows.num_rows()));
@@ -131,7 +138,8 @@ Status AggregateSet::Update(const arrow::RecordBatch& rows, const uint32_t* ids,
   return Status::OK();
 }
 
-Status AggregateSet::UpdateFeed(Feed& feed, const arrow::RecordBatch& rows, const uint32_t* ids) {
+Status AggregateSet::UpdateFeed(Feed& feed, const arrow::RecordBatch& rows,
+                                const uint32_t* ids) {
   std::vector<arrow::Datum> arguments;
   for (const expr::ExprPtr& argument : feed.arguments) {
     ARROW_ASSIGN_OR_RAISE(arrow::Datum value,
@@ -146,14 +154,15 @@ Status AggregateSet::UpdateFeed(Feed& feed, const arrow::RecordBatch& rows, cons
     if (count == 0) return Status::OK();
     for (arrow::Datum& argument : arguments) {
       if (argument.is_scalar()) continue;
-      ARROW_ASSIGN_OR_RAISE(argument,
-                            arrow::compute::Take(argument, chosen,
-                                                 arrow::compute::TakeOptions::NoBoundsCheck(),
-                                                 evaluation_->arrow()));
+      ARROW_ASSIGN_OR_RAISE(
+          argument, arrow::compute::Take(argument, chosen,
+                                         arrow::compute::TakeOptions::NoBoundsCheck(),
+                                         evaluation_->arrow()));
     }
     if (ids != nullptr) {
       chosen_ids_.resize(static_cast<size_t>(count));
-      for (int64_t i = 0; i < count; ++i) chosen_ids_[static_cast<size_t>(i)] = ids[chosen->Value(i)];
+      for (int64_t i = 0; i < count; ++i)
+        chosen_ids_[static_cast<size_t>(i)] = ids[chosen->Value(i)];
       ids = chosen_ids_.data();
     }
   }
@@ -161,14 +170,15 @@ Status AggregateSet::UpdateFeed(Feed& feed, const arrow::RecordBatch& rows, cons
                     : feed.own->Update(arguments, ids, count);
 }
 
-Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::Finish(int64_t begin, int64_t end) {
+Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::Finish(int64_t begin,
+                                                                        int64_t end) {
   std::vector<std::shared_ptr<arrow::Array>> out;
   for (const Answer& answer : answers_) {
     Feed& feed = feeds_[answer.feed];
     if (phase_ != AggregatePhase::kPartial) {
-      ARROW_ASSIGN_OR_RAISE(auto column, answer.shared
-                                             ? feed.stats->FinishPart(answer.part, begin, end)
-                                             : feed.own->Finish(begin, end));
+      ARROW_ASSIGN_OR_RAISE(
+          auto column, answer.shared ? feed.stats->FinishPart(answer.part, begin, end)
+                                     : feed.own->Finish(begin, end));
       out.push_back(std::move(column));
       continue;
     }
@@ -177,10 +187,12 @@ Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::Finish(int64_t 
       out.insert(out.end(), state.begin(), state.end());
       continue;
     }
-    // The shared state is count, sum, min, max, as far as wanted; each call's own is the count and its part.
+    // The shared state is count, sum, min, max, as far as wanted; each call's own is the
+    // count and its part.
     ARROW_ASSIGN_OR_RAISE(auto state, feed.stats->State(begin, end));
     out.push_back(state[0]);
-    const bool has_sum = functions::Has(feed.parts, Part::kSum) || functions::Has(feed.parts, Part::kAvg);
+    const bool has_sum =
+        functions::Has(feed.parts, Part::kSum) || functions::Has(feed.parts, Part::kAvg);
     const size_t min_at = 1 + (has_sum ? 1 : 0);
     const size_t max_at = min_at + (functions::Has(feed.parts, Part::kMin) ? 1 : 0);
     switch (answer.part) {

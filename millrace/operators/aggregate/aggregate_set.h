@@ -10,8 +10,9 @@
 
 namespace millrace::operators {
 
-/// COUNT, SUM, AVG, MIN and MAX over the same argument share one accumulator, whose packed row is touched once a row of
-/// input whatever their number; every other aggregate has its own. Used by one thread.
+/// COUNT, SUM, AVG, MIN and MAX over the same argument share one accumulator, whose
+/// packed row is touched once a row of input whatever their number; every other aggregate
+/// has its own. Used by one thread.
 class AggregateSet {
  public:
   /// `phase` decides what is fed (rows, or states of a partial set) and what comes out.
@@ -20,10 +21,11 @@ class AggregateSet {
 
   /// Make room for groups [0, groups).
   Status Resize(int64_t groups);
-  /// Add rows of the node's input: row i to group ids[i]; null `ids`: all to group 0. For kFinal the states start at column
-  /// `first_state` of `rows`.
+  /// Add rows of the node's input: row i to group ids[i]; null `ids`: all to group 0. For
+  /// kFinal the states start at column `first_state` of `rows`.
   Status Update(const arrow::RecordBatch& rows, const uint32_t* ids, int first_state);
-  /// Results (kSingle, kFinal) or states (kPartial) of groups [begin, end), in the order of the node's output.
+  /// Results (kSingle, kFinal) or states (kPartial) of groups [begin, end), in the order
+  /// of the node's output.
   Result<std::vector<std::shared_ptr<arrow::Array>>> Finish(int64_t begin, int64_t end);
   void Clear();
 

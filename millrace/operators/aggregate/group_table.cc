@@ -14,8 +14,9 @@ int64_t Pack(uint32_t left, uint32_t right) {
 
 }  // namespace
 
-Result<GroupTable> GroupTable::Make(const std::vector<std::shared_ptr<arrow::DataType>>& types,
-                                    std::shared_ptr<MemoryBudget> memory) {
+Result<GroupTable> GroupTable::Make(
+    const std::vector<std::shared_ptr<arrow::DataType>>& types,
+    std::shared_ptr<MemoryBudget> memory) {
   GroupTable table;
   for (size_t i = 0; i < types.size(); ++i) {
     ARROW_ASSIGN_OR_RAISE(auto column, KeyColumn::Make(types[i], memory));
@@ -25,8 +26,8 @@ Result<GroupTable> GroupTable::Make(const std::vector<std::shared_ptr<arrow::Dat
   return table;
 }
 
-Result<const uint32_t*> GroupTable::Map(const std::vector<std::shared_ptr<arrow::Array>>& keys,
-                                        int64_t rows) {
+Result<const uint32_t*> GroupTable::Map(
+    const std::vector<std::shared_ptr<arrow::Array>>& keys, int64_t rows) {
   if (columns_.empty()) return nullptr;
   ids_.resize(static_cast<size_t>(rows));
   ARROW_RETURN_NOT_OK(columns_[0]->Map(*keys[0], ids_.data()));
@@ -34,7 +35,8 @@ Result<const uint32_t*> GroupTable::Map(const std::vector<std::shared_ptr<arrow:
     right_.resize(static_cast<size_t>(rows));
     packed_.resize(static_cast<size_t>(rows));
     ARROW_RETURN_NOT_OK(columns_[i]->Map(*keys[i], right_.data()));
-    for (size_t row = 0; row < packed_.size(); ++row) packed_[row] = Pack(ids_[row], right_[row]);
+    for (size_t row = 0; row < packed_.size(); ++row)
+      packed_[row] = Pack(ids_[row], right_[row]);
     ARROW_RETURN_NOT_OK(pairs_[i - 1]->Map(packed_.data(), rows, ids_.data()));
   }
   return ids_.data();
@@ -45,7 +47,8 @@ int64_t GroupTable::size() const {
   return pairs_.empty() ? columns_[0]->size() : pairs_.back()->size();
 }
 
-Result<std::vector<std::shared_ptr<arrow::Array>>> GroupTable::Keys(int64_t begin, int64_t end) {
+Result<std::vector<std::shared_ptr<arrow::Array>>> GroupTable::Keys(int64_t begin,
+                                                                    int64_t end) {
   std::vector<std::shared_ptr<arrow::Array>> out(columns_.size());
   const int64_t rows = end - begin;
   std::vector<uint32_t> ids(static_cast<size_t>(rows)), right(static_cast<size_t>(rows));

@@ -6,14 +6,17 @@ namespace millrace::operators {
 
 namespace {
 
-// A range is kept as an array while it has at most so many entries a row seen, and at most kMaxRange in all: 64 MiB.
+// A range is kept as an array while it has at most so many entries a row seen, and at
+// most kMaxRange in all: 64 MiB.
 constexpr int64_t kRangePerRow = 16;
 constexpr int64_t kMinRange = 64 * 1024;
 constexpr int64_t kMaxRange = int64_t{1} << 24;
-// Below this many bytes of slots the table is in the second-level cache, where a prefetch only costs.
+// Below this many bytes of slots the table is in the second-level cache, where a prefetch
+// only costs.
 constexpr size_t kCacheBytes = 1 << 20;
 
-// Fibonacci hashing with the high half folded in: enough for keys that come from ids and times, and one multiply.
+// Fibonacci hashing with the high half folded in: enough for keys that come from ids and
+// times, and one multiply.
 inline uint64_t Mix(int64_t key) {
   uint64_t hash = static_cast<uint64_t>(key) * 0x9E3779B97F4A7C15ull;
   return hash ^ (hash >> 32);
@@ -21,7 +24,8 @@ inline uint64_t Mix(int64_t key) {
 
 }  // namespace
 
-IntegerTable::IntegerTable(std::shared_ptr<MemoryBudget> memory) : memory_(std::move(memory)) {}
+IntegerTable::IntegerTable(std::shared_ptr<MemoryBudget> memory)
+    : memory_(std::move(memory)) {}
 
 IntegerTable::~IntegerTable() { memory_->Release(charged_); }
 
@@ -54,7 +58,8 @@ Status IntegerTable::Map(const int64_t* keys, int64_t rows, uint32_t* ids) {
   return Charge();
 }
 
-bool IntegerTable::FitsRange(const int64_t* keys, int64_t rows, int64_t* low, int64_t* high) const {
+bool IntegerTable::FitsRange(const int64_t* keys, int64_t rows, int64_t* low,
+                             int64_t* high) const {
   int64_t min = keys[0], max = keys[0];
   for (int64_t i = 1; i < rows; ++i) {
     min = std::min(min, keys[i]);
@@ -73,8 +78,10 @@ bool IntegerTable::FitsRange(const int64_t* keys, int64_t rows, int64_t* low, in
 
 Status IntegerTable::WidenRange(int64_t low, int64_t high) {
   const int64_t old_size = static_cast<int64_t>(range_.size());
-  if (old_size > 0 && low >= range_base_ && high < range_base_ + old_size) return Status::OK();
-  // Room to grow upwards by half, so that ascending keys don't copy the array every batch.
+  if (old_size > 0 && low >= range_base_ && high < range_base_ + old_size)
+    return Status::OK();
+  // Room to grow upwards by half, so that ascending keys don't copy the array every
+  // batch.
   const int64_t width = high - low + 1;
   const int64_t room = std::min(width / 2, INT64_MAX - high);
   std::vector<uint32_t> wider(static_cast<size_t>(width + room), kNone);
@@ -144,9 +151,11 @@ Status IntegerTable::MapHash(const int64_t* keys, int64_t rows, uint32_t* ids) {
     const bool prefetch = slots_.size() * sizeof(Slot) > kCacheBytes;
     for (int64_t i = 0; i < count; ++i) hashes[i] = Mix(keys[begin + i]);
     if (prefetch) {
-      for (int64_t i = 0; i < count; ++i) __builtin_prefetch(&slots_[hashes[i] & mask_], 1);
+      for (int64_t i = 0; i < count; ++i)
+        __builtin_prefetch(&slots_[hashes[i] & mask_], 1);
     }
-    for (int64_t i = 0; i < count; ++i) ids[begin + i] = Probe(keys[begin + i], hashes[i]);
+    for (int64_t i = 0; i < count; ++i)
+      ids[begin + i] = Probe(keys[begin + i], hashes[i]);
   }
   return Status::OK();
 }

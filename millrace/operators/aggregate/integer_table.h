@@ -11,9 +11,11 @@
 
 namespace millrace::operators {
 
-/// Two forms, chosen by the keys met. While they lie in a range that is not much larger than the number of rows seen, an
-/// array over the range holds the ids. Otherwise open addressing with linear probing, looked up in vectors of kVector keys
-/// whose slots are prefetched first once the table no longer fits the second-level cache. Used by one thread.
+/// Two forms, chosen by the keys met. While they lie in a range that is not much larger
+/// than the number of rows seen, an array over the range holds the ids. Otherwise open
+/// addressing with linear probing, looked up in vectors of kVector keys whose slots are
+/// prefetched first once the table no longer fits the second-level cache. Used by one
+/// thread.
 class IntegerTable {
  public:
   explicit IntegerTable(std::shared_ptr<MemoryBudget> memory);

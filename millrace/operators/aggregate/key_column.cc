@@ -49,7 +49,8 @@ CType FromBits(int64_t bits) {
   }
 }
 
-// NULL takes an id like any value. The table below numbers values without a gap, so ids behind NULL's are one higher.
+// NULL takes an id like any value. The table below numbers values without a gap, so ids
+// behind NULL's are one higher.
 class NullId {
  public:
   uint32_t Of(uint32_t next_id) {
@@ -58,7 +59,9 @@ class NullId {
   }
   bool known() const { return id_ != kNone; }
   bool Is(uint32_t id) const { return id == id_; }
-  uint32_t FromTable(uint32_t table_id) const { return table_id + (table_id >= id_ ? 1 : 0); }
+  uint32_t FromTable(uint32_t table_id) const {
+    return table_id + (table_id >= id_ ? 1 : 0);
+  }
   uint32_t ToTable(uint32_t id) const { return id - (id > id_ ? 1 : 0); }
   void Clear() { id_ = kNone; }
 
@@ -69,7 +72,8 @@ class NullId {
 template <typename CType>
 class NumberColumn final : public KeyColumn {
  public:
-  NumberColumn(std::shared_ptr<arrow::DataType> type, std::shared_ptr<MemoryBudget> memory)
+  NumberColumn(std::shared_ptr<arrow::DataType> type,
+               std::shared_ptr<MemoryBudget> memory)
       : type_(std::move(type)), memory_(memory), table_(std::move(memory)) {}
 
   Status Map(const arrow::Array& values, uint32_t* ids) override {
@@ -95,7 +99,8 @@ class NumberColumn final : public KeyColumn {
       if (values.IsValid(i)) bits_[count++] = KeyBits(in[i]);
     }
     packed_.resize(count);
-    ARROW_RETURN_NOT_OK(table_.Map(bits_.data(), static_cast<int64_t>(count), packed_.data()));
+    ARROW_RETURN_NOT_OK(
+        table_.Map(bits_.data(), static_cast<int64_t>(count), packed_.data()));
     count = 0;
     for (int64_t i = 0; i < rows; ++i) {
       ids[i] = values.IsValid(i) ? null_.FromTable(packed_[count++]) : null_id;
@@ -103,10 +108,12 @@ class NumberColumn final : public KeyColumn {
     return Status::OK();
   }
 
-  Result<std::shared_ptr<arrow::Array>> Values(const uint32_t* ids, int64_t rows) override {
+  Result<std::shared_ptr<arrow::Array>> Values(const uint32_t* ids,
+                                               int64_t rows) override {
     arrow::MemoryPool* pool = memory_->pool();
-    ARROW_ASSIGN_OR_RAISE(auto data, arrow::AllocateBuffer(
-                                         rows * static_cast<int64_t>(sizeof(CType)), pool));
+    ARROW_ASSIGN_OR_RAISE(
+        auto data,
+        arrow::AllocateBuffer(rows * static_cast<int64_t>(sizeof(CType)), pool));
     auto* out = reinterpret_cast<CType*>(data->mutable_data());
     std::shared_ptr<arrow::Buffer> validity;
     int64_t nulls = 0;
@@ -115,7 +122,8 @@ class NumberColumn final : public KeyColumn {
       if (null_.Is(ids[i])) {
         if (!validity) {
           ARROW_ASSIGN_OR_RAISE(validity, arrow::AllocateBitmap(rows, pool));
-          std::memset(validity->mutable_data(), 0xFF, static_cast<size_t>(validity->size()));
+          std::memset(validity->mutable_data(), 0xFF,
+                      static_cast<size_t>(validity->size()));
         }
         arrow::bit_util::ClearBit(validity->mutable_data(), i);
         out[i] = CType{};
@@ -145,7 +153,8 @@ class NumberColumn final : public KeyColumn {
 
 class BooleanColumn final : public KeyColumn {
  public:
-  explicit BooleanColumn(std::shared_ptr<MemoryBudget> memory) : memory_(std::move(memory)) {}
+  explicit BooleanColumn(std::shared_ptr<MemoryBudget> memory)
+      : memory_(std::move(memory)) {}
 
   Status Map(const arrow::Array& values, uint32_t* ids) override {
     const auto& booleans = static_cast<const arrow::BooleanArray&>(values);
@@ -160,7 +169,8 @@ class BooleanColumn final : public KeyColumn {
     return Status::OK();
   }
 
-  Result<std::shared_ptr<arrow::Array>> Values(const uint32_t* ids, int64_t rows) override {
+  Result<std::shared_ptr<arrow::Array>> Values(const uint32_t* ids,
+                                               int64_t rows) override {
     arrow::BooleanBuilder builder(memory_->pool());
     ARROW_RETURN_NOT_OK(builder.Reserve(rows));
     for (int64_t i = 0; i < rows; ++i) {
@@ -187,7 +197,8 @@ class BooleanColumn final : public KeyColumn {
   uint32_t size_ = 0;
 };
 
-// Text, binary and everything else whose values are runs of bytes (decimals, fixed-size binary, intervals).
+// Text, binary and everything else whose values are runs of bytes (decimals, fixed-size
+// binary, intervals).
 class BytesColumn final : public KeyColumn {
  public:
   BytesColumn(std::shared_ptr<arrow::DataType> type, std::shared_ptr<MemoryBudget> memory)
@@ -203,7 +214,8 @@ class BytesColumn final : public KeyColumn {
     }
     switch (values.type_id()) {
       case arrow::Type::STRING:
-      case arrow::Type::BINARY: return MapViews(static_cast<const arrow::BinaryArray&>(values), ids);
+      case arrow::Type::BINARY:
+        return MapViews(static_cast<const arrow::BinaryArray&>(values), ids);
       case arrow::Type::LARGE_STRING:
       case arrow::Type::LARGE_BINARY:
         return MapViews(static_cast<const arrow::LargeBinaryArray&>(values), ids);
@@ -211,7 +223,8 @@ class BytesColumn final : public KeyColumn {
     }
   }
 
-  Result<std::shared_ptr<arrow::Array>> Values(const uint32_t* ids, int64_t rows) override {
+  Result<std::shared_ptr<arrow::Array>> Values(const uint32_t* ids,
+                                               int64_t rows) override {
     if (type_->id() == arrow::Type::STRING && size() <= kSmallDictionary) {
       return DictionaryOf(ids, rows);
     }
@@ -259,7 +272,8 @@ class BytesColumn final : public KeyColumn {
     for (uint64_t at = hash & mask_;; at = (at + 1) & mask_) {
       Slot& slot = slots_[at];
       if (slot.id == kNone) {
-        ARROW_RETURN_NOT_OK(bytes_.Append(value.data(), static_cast<int64_t>(value.size())));
+        ARROW_RETURN_NOT_OK(
+            bytes_.Append(value.data(), static_cast<int64_t>(value.size())));
         ARROW_RETURN_NOT_OK(ends_.Append(bytes_.length()));
         slot = {hash, count_++};
         return slot.id;
@@ -311,14 +325,16 @@ class BytesColumn final : public KeyColumn {
         ids[i] = IdOfNull();
         continue;
       }
-      ARROW_ASSIGN_OR_RAISE(uint32_t id, Find({reinterpret_cast<const char*>(in + i * width),
-                                               static_cast<size_t>(width)}));
+      ARROW_ASSIGN_OR_RAISE(uint32_t id,
+                            Find({reinterpret_cast<const char*>(in + i * width),
+                                  static_cast<size_t>(width)}));
       ids[i] = null_.FromTable(id);
     }
     return Status::OK();
   }
 
-  // Every distinct code is looked up once a dictionary; a dictionary that comes again is remembered.
+  // Every distinct code is looked up once a dictionary; a dictionary that comes again is
+  // remembered.
   Status MapDictionary(const arrow::DictionaryArray& values, uint32_t* ids) {
     const bool nulls = values.null_count() > 0;
     if (values.dictionary() != last_dictionary_) {
@@ -352,12 +368,14 @@ class BytesColumn final : public KeyColumn {
     if (nulls) IdOfNull();
     for (int64_t i = 0; i < values.length(); ++i) {
       if (nulls && values.IsNull(i)) continue;
-      if (id_of_code_[static_cast<size_t>(codes[i])] == kNone) ARROW_RETURN_NOT_OK(resolve(codes[i]));
+      if (id_of_code_[static_cast<size_t>(codes[i])] == kNone)
+        ARROW_RETURN_NOT_OK(resolve(codes[i]));
     }
     for (int64_t i = 0; i < values.length(); ++i) {
       const bool null = (nulls && values.IsNull(i)) ||
                         id_of_code_[static_cast<size_t>(codes[i])] == kNullCode;
-      ids[i] = null ? IdOfNull() : null_.FromTable(id_of_code_[static_cast<size_t>(codes[i])]);
+      ids[i] =
+          null ? IdOfNull() : null_.FromTable(id_of_code_[static_cast<size_t>(codes[i])]);
     }
     return Status::OK();
   }
@@ -365,7 +383,8 @@ class BytesColumn final : public KeyColumn {
   Result<std::shared_ptr<arrow::Array>> DictionaryOf(const uint32_t* ids, int64_t rows) {
     if (!dictionary_ || dictionary_->length() != count_) {
       arrow::StringBuilder builder(memory_->pool());
-      for (uint32_t id = 0; id < count_; ++id) ARROW_RETURN_NOT_OK(builder.Append(View(id)));
+      for (uint32_t id = 0; id < count_; ++id)
+        ARROW_RETURN_NOT_OK(builder.Append(View(id)));
       ARROW_ASSIGN_OR_RAISE(dictionary_, builder.Finish());
     }
     arrow::Int32Builder codes(memory_->pool());
@@ -378,12 +397,13 @@ class BytesColumn final : public KeyColumn {
       }
     }
     ARROW_ASSIGN_OR_RAISE(auto indices, codes.Finish());
-    return std::make_shared<arrow::DictionaryArray>(arrow::dictionary(arrow::int32(), type_),
-                                                    indices, dictionary_);
+    return std::make_shared<arrow::DictionaryArray>(
+        arrow::dictionary(arrow::int32(), type_), indices, dictionary_);
   }
 
   template <typename Builder>
-  Result<std::shared_ptr<arrow::Array>> Build(Builder& builder, const uint32_t* ids, int64_t rows) {
+  Result<std::shared_ptr<arrow::Array>> Build(Builder& builder, const uint32_t* ids,
+                                              int64_t rows) {
     for (int64_t i = 0; i < rows; ++i) {
       if (null_.Is(ids[i])) {
         ARROW_RETURN_NOT_OK(builder.AppendNull());
@@ -396,7 +416,8 @@ class BytesColumn final : public KeyColumn {
 
   Result<std::shared_ptr<arrow::Array>> BuildFixed(const uint32_t* ids, int64_t rows) {
     const int width = static_cast<const arrow::FixedWidthType&>(*type_).bit_width() / 8;
-    ARROW_ASSIGN_OR_RAISE(auto data, arrow::AllocateBuffer(rows * width, memory_->pool()));
+    ARROW_ASSIGN_OR_RAISE(auto data,
+                          arrow::AllocateBuffer(rows * width, memory_->pool()));
     arrow::TypedBufferBuilder<bool> validity(memory_->pool());
     ARROW_RETURN_NOT_OK(validity.Reserve(rows));
     for (int64_t i = 0; i < rows; ++i) {
@@ -450,28 +471,38 @@ class NullColumn final : public KeyColumn {
 
 }  // namespace
 
-Result<std::unique_ptr<KeyColumn>> KeyColumn::Make(const std::shared_ptr<arrow::DataType>& type,
-                                                   std::shared_ptr<MemoryBudget> memory) {
+Result<std::unique_ptr<KeyColumn>> KeyColumn::Make(
+    const std::shared_ptr<arrow::DataType>& type, std::shared_ptr<MemoryBudget> memory) {
   using arrow::Type;
   switch (type->id()) {
     case Type::NA: return std::make_unique<NullColumn>();
     case Type::BOOL: return std::make_unique<BooleanColumn>(std::move(memory));
-    case Type::INT8: return std::make_unique<NumberColumn<int8_t>>(type, std::move(memory));
-    case Type::INT16: return std::make_unique<NumberColumn<int16_t>>(type, std::move(memory));
+    case Type::INT8:
+      return std::make_unique<NumberColumn<int8_t>>(type, std::move(memory));
+    case Type::INT16:
+      return std::make_unique<NumberColumn<int16_t>>(type, std::move(memory));
     case Type::INT32:
     case Type::DATE32:
-    case Type::TIME32: return std::make_unique<NumberColumn<int32_t>>(type, std::move(memory));
+    case Type::TIME32:
+      return std::make_unique<NumberColumn<int32_t>>(type, std::move(memory));
     case Type::INT64:
     case Type::DATE64:
     case Type::TIME64:
     case Type::TIMESTAMP:
-    case Type::DURATION: return std::make_unique<NumberColumn<int64_t>>(type, std::move(memory));
-    case Type::UINT8: return std::make_unique<NumberColumn<uint8_t>>(type, std::move(memory));
-    case Type::UINT16: return std::make_unique<NumberColumn<uint16_t>>(type, std::move(memory));
-    case Type::UINT32: return std::make_unique<NumberColumn<uint32_t>>(type, std::move(memory));
-    case Type::UINT64: return std::make_unique<NumberColumn<uint64_t>>(type, std::move(memory));
-    case Type::FLOAT: return std::make_unique<NumberColumn<float>>(type, std::move(memory));
-    case Type::DOUBLE: return std::make_unique<NumberColumn<double>>(type, std::move(memory));
+    case Type::DURATION:
+      return std::make_unique<NumberColumn<int64_t>>(type, std::move(memory));
+    case Type::UINT8:
+      return std::make_unique<NumberColumn<uint8_t>>(type, std::move(memory));
+    case Type::UINT16:
+      return std::make_unique<NumberColumn<uint16_t>>(type, std::move(memory));
+    case Type::UINT32:
+      return std::make_unique<NumberColumn<uint32_t>>(type, std::move(memory));
+    case Type::UINT64:
+      return std::make_unique<NumberColumn<uint64_t>>(type, std::move(memory));
+    case Type::FLOAT:
+      return std::make_unique<NumberColumn<float>>(type, std::move(memory));
+    case Type::DOUBLE:
+      return std::make_unique<NumberColumn<double>>(type, std::move(memory));
     case Type::STRING:
     case Type::BINARY:
     case Type::LARGE_STRING:
