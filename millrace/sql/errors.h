@@ -25,8 +25,56 @@ inline constexpr ErrorSpec kSqlUnknownType{3006, arrow::StatusCode::TypeError, f
 inline constexpr ErrorSpec kSqlDuplicateClause{
     3007, arrow::StatusCode::Invalid, false, "clause is given twice", "keep one of them"};
 
+inline constexpr ErrorSpec kSqlUnknownTable{
+    3020, arrow::StatusCode::KeyError, false, "no such table",
+    "SHOW TABLES lists the names; put the path of a file in single quotes"};
+inline constexpr ErrorSpec kSqlUnknownColumn{3021, arrow::StatusCode::KeyError, false,
+                                             "no such column",
+                                             "DESCRIBE the table to see its columns"};
+inline constexpr ErrorSpec kSqlAmbiguousColumn{
+    3022, arrow::StatusCode::Invalid, false, "column is in more than one table",
+    "write the table before the column, as in t.a"};
+inline constexpr ErrorSpec kSqlNotGrouped{
+    3023, arrow::StatusCode::Invalid, false, "column is not grouped",
+    "put it into GROUP BY, or into an aggregate such as MIN(…)"};
+inline constexpr ErrorSpec kSqlMisplacedAggregate{
+    3024, arrow::StatusCode::Invalid, false, "an aggregate can't stand here",
+    "use HAVING for conditions on aggregates, or a subquery"};
+inline constexpr ErrorSpec kSqlTypeMismatch{3025, arrow::StatusCode::TypeError, false,
+                                            "types don't fit together",
+                                            "add a CAST to one of them"};
+inline constexpr ErrorSpec kSqlColumnCount{3026, arrow::StatusCode::Invalid, false,
+                                           "wrong number of columns",
+                                           "make both sides have as many"};
+inline constexpr ErrorSpec kSqlBadPosition{3027, arrow::StatusCode::IndexError, false,
+                                           "position is not in the SELECT list",
+                                           "positions count from 1"};
+inline constexpr ErrorSpec kSqlNameTaken{3028, arrow::StatusCode::AlreadyExists, false,
+                                         "name is used twice",
+                                         "choose another, or give an alias"};
+inline constexpr ErrorSpec kSqlMissingConnector{
+    3029, arrow::StatusCode::Invalid, false, "no connector is named",
+    "add WITH (connector = 'files', path = '…'); see `millrace connectors`"};
+inline constexpr ErrorSpec kSqlBadWindow{3030, arrow::StatusCode::Invalid, false,
+                                         "window can't be built",
+                                         "write WINDOW TUMBLING(time_column, 5m)"};
+inline constexpr ErrorSpec kSqlNotConstant{3031, arrow::StatusCode::Invalid, false,
+                                           "a constant is needed here",
+                                           "write a literal"};
+inline constexpr ErrorSpec kSqlWrongObject{3032, arrow::StatusCode::Invalid, false,
+                                           "statement does not fit its object",
+                                           "see docs/reference/sql.md"};
+inline constexpr ErrorSpec kSqlNotSupported{3040, arrow::StatusCode::NotImplemented,
+                                            false, "is not supported by this version",
+                                            "see docs/reference/sql.md for what is"};
+
 inline constexpr const ErrorSpec* kSqlErrors[] = {
-    &kSqlSyntax,  &kSqlUnterminated, &kSqlBadCharacter,   &kSqlBadLiteral,
-    &kSqlTooDeep, &kSqlUnknownType,  &kSqlDuplicateClause};
+    &kSqlSyntax,          &kSqlUnterminated,     &kSqlBadCharacter,
+    &kSqlBadLiteral,      &kSqlTooDeep,          &kSqlUnknownType,
+    &kSqlDuplicateClause, &kSqlUnknownTable,     &kSqlUnknownColumn,
+    &kSqlAmbiguousColumn, &kSqlNotGrouped,       &kSqlMisplacedAggregate,
+    &kSqlTypeMismatch,    &kSqlColumnCount,      &kSqlBadPosition,
+    &kSqlNameTaken,       &kSqlMissingConnector, &kSqlBadWindow,
+    &kSqlNotConstant,     &kSqlWrongObject,      &kSqlNotSupported};
 
 }  // namespace millrace::errors

@@ -23,7 +23,7 @@ inline constexpr int kOr = 1, kAnd = 2, kNot = 3, kIs = 4, kCompare = 5, kRange 
 /// How deep productions may call each other, and how deep a tree may get. Both keep the
 /// stack within bounds, also of whoever walks the tree later.
 inline constexpr int kMaxNesting = 160;
-inline constexpr int kMaxTreeDepth = 1000;
+inline constexpr int kMaxTreeDepth = 500;
 
 class Parser {
  public:

@@ -1,0 +1,138 @@
+#include <arrow/scalar.h>
+#include <arrow/type.h>
+
+#include "millrace/sql/aggregate_binder_internal.h"
+#include "millrace/sql/errors.h"
+#include "millrace/sql/keywords.h"
+
+namespace millrace::sql {
+
+using expr::Expr;
+using expr::ExprPtr;
+
+plan::NodePtr AggregateBinder::Node(plan::NodePtr input) const {
+  return plan::AggregateNode::Make(std::move(input), grouping_.keys, grouping_.names,
+                                   aggregates_, grouping_.window);
+}
+
+ExprPtr AggregateBinder::Output(int column) const {
+  const auto key = static_cast<size_t>(column - grouping_.first_key());
+  if (column < grouping_.first_key()) {
+    return Expr::Column(column, column == 0 ? "window_start" : "window_end",
+                        grouping_.window_type);
+  }
+  if (key < grouping_.keys.size()) {
+    return Expr::Column(column, grouping_.names[key], grouping_.keys[key]->type());
+  }
+  const plan::AggregateCall& call = aggregates_[key - grouping_.keys.size()];
+  return Expr::Column(column, call.name, call.binding.result);
+}
+
+Result<ExprPtr> AggregateBinder::KeyColumn(const ExprPtr& input, const std::string& name,
+                                           Location where) const {
+  const std::string text = input->ToString();
+  for (const auto& [key, column] : grouping_.columns) {
+    if (key == text) return Output(column);
+  }
+  return errors::kSqlNotGrouped.Make(where.ToWhere(), "{}", name);
+}
+
+Result<std::optional<ExprPtr>> AggregateBinder::Intercept(const Expression& expression) {
+  const auto* call = expression.As<FunctionCall>();
+  if (call != nullptr && call->over == nullptr && !call->over_name) {
+    const std::string name = ToLower(call->name.text);
+    if (context().functions->FindScalar(name) == nullptr) {
+      if (context().functions->FindAggregate(name) != nullptr) {
+        ARROW_ASSIGN_OR_RAISE(ExprPtr column, BindAggregate(*call, expression));
+        return column;
+      }
+      // TUMBLE_START(ts, INTERVAL …) repeats the window; there is only one.
+      if (grouping_.window && (name == "tumble_start" || name == "tumble_end")) {
+        return Output(name == "tumble_start" ? 0 : 1);
+      }
+    }
+  }
+  if (HasAggregate(expression, *context().functions)) return std::nullopt;
+  Result<ExprPtr> bound = input_.Bind(expression);
+  if (!bound.ok()) return std::nullopt;
+  const std::string text = (*bound)->ToString();
+  for (const auto& [key, column] : grouping_.columns) {
+    if (key == text) return Output(column);
+  }
+  if ((*bound)->is_constant()) return *bound;
+  return std::nullopt;
+}
+
+std::optional<ExprPtr> AggregateBinder::WindowColumn(const std::string& name) const {
+  if (!grouping_.window) return std::nullopt;
+  if (EqualsIgnoreCase(name, "window_start") || EqualsIgnoreCase(name, "_window_start")) {
+    return Output(0);
+  }
+  if (EqualsIgnoreCase(name, "window_end") || EqualsIgnoreCase(name, "_window_end")) {
+    return Output(1);
+  }
+  return std::nullopt;
+}
+
+Result<ExprPtr> AggregateBinder::BindName(const Path& path) {
+  ARROW_ASSIGN_OR_RAISE(const ScopeColumn* column, scope().FindOptional(path));
+  if (path.size() == 1) {
+    std::optional<ExprPtr> window = WindowColumn(path[0].text);
+    if (window) return *window;
+    if (grouping_.window && EqualsIgnoreCase(path[0].text, "window_time")) {
+      const ExprPtr micro =
+          Expr::Literal(std::make_shared<arrow::MonthDayNanoIntervalScalar>(
+              arrow::MonthDayNanoIntervalType::MonthDayNanos{0, 0, 1000}));
+      return Expr::Call(*context().functions, "-", {Output(1), micro});
+    }
+  }
+  if (column == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(std::optional<ExprPtr> alias, BindAlias(path));
+    if (alias) return *alias;
+    return scope().Find(path).status();
+  }
+  return errors::kSqlNotGrouped.Make(path[0].where.ToWhere(), "{}", ToSql(path));
+}
+
+Result<ExprPtr> AggregateBinder::BindAggregate(const FunctionCall& call,
+                                               const Expression& expression) {
+  const Location where = expression.where;
+  if (!call.order_by.empty()) return NotSupported(where, "ORDER BY inside an aggregate");
+  if (!call.within_group.empty()) return NotSupported(where, "WITHIN GROUP");
+  if (call.ignore_nulls) return NotSupported(where, "IGNORE NULLS");
+  plan::AggregateCall out;
+  out.function = context().functions->FindAggregate(call.name.text);
+  out.distinct = call.distinct;
+  out.name = OutputName(expression);
+  if (call.star && !EqualsIgnoreCase(call.name.text, "count")) {
+    return errors::kSqlSyntax.Make(where.ToWhere(), "found *, only COUNT takes it");
+  }
+  std::vector<expr::TypePtr> types;
+  for (const FunctionArgument& argument : call.arguments) {
+    if (argument.name) return NotSupported(argument.name->where, "a named argument");
+    // An aggregate inside is refused by the binder of the input.
+    ARROW_ASSIGN_OR_RAISE(ExprPtr bound, input_.Bind(*argument.value));
+    types.push_back(bound->type());
+    out.literals.push_back(bound->literal());
+    out.arguments.push_back(std::move(bound));
+  }
+  Result<expr::AggregateBinding> binding = out.function->bind(types, out.literals);
+  if (!binding.ok()) return WithWhere(binding.status(), where.ToWhere());
+  out.binding = std::move(*binding);
+  for (size_t i = 0; i < out.arguments.size(); ++i) {
+    out.arguments[i] =
+        Expr::Cast(std::move(out.arguments[i]), out.binding.argument_types[i]);
+  }
+  if (call.filter != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(out.filter, input_.BindCondition(*call.filter, "FILTER"));
+  }
+  const int base = grouping_.first_key() + static_cast<int>(grouping_.keys.size());
+  const std::string text = out.ToString();
+  for (size_t i = 0; i < aggregates_.size(); ++i) {
+    if (aggregates_[i].ToString() == text) return Output(base + static_cast<int>(i));
+  }
+  aggregates_.push_back(std::move(out));
+  return Output(base + static_cast<int>(aggregates_.size()) - 1);
+}
+
+}  // namespace millrace::sql

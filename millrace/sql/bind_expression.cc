@@ -1,0 +1,392 @@
+// Names, operators and calls.
+#include <arrow/scalar.h>
+#include <arrow/type.h>
+
+#include "millrace/expr/evaluate.h"
+#include "millrace/expr/type_name.h"
+#include "millrace/sql/errors.h"
+#include "millrace/sql/expression_binder_internal.h"
+#include "millrace/sql/keywords.h"
+
+namespace millrace::sql {
+
+using expr::Expr;
+using expr::ExprPtr;
+
+namespace {
+
+// The function behind an operator; empty where a special form is needed.
+std::string FunctionOf(BinaryOp op) {
+  switch (op) {
+    case BinaryOp::kAdd: return "+";
+    case BinaryOp::kSubtract: return "-";
+    case BinaryOp::kMultiply: return "*";
+    case BinaryOp::kDivide: return "/";
+    case BinaryOp::kModulo: return "%";
+    case BinaryOp::kConcat: return "||";
+    case BinaryOp::kEqual: return "=";
+    case BinaryOp::kNotEqual: return "<>";
+    case BinaryOp::kLess: return "<";
+    case BinaryOp::kLessEqual: return "<=";
+    case BinaryOp::kGreater: return ">";
+    case BinaryOp::kGreaterEqual: return ">=";
+    case BinaryOp::kDistinct: return "is_distinct_from";
+    case BinaryOp::kNotDistinct: return "is_not_distinct_from";
+    case BinaryOp::kMatch:
+    case BinaryOp::kNotMatch:
+    case BinaryOp::kMatchInsensitive:
+    case BinaryOp::kNotMatchInsensitive: return "regexp_matches";
+    case BinaryOp::kAtTimeZone: return "timezone";
+    case BinaryOp::kJsonGet: return "json_extract";
+    case BinaryOp::kJsonGetText: return "json_extract_string";
+  }
+  return "";
+}
+
+}  // namespace
+
+// One overload per node of the syntax tree.
+struct NodeBinder {
+  ExpressionBinder& binder;
+  Location where;
+
+  using Bound = Result<ExprPtr>;
+
+  Bound Negate(Bound value, bool negated) {
+    if (!negated || !value.ok()) return value;
+    return binder.Call(where, "not", {*value});
+  }
+
+  Bound operator()(const Literal& node) {
+    return BindLiteral(node, false, where, binder.context_);
+  }
+  Bound operator()(const Name& node) { return binder.BindName(node.path); }
+  Bound operator()(const Star&) {
+    return errors::kSqlSyntax.Make(where.ToWhere(),
+                                   "* stands for columns in SELECT and COUNT(*) only");
+  }
+  Bound operator()(const Unary& node) {
+    if (node.op == Unary::Op::kMinus) {
+      // The least integer can't be written without its sign.
+      const auto* literal = node.operand->As<Literal>();
+      if (literal != nullptr && (literal->kind == Literal::Kind::kInteger ||
+                                 literal->kind == Literal::Kind::kDecimal)) {
+        return BindLiteral(*literal, true, where, binder.context_);
+      }
+    }
+    ARROW_ASSIGN_OR_RAISE(ExprPtr operand, binder.Bind(*node.operand));
+    switch (node.op) {
+      case Unary::Op::kPlus: return operand;
+      case Unary::Op::kMinus: return binder.Call(where, "-", {std::move(operand)});
+      case Unary::Op::kNot: return binder.Call(where, "not", {std::move(operand)});
+    }
+    return operand;
+  }
+  Bound operator()(const Binary& node) {
+    ARROW_ASSIGN_OR_RAISE(ExprPtr left, binder.Bind(*node.left));
+    ARROW_ASSIGN_OR_RAISE(ExprPtr right, binder.Bind(*node.right));
+    const std::string name = FunctionOf(node.op);
+    const bool json = node.op == BinaryOp::kJsonGet || node.op == BinaryOp::kJsonGetText;
+    if (json && binder.context_.functions->FindScalar(name) == nullptr) {
+      return NotSupported(where, "the operator -> on JSON");
+    }
+    std::vector<ExprPtr> arguments{std::move(left), std::move(right)};
+    const bool insensitive = node.op == BinaryOp::kMatchInsensitive ||
+                             node.op == BinaryOp::kNotMatchInsensitive;
+    if (insensitive) {
+      arguments.push_back(Expr::Literal(std::make_shared<arrow::StringScalar>("i")));
+    }
+    const bool negated =
+        node.op == BinaryOp::kNotMatch || node.op == BinaryOp::kNotMatchInsensitive;
+    return Negate(binder.Call(where, name, std::move(arguments)), negated);
+  }
+  Bound operator()(const Logical& node) {
+    std::vector<ExprPtr> terms;
+    for (const ExpressionPtr& term : node.terms) {
+      ARROW_ASSIGN_OR_RAISE(ExprPtr bound, binder.Bind(*term));
+      terms.push_back(std::move(bound));
+    }
+    // Pairs of pairs: thousands of terms stay a shallow tree, in the same order.
+    const std::string name = node.conjunction ? "and" : "or";
+    while (terms.size() > 1) {
+      std::vector<ExprPtr> pairs;
+      for (size_t i = 0; i + 1 < terms.size(); i += 2) {
+        ARROW_ASSIGN_OR_RAISE(ExprPtr pair,
+                              binder.Call(where, name, {terms[i], terms[i + 1]}));
+        pairs.push_back(std::move(pair));
+      }
+      if (terms.size() % 2 == 1) pairs.push_back(terms.back());
+      terms = std::move(pairs);
+    }
+    return terms[0];
+  }
+  Bound operator()(const IsTest& node) {
+    ARROW_ASSIGN_OR_RAISE(ExprPtr operand, binder.Bind(*node.operand));
+    if (node.what == IsTest::What::kNull || node.what == IsTest::What::kUnknown) {
+      return binder.Call(where, node.negated ? "is_not_null" : "is_null",
+                         {std::move(operand)});
+    }
+    // Never NULL: NULL IS TRUE is false.
+    ExprPtr truth = Expr::Literal(
+        std::make_shared<arrow::BooleanScalar>(node.what == IsTest::What::kTrue));
+    return binder.Call(where, node.negated ? "is_distinct_from" : "is_not_distinct_from",
+                       {std::move(operand), std::move(truth)});
+  }
+  Bound operator()(const LikeTest& node) {
+    std::vector<ExprPtr> arguments;
+    for (const ExpressionPtr& part : {node.operand, node.pattern, node.escape}) {
+      if (part == nullptr) continue;
+      ARROW_ASSIGN_OR_RAISE(ExprPtr bound, binder.Bind(*part));
+      arguments.push_back(std::move(bound));
+    }
+    return Negate(
+        binder.Call(where, node.ignore_case ? "ilike" : "like", std::move(arguments)),
+        node.negated);
+  }
+  // As two comparisons, so that each can be pushed to a source on its own.
+  Bound operator()(const BetweenTest& node) {
+    ARROW_ASSIGN_OR_RAISE(ExprPtr operand, binder.Bind(*node.operand));
+    ARROW_ASSIGN_OR_RAISE(ExprPtr low, binder.Bind(*node.low));
+    ARROW_ASSIGN_OR_RAISE(ExprPtr high, binder.Bind(*node.high));
+    ARROW_ASSIGN_OR_RAISE(ExprPtr above,
+                          binder.Call(where, ">=", {operand, std::move(low)}));
+    ARROW_ASSIGN_OR_RAISE(ExprPtr below,
+                          binder.Call(where, "<=", {operand, std::move(high)}));
+    return Negate(binder.Call(where, "and", {std::move(above), std::move(below)}),
+                  node.negated);
+  }
+  Bound operator()(const InTest& node) {
+    if (node.query != nullptr) {
+      return NotSupported(where, "IN (SELECT …) other than as a condition of WHERE");
+    }
+    std::vector<ExprPtr> arguments;
+    ARROW_ASSIGN_OR_RAISE(ExprPtr operand, binder.Bind(*node.operand));
+    arguments.push_back(std::move(operand));
+    for (const ExpressionPtr& item : node.list) {
+      ARROW_ASSIGN_OR_RAISE(ExprPtr bound, binder.Bind(*item));
+      arguments.push_back(std::move(bound));
+    }
+    return Negate(binder.Call(where, "in", std::move(arguments)), node.negated);
+  }
+  Bound operator()(const ExistsTest&) { return NotSupported(where, "EXISTS"); }
+  Bound operator()(const QuantifiedTest& node) {
+    return NotSupported(where, node.all ? "ALL (SELECT …)" : "ANY (SELECT …)");
+  }
+  Bound operator()(const ScalarQuery&) {
+    return NotSupported(where, "a query as a value");
+  }
+  Bound operator()(const CaseOf& node) { return binder.BindCase(node, where); }
+  Bound operator()(const CastTo& node) {
+    ARROW_ASSIGN_OR_RAISE(ExprPtr operand, binder.Bind(*node.operand));
+    return Expr::Cast(std::move(operand), node.type.type, node.lenient);
+  }
+  Bound operator()(const FunctionCall& node) { return binder.BindCall(node, where); }
+  Bound operator()(const ArrayOf&) { return NotSupported(where, "an array literal"); }
+  Bound operator()(const MapOf&) { return NotSupported(where, "a map literal"); }
+  Bound operator()(const StructOf&) { return NotSupported(where, "a struct literal"); }
+  Bound operator()(const Subscript&) { return NotSupported(where, "x[…]"); }
+  Bound operator()(const FieldOf&) {
+    return NotSupported(where, "the field of a struct");
+  }
+};
+
+Result<ExprPtr> ExpressionBinder::Bind(const Expression& expression) {
+  ARROW_ASSIGN_OR_RAISE(std::optional<ExprPtr> whole, Intercept(expression));
+  if (whole) return *whole;
+  return std::visit(NodeBinder{*this, expression.where}, expression.node);
+}
+
+Result<ExprPtr> ExpressionBinder::BindCondition(const Expression& expression,
+                                                std::string_view clause) {
+  ARROW_ASSIGN_OR_RAISE(ExprPtr bound, Bind(expression));
+  const arrow::Type::type id = bound->type()->id();
+  if (id == arrow::Type::BOOL) return bound;
+  if (id == arrow::Type::NA) return Expr::Cast(std::move(bound), arrow::boolean());
+  return errors::kSqlTypeMismatch.Make(expression.where.ToWhere(),
+                                       "{} takes a condition, not {}", clause,
+                                       expr::SqlTypeName(*bound->type()));
+}
+
+Result<std::optional<ExprPtr>> ExpressionBinder::Intercept(const Expression& expression) {
+  const auto* call = expression.As<FunctionCall>();
+  if (call != nullptr && call->over == nullptr && !call->over_name &&
+      context_.functions->FindScalar(call->name.text) == nullptr &&
+      context_.functions->FindAggregate(call->name.text) != nullptr) {
+    return errors::kSqlMisplacedAggregate.Make(expression.where.ToWhere(), "{}",
+                                               ToSql(expression));
+  }
+  return std::nullopt;
+}
+
+Result<std::optional<ExprPtr>> ExpressionBinder::BindAlias(const Path& path) {
+  if (aliases_ == nullptr || path.size() != 1) return std::nullopt;
+  for (const SelectItem& item : *aliases_) {
+    if (!item.alias || !EqualsIgnoreCase(item.alias->text, path[0].text)) continue;
+    // SELECT a + 1 AS a: inside itself the alias is not known.
+    if (std::find(expanding_.begin(), expanding_.end(), &item) != expanding_.end()) {
+      continue;
+    }
+    expanding_.push_back(&item);
+    Result<ExprPtr> bound = Bind(*item.value);
+    expanding_.pop_back();
+    ARROW_RETURN_NOT_OK(bound.status());
+    return *bound;
+  }
+  return std::nullopt;
+}
+
+Result<ExprPtr> ExpressionBinder::BindName(const Path& path) {
+  ARROW_ASSIGN_OR_RAISE(const ScopeColumn* column, scope_.FindOptional(path));
+  if (column != nullptr) return column->value;
+  ARROW_ASSIGN_OR_RAISE(std::optional<ExprPtr> alias, BindAlias(path));
+  if (alias) return *alias;
+  return scope_.Find(path).status();
+}
+
+Result<ExprPtr> ExpressionBinder::Call(Location where, const std::string& name,
+                                       std::vector<ExprPtr> arguments) {
+  Result<ExprPtr> bound = Expr::Call(*context_.functions, name, std::move(arguments));
+  if (bound.ok()) return bound;
+  return WithWhere(bound.status(), where.ToWhere());
+}
+
+Result<ExprPtr> ExpressionBinder::BindCall(const FunctionCall& call, Location where) {
+  if (call.over != nullptr || call.over_name) return NotSupported(where, "OVER");
+  const std::string name = ToLower(call.name.text);
+  if (context_.functions->FindScalar(name) == nullptr) {
+    if (name == "tumble_start" || name == "tumble_end") {
+      return errors::kSqlBadWindow.Make(where.ToWhere(),
+                                        "{} needs GROUP BY … WINDOW TUMBLING(…)", name);
+    }
+    if (name == "row") return NotSupported(where, "a row as a value");
+    // The nearest name is offered there.
+    return Call(where, name, {});
+  }
+  if (call.star || call.distinct || !call.order_by.empty() ||
+      !call.within_group.empty() || call.filter != nullptr) {
+    return errors::kSqlMisplacedAggregate.Make(
+        where.ToWhere(),
+        "{} is no aggregate: *, DISTINCT, ORDER BY and FILTER have no "
+        "meaning in it",
+        name);
+  }
+  if (call.ignore_nulls) return NotSupported(where, "IGNORE NULLS");
+  std::vector<ExprPtr> arguments;
+  for (const FunctionArgument& argument : call.arguments) {
+    if (argument.name) return NotSupported(argument.name->where, "a named argument");
+    ARROW_ASSIGN_OR_RAISE(ExprPtr bound, Bind(*argument.value));
+    arguments.push_back(std::move(bound));
+  }
+  return Call(where, name, std::move(arguments));
+}
+
+Result<ExprPtr> ExpressionBinder::BindCase(const CaseOf& node, Location where) {
+  std::vector<ExprPtr> conditions;
+  std::vector<ExprPtr> values;
+  ExprPtr operand;
+  if (node.operand != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(operand, Bind(*node.operand));
+  }
+  expr::TypePtr type = arrow::null();
+  const auto add_value = [&](const Expression& expression) -> Status {
+    ARROW_ASSIGN_OR_RAISE(ExprPtr value, Bind(expression));
+    ARROW_ASSIGN_OR_RAISE(
+        type, CommonTypeAt(type, value->type(), expression.where, "the values of CASE"));
+    values.push_back(std::move(value));
+    return Status::OK();
+  };
+  for (const auto& [when, then] : node.branches) {
+    ExprPtr condition;
+    if (operand != nullptr) {
+      ARROW_ASSIGN_OR_RAISE(ExprPtr other, Bind(*when));
+      ARROW_ASSIGN_OR_RAISE(condition, Call(when->where, "=", {operand, other}));
+    } else {
+      ARROW_ASSIGN_OR_RAISE(condition, BindCondition(*when, "WHEN"));
+    }
+    conditions.push_back(std::move(condition));
+    ARROW_RETURN_NOT_OK(add_value(*then));
+  }
+  if (node.otherwise != nullptr) {
+    ARROW_RETURN_NOT_OK(add_value(*node.otherwise));
+  } else {
+    values.push_back(Expr::Literal(arrow::MakeNullScalar(type)));
+  }
+  for (ExprPtr& value : values) value = Expr::Cast(std::move(value), type);
+  ExprPtr otherwise = std::move(values.back());
+  values.pop_back();
+  return Expr::Case(std::move(conditions), std::move(values), std::move(otherwise));
+}
+
+Status NotSupported(Location where, std::string_view what) {
+  return errors::kSqlNotSupported.Make(where.ToWhere(), "{}", what);
+}
+
+Result<expr::TypePtr> CommonTypeAt(const expr::TypePtr& left, const expr::TypePtr& right,
+                                   Location where, std::string_view what) {
+  expr::TypePtr common = expr::CommonType(left, right);
+  if (common != nullptr) return common;
+  return errors::kSqlTypeMismatch.Make(where.ToWhere(), "{}: {} and {}", what,
+                                       expr::SqlTypeName(*left),
+                                       expr::SqlTypeName(*right));
+}
+
+std::string OutputName(const Expression& expression) {
+  if (const auto* name = expression.As<Name>()) return name->path.back().text;
+  if (const auto* field = expression.As<FieldOf>()) return field->field.text;
+  if (const auto* cast = expression.As<CastTo>()) {
+    if (cast->operand->As<Name>() != nullptr) return OutputName(*cast->operand);
+  }
+  const auto* call = expression.As<FunctionCall>();
+  if (call == nullptr) return ToSql(expression);
+  // Function names read better in lower case as names of columns.
+  const std::string text = ToSql(expression);
+  const size_t end = call->name.text.size();
+  return ToLower(text.substr(0, end)) + text.substr(end);
+}
+
+bool HasAggregate(const Expression& expression, const expr::FunctionRegistry& functions) {
+  if (const auto* call = expression.As<FunctionCall>()) {
+    if (call->over == nullptr && !call->over_name &&
+        functions.FindScalar(call->name.text) == nullptr &&
+        functions.FindAggregate(call->name.text) != nullptr) {
+      return true;
+    }
+  }
+  bool found = false;
+  ForEachChild(expression, [&](const Expression& child) {
+    found = found || HasAggregate(child, functions);
+  });
+  return found;
+}
+
+Result<ExprPtr> Conjunction(std::vector<ExprPtr> terms,
+                            const expr::FunctionRegistry& functions) {
+  if (terms.empty()) return nullptr;
+  while (terms.size() > 1) {
+    std::vector<ExprPtr> pairs;
+    for (size_t i = 0; i + 1 < terms.size(); i += 2) {
+      ARROW_ASSIGN_OR_RAISE(ExprPtr pair,
+                            Expr::Call(functions, "and", {terms[i], terms[i + 1]}));
+      pairs.push_back(std::move(pair));
+    }
+    if (terms.size() % 2 == 1) pairs.push_back(terms.back());
+    terms = std::move(pairs);
+  }
+  return terms[0];
+}
+
+std::vector<ExprPtr> SplitConjunction(const ExprPtr& condition) {
+  std::vector<ExprPtr> out;
+  if (condition == nullptr) return out;
+  if (condition->kind() == expr::ExprKind::kCall &&
+      condition->function()->doc.name == "and") {
+    for (const ExprPtr& child : condition->children()) {
+      for (ExprPtr& term : SplitConjunction(child)) out.push_back(std::move(term));
+    }
+    return out;
+  }
+  out.push_back(condition);
+  return out;
+}
+
+}  // namespace millrace::sql

@@ -1,0 +1,109 @@
+// QueryBinder: queries → plan nodes.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "millrace/plan/sort_node.h"
+#include "millrace/sql/aggregate_binder_internal.h"
+#include "millrace/sql/expression_binder_internal.h"
+#include "millrace/sql/scope_internal.h"
+
+namespace millrace::sql {
+
+/// One column of a SELECT list, stars expanded.
+struct OutputItem {
+  ExpressionPtr value;  ///< null for a column that a star stands for
+  expr::ExprPtr input;  ///< that column, over the input
+  std::string name;
+  Location where;
+};
+
+/// `node` without repeated rows.
+plan::NodePtr DistinctRows(plan::NodePtr node);
+
+/// The output position that a literal in GROUP BY or ORDER BY names, from 0; absent for
+/// other expressions. Fails with kSqlBadPosition.
+Result<std::optional<size_t>> PositionOf(const Expression& expression, size_t columns);
+
+class QueryBinder {
+ public:
+  explicit QueryBinder(const PlannerContext& context) : context_(context) {}
+
+  /// The rows of `query`, its columns under no table name.
+  Result<plan::NodePtr> BindQuery(const Query& query);
+  /// A table or view by name, a file by path.
+  Result<Relation> BindNamedTable(const NamedTable& table, const TableAlias& alias,
+                                  Location where);
+
+ private:
+  // The names of WITH that can be used at a place: a list that grows inwards. A query of
+  // WITH sees what stands before it, so it is bound with its own tail of the list.
+  struct CommonTables {
+    const CommonTable* table;
+    std::shared_ptr<const CommonTables> outer;
+  };
+
+  // --- bind_query.cc
+  Result<plan::NodePtr> BindOrdered(const Query& query);
+  Status CheckClauses(const Query& query);
+  Status CheckEmit(const Query& query, const plan::NodePtr& node);
+  Result<plan::NodePtr> BindBody(const QueryBody& body);
+  Result<plan::NodePtr> BindSetOperation(const SetOperation& node, Location where);
+  Result<plan::NodePtr> BindValues(const Values& values, Location where);
+  Result<plan::NodePtr> OrderOutput(const Query& query, plan::NodePtr node);
+  Result<plan::NodePtr> SortAndLimit(const Query& query, std::vector<plan::SortKey> keys,
+                                     plan::NodePtr node);
+  Result<std::optional<int64_t>> RowCount(const ExpressionPtr& expression,
+                                          std::string_view clause);
+
+  // --- bind_select.cc
+  Result<plan::NodePtr> BindSelect(const Select& select, const Query& query,
+                                   Location where);
+  Result<Relation> BindWhere(const Select& select, Relation from);
+  Result<plan::NodePtr> SemiJoin(const InTest& test, Location where,
+                                 const Relation& from);
+  Result<std::vector<OutputItem>> ExpandStars(const Select& select, const Scope& scope);
+  Result<plan::NodePtr> Finish(const Select& select, const Query& query,
+                               const std::vector<OutputItem>& items,
+                               ExpressionBinder* binder, AggregateBinder* groups,
+                               plan::NodePtr input);
+
+  // --- bind_group.cc
+  Result<Grouping> BindGrouping(const Select& select,
+                                const std::vector<OutputItem>& items, Relation* from);
+  Status AddKey(expr::ExprPtr key, std::string name, const Relation& from,
+                Grouping* grouping);
+  Result<plan::TumblingWindow> BindWindow(const TimeWindow& window, Relation* from);
+
+  // --- bind_table.cc
+  Result<Relation> BindFrom(const Select& select);
+  Result<Relation> BindTable(const TableRef& table);
+  Result<Relation> BindSubquery(const Query& query, const TableAlias& alias,
+                                Location where);
+  Result<Relation> BindTableFunction(const TableFunction& function,
+                                     const TableAlias& alias, Location where);
+  Result<Relation> Rename(plan::NodePtr node, const std::string& name,
+                          const TableAlias& alias, Location where);
+
+  // --- bind_join.cc
+  Result<Relation> BindJoin(const Join& join, Location where);
+  Result<Relation> CrossJoin(Relation left, Relation right);
+
+  const PlannerContext& context_;
+  std::shared_ptr<const CommonTables> common_;
+  int inlined_ = 0;
+};
+
+/// The length of a window in microseconds. Fails with kSqlBadWindow for months and for
+/// fractions of a microsecond.
+Result<int64_t> MicrosOf(const Duration& duration);
+
+/// Make `column` of `relation` a timestamp of microseconds that a window can use: the
+/// index of it, or of a cast of it appended as the last column.
+Result<int> EventTimeColumn(const expr::ExprPtr& column, Location where,
+                            Relation* relation);
+
+}  // namespace millrace::sql

@@ -1,0 +1,19 @@
+// What the planners of single statements share.
+#pragma once
+
+#include <string>
+
+#include "millrace/sql/planner.h"
+
+namespace millrace::sql {
+
+/// The name of an object as the catalog knows it: a.b.c
+std::string CatalogName(const Path& path);
+
+/// `root` optimized, when the context asks for it.
+Result<plan::NodePtr> OptimizeAs(const PlannerContext& context, plan::NodePtr root);
+
+Result<PlannedStatement> PlanCreate(const CreateStatement& create, Location where,
+                                    const PlannerContext& context);
+
+}  // namespace millrace::sql
