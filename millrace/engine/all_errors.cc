@@ -7,6 +7,7 @@
 #include "millrace/formats/parquet/errors.h"
 #include "millrace/io/errors.h"
 #include "millrace/plan/errors.h"
+#include "millrace/sql/errors.h"
 
 namespace millrace::engine {
 
@@ -14,7 +15,7 @@ std::vector<const ErrorSpec*> AllErrors() {
   const ErrorList lists[] = {
       errors::kBaseErrors,  errors::kConnectorErrors, errors::kEngineErrors,
       errors::kIoErrors,    errors::kCsvErrors,       errors::kParquetErrors,
-      errors::kFilesErrors, errors::kExprErrors,      errors::kPlanErrors};
+      errors::kFilesErrors, errors::kExprErrors,      errors::kPlanErrors, errors::kSqlErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

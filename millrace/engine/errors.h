@@ -21,7 +21,11 @@ inline constexpr ErrorSpec kUnsupportedMode{
     1024, arrow::StatusCode::Invalid, false,
     "the destination can't be written in this way", "see `millrace connectors NAME`"};
 
+inline constexpr ErrorSpec kBadVariable{
+    1025, arrow::StatusCode::Invalid, false, "variable can't be replaced",
+    "set it with --set name=value or in the environment, or write ${name:-default}"};
+
 inline constexpr const ErrorSpec* kEngineErrors[] = {
-    &kNameTaken, &kNoSuchName, &kUnknownScheme, &kNoSchema, &kUnsupportedMode};
+    &kNameTaken, &kNoSuchName, &kUnknownScheme, &kNoSchema, &kUnsupportedMode, &kBadVariable};
 
 }  // namespace millrace::errors
