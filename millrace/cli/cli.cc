@@ -38,6 +38,9 @@ int Main(int argc, char** argv) {
                  "Memory of a pipeline, as 512MiB; half of the machine's when absent");
   app.add_flag("--pin", program.pin, "Pin every worker thread to a core");
   AddCopy(app, program);
+  AddRun(app, program);
+  AddSql(app, program);
+  AddCheck(app, program);
   AddConnectors(app, program);
   AddFunctions(app, program);
   try {

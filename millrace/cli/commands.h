@@ -25,6 +25,9 @@ struct Program {
 };
 
 void AddCopy(CLI::App& app, Program& program);
+void AddRun(CLI::App& app, Program& program);
+void AddSql(CLI::App& app, Program& program);
+void AddCheck(CLI::App& app, Program& program);
 void AddConnectors(CLI::App& app, Program& program);
 void AddFunctions(CLI::App& app, Program& program);
 

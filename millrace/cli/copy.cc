@@ -60,7 +60,7 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
       auto job, engine::Job::Make(
                     engine.get(), &catalog,
                     plan::WriteNode::Make(plan::ScanNode::Make(source), sink), options));
-  return RunJob(*job, terminal, "copied");
+  return RunJob(*job, terminal, "copied").status();
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ void BlockSignals() {
   signal(SIGPIPE, SIG_IGN);
 }
 
-Status RunJob(engine::Job& job, Terminal& terminal, std::string_view verb) {
+Result<engine::JobSummary> RunJob(engine::Job& job, Terminal& terminal,
+                                  std::string_view verb) {
   SystemClock clock;
   const int64_t start = clock.MonotonicNanos();
   std::atomic<bool> done{false};
@@ -66,7 +67,7 @@ Status RunJob(engine::Job& job, Terminal& terminal, std::string_view verb) {
   terminal.ClearProgress();
   ARROW_RETURN_NOT_OK(summary.status());
   if (!verb.empty()) terminal.Summary(verb, *summary);
-  return Status::OK();
+  return summary;
 }
 
 int ExitCodeOf(const Status& status) {

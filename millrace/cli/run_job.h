@@ -20,7 +20,8 @@ void BlockSignals();
 
 /// Start `job` and wait for its end. A signal cancels it, a second one ends the process
 /// at once. Prints progress, and the summary ("<verb> 12 rows …") unless `verb` is empty.
-Status RunJob(engine::Job& job, Terminal& terminal, std::string_view verb);
+Result<engine::JobSummary> RunJob(engine::Job& job, Terminal& terminal,
+                                  std::string_view verb);
 
 /// The code to exit with.
 int ExitCodeOf(const Status& status);

@@ -144,6 +144,10 @@ void Terminal::Error(const Status& status) {
   }
 }
 
+void Terminal::Excerpt(std::string_view text) {
+  if (talk_.format == LogFormat::kText) Put(text);
+}
+
 void Terminal::Summary(std::string_view verb, const engine::JobSummary& summary) {
   if (talk_.quiet) return;
   ClearProgress();

@@ -32,6 +32,8 @@ class Terminal {
 
   void Note(std::string_view text);
   void Error(const Status& status);
+  /// A piece of the user's text under an error; not for machines.
+  void Excerpt(std::string_view text);
   void Summary(std::string_view verb, const engine::JobSummary& summary);
 
  private:

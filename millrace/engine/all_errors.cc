@@ -12,10 +12,11 @@
 namespace millrace::engine {
 
 std::vector<const ErrorSpec*> AllErrors() {
-  const ErrorList lists[] = {
-      errors::kBaseErrors,  errors::kConnectorErrors, errors::kEngineErrors,
-      errors::kIoErrors,    errors::kCsvErrors,       errors::kParquetErrors,
-      errors::kFilesErrors, errors::kExprErrors,      errors::kPlanErrors, errors::kSqlErrors};
+  const ErrorList lists[] = {errors::kBaseErrors,   errors::kConnectorErrors,
+                             errors::kEngineErrors, errors::kIoErrors,
+                             errors::kCsvErrors,    errors::kParquetErrors,
+                             errors::kFilesErrors,  errors::kExprErrors,
+                             errors::kPlanErrors,   errors::kSqlErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

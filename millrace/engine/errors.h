@@ -25,7 +25,8 @@ inline constexpr ErrorSpec kBadVariable{
     1025, arrow::StatusCode::Invalid, false, "variable can't be replaced",
     "set it with --set name=value or in the environment, or write ${name:-default}"};
 
-inline constexpr const ErrorSpec* kEngineErrors[] = {
-    &kNameTaken, &kNoSuchName, &kUnknownScheme, &kNoSchema, &kUnsupportedMode, &kBadVariable};
+inline constexpr const ErrorSpec* kEngineErrors[] = {&kNameTaken,       &kNoSuchName,
+                                                     &kUnknownScheme,   &kNoSchema,
+                                                     &kUnsupportedMode, &kBadVariable};
 
 }  // namespace millrace::errors

@@ -28,7 +28,8 @@ plan::TablePtr ResultTable() {
   return table;
 }
 
-void ForEachTable(const plan::NodePtr& node, const std::function<void(const plan::TablePtr&)>& visit) {
+void ForEachTable(const plan::NodePtr& node,
+                  const std::function<void(const plan::TablePtr&)>& visit) {
   if (const auto* scan = plan::As<plan::ScanNode>(node)) visit(scan->table());
   for (const plan::NodePtr& input : node->inputs()) ForEachTable(input, visit);
 }
@@ -37,8 +38,7 @@ void ForEachTable(const plan::NodePtr& node, const std::function<void(const plan
 
 // What a statement is planned with: constants are folded with the session's own memory.
 struct Session::Planning {
-  explicit Planning(Session& session)
-      : arrow(session.planning_memory_->pool()) {
+  explicit Planning(Session& session) : arrow(session.planning_memory_->pool()) {
     arrow.set_use_threads(false);
     evaluation.pool = session.planning_memory_->pool();
     evaluation.arrow = &arrow;
@@ -62,8 +62,11 @@ Session::Session(Engine* engine, JobOptions defaults)
 
 Session::~Session() = default;
 
-Status Session::Execute(std::string_view text, const std::string& file, SessionListener& listener) {
-  auto located = [&file](const Status& status) { return WithWhere(status, {.file = file}); };
+Status Session::Execute(std::string_view text, const std::string& file,
+                        SessionListener& listener) {
+  auto located = [&file](const Status& status) {
+    return WithWhere(status, {.file = file});
+  };
   auto parsed = sql::Parse(text);
   if (!parsed.ok()) return located(parsed.status());
   for (const auto& statement : parsed->statements) {
@@ -72,8 +75,12 @@ Status Session::Execute(std::string_view text, const std::string& file, SessionL
     if (!planned.ok()) return located(planned.status());
     using Action = sql::PlannedStatement::Action;
     switch (planned->action) {
-      case Action::kQuery: ARROW_RETURN_NOT_OK(RunQuery(planned->root, listener, nullptr)); break;
-      case Action::kWrite: ARROW_RETURN_NOT_OK(RunWrite(planned->root, listener, nullptr)); break;
+      case Action::kQuery:
+        ARROW_RETURN_NOT_OK(RunQuery(planned->root, listener, nullptr));
+        break;
+      case Action::kWrite:
+        ARROW_RETURN_NOT_OK(RunWrite(planned->root, listener, nullptr));
+        break;
       case Action::kDone: listener.OnMessage(planned->message); break;
       case Action::kSet:
         ARROW_RETURN_NOT_OK(located(Set(planned->key, planned->value, planned->reset)));
@@ -93,14 +100,23 @@ Status Session::Execute(std::string_view text, const std::string& file, SessionL
   return Status::OK();
 }
 
-Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener, std::string* analyzed) {
+Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener,
+                         std::string* analyzed) {
+  if (results_ && analyzed == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(
+        auto job,
+        Job::Make(engine_, &catalog_, plan::WriteNode::Make(root, results_), options_));
+    return listener.Run(*job, false).status();
+  }
   const bool shown = analyzed == nullptr;
   if (shown) ARROW_RETURN_NOT_OK(listener.OnSchema(root->schema()));
-  auto sink = MakeResultSink([&listener, shown](const std::shared_ptr<arrow::RecordBatch>& rows) {
-    return shown ? listener.OnRows(rows) : Status::OK();
-  });
-  ARROW_ASSIGN_OR_RAISE(auto job, Job::Make(engine_, &catalog_, plan::WriteNode::Make(root, ResultTable()),
-                                            options_, std::move(sink)));
+  auto sink =
+      MakeResultSink([&listener, shown](const std::shared_ptr<arrow::RecordBatch>& rows) {
+        return shown ? listener.OnRows(rows) : Status::OK();
+      });
+  ARROW_ASSIGN_OR_RAISE(
+      auto job, Job::Make(engine_, &catalog_, plan::WriteNode::Make(root, ResultTable()),
+                          options_, std::move(sink)));
   ARROW_RETURN_NOT_OK(listener.Run(*job, false).status());
   if (!shown) {
     *analyzed = job->ExplainAnalyzed();
@@ -109,7 +125,8 @@ Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener, s
   return listener.OnEnd();
 }
 
-Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener, std::string* analyzed) {
+Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
+                         std::string* analyzed) {
   ARROW_ASSIGN_OR_RAISE(auto job, Job::Make(engine_, &catalog_, root, options_));
   ARROW_RETURN_NOT_OK(listener.Run(*job, true).status());
   if (analyzed != nullptr) *analyzed = job->ExplainAnalyzed();
@@ -119,15 +136,18 @@ Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener, s
 Status Session::Set(const std::string& key, const std::string& value, bool reset) {
   auto whole = [&](int64_t low, int64_t high) -> Result<int64_t> {
     int64_t number = 0;
-    auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc() || end != value.data() + value.size() || number < low || number > high) {
-      return errors::kBadOption.Make({}, "SET {}: '{}' is not a number from {} to {}", key, value, low,
-                                     high);
+    auto [end, error] =
+        std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size() || number < low ||
+        number > high) {
+      return errors::kBadOption.Make({}, "SET {}: '{}' is not a number from {} to {}",
+                                     key, value, low, high);
     }
     return number;
   };
   if (key == "parallelism") {
-    ARROW_ASSIGN_OR_RAISE(int64_t number, reset ? Result<int64_t>(defaults_.parallelism) : whole(1, 1024));
+    ARROW_ASSIGN_OR_RAISE(
+        int64_t number, reset ? Result<int64_t>(defaults_.parallelism) : whole(1, 1024));
     options_.parallelism = static_cast<int>(number);
   } else if (key == "batch_rows") {
     ARROW_ASSIGN_OR_RAISE(int64_t number, reset ? Result<int64_t>(defaults_.batch_rows)
@@ -138,14 +158,15 @@ Status Session::Set(const std::string& key, const std::string& value, bool reset
   } else {
     const std::vector<std::string> names = {"parallelism", "batch_rows", "dead_letters"};
     const std::string near = NearestName(key, names);
-    return errors::kUnknownOption.Make({}, "SET {}; settings are: {}{}", key, fmt::join(names, ", "),
-                                       near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+    return errors::kUnknownOption.Make(
+        {}, "SET {}; settings are: {}{}", key, fmt::join(names, ", "),
+        near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
   }
   return Status::OK();
 }
 
-void Session::Check(std::string_view text, const std::string& file, connector::Report& report,
-                    std::vector<std::string>& plans) {
+void Session::Check(std::string_view text, const std::string& file,
+                    connector::Report& report, std::vector<std::string>& plans) {
   auto parsed = sql::Parse(text);
   if (!parsed.ok()) {
     report.Error(file, parsed.status());
@@ -160,7 +181,8 @@ void Session::Check(std::string_view text, const std::string& file, connector::R
     }
     if (!planned->root) continue;
     plans.push_back(plan::Explain(planned->root));
-    const connector::Surroundings surroundings = engine_->For(options_.name, planning_memory_);
+    const connector::Surroundings surroundings =
+        engine_->For(options_.name, planning_memory_);
     ForEachTable(planned->root, [&](const plan::TablePtr& table) {
       auto source = catalog_.SourceOf(table, surroundings);
       Status status = source.ok() ? (*source)->Preflight(report) : source.status();
@@ -179,7 +201,8 @@ void Session::Check(std::string_view text, const std::string& file, connector::R
   }
 }
 
-Result<std::string> Substitute(std::string_view text, const std::map<std::string, std::string>& settings,
+Result<std::string> Substitute(std::string_view text,
+                               const std::map<std::string, std::string>& settings,
                                const ConfigSpec::Lookup& environment) {
   std::string out;
   int32_t line = 1;
@@ -203,7 +226,8 @@ Result<std::string> Substitute(std::string_view text, const std::map<std::string
     } else if (colon != std::string_view::npos) {
       out += inside.substr(colon + 2);
     } else {
-      return errors::kBadVariable.Make({.line = line}, "variable '{}' has no value", name);
+      return errors::kBadVariable.Make({.line = line}, "variable '{}' has no value",
+                                       name);
     }
     text.remove_prefix(close + 1);
   }
