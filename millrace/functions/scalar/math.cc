@@ -27,8 +27,8 @@ bool Finite(double x) { return !std::isinf(x); }
 constexpr UnaryMath kUnary[] = {
     {"sqrt", [](double x) { return std::sqrt(x); }, NotNegative,
      "Square root. An error below zero.", "sqrt(9)", "3"},
-    {"cbrt", [](double x) { return std::cbrt(x); }, nullptr, "Cube root.", "cbrt(27)",
-     "3"},
+    {"cbrt", [](double x) { return std::cbrt(x); }, nullptr, "Cube root.", "cbrt(8)",
+     "2"},
     {"exp", [](double x) { return std::exp(x); }, nullptr, "e to the power of x.",
      "exp(0)", "1"},
     {"ln", [](double x) { return std::log(x); }, Positive,
