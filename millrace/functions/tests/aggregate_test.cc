@@ -26,24 +26,10 @@ struct Input {
 };
 
 template <typename ArrowType, typename T>
-ArrayPtr Column(const std::vector<std::optional<T>>& values,
-                const TypePtr& type = arrow::TypeTraits<ArrowType>::type_singleton()) {
+ArrayPtr ColumnOf(const std::vector<std::optional<T>>& values,
+                  const TypePtr& type = arrow::TypeTraits<ArrowType>::type_singleton()) {
   typename arrow::TypeTraits<ArrowType>::BuilderType builder(
       type, arrow::default_memory_pool());
-  for (const auto& value : values) {
-    EXPECT_TRUE((value ? builder.Append(*value) : builder.AppendNull()).ok());
-  }
-  return *builder.Finish();
-}
-
-ArrayPtr Ints(const std::vector<std::optional<int64_t>>& values) {
-  return Column<arrow::Int64Type>(values);
-}
-ArrayPtr Doubles(const std::vector<std::optional<double>>& values) {
-  return Column<arrow::DoubleType>(values);
-}
-ArrayPtr Strings(const std::vector<std::optional<std::string>>& values) {
-  arrow::StringBuilder builder;
   for (const auto& value : values) {
     EXPECT_TRUE((value ? builder.Append(*value) : builder.AppendNull()).ok());
   }
@@ -258,7 +244,7 @@ TEST_F(AggregateTest, TextTimeAndDecimal) {
 
   const auto micros = arrow::timestamp(arrow::TimeUnit::MICRO);
   const Input times{
-      {Column<arrow::TimestampType>(
+      {ColumnOf<arrow::TimestampType>(
           std::vector<std::optional<int64_t>>{-1, 0, 86'400'000'000}, micros)},
       {0, 0, 0},
       1};
