@@ -170,7 +170,7 @@ bool CovarSamp(const CoMoments& m, double* out) {
   return m.count > 1;
 }
 bool Corr(const CoMoments& m, double* out) {
-  const double scale = std::sqrt(m.squares_x) * std::sqrt(m.squares_y);
+  const double scale = std::sqrt(m.squares_x * m.squares_y);
   *out = m.products / scale;
   return m.count > 0 && scale != 0;
 }

@@ -160,8 +160,18 @@ Result<double> Fraction(const std::string& name, const Types& types,
   if (types.size() != 2 || literals[1] == nullptr || !literals[1]->is_valid) {
     return BadArguments(name, types, "the fraction must be a constant");
   }
-  ARROW_ASSIGN_OR_RAISE(auto wide, literals[1]->CastTo(arrow::float64()));
-  const double fraction = static_cast<const arrow::DoubleScalar&>(*wide).value;
+  double fraction;
+  if (types[1]->id() == Type::DECIMAL128) {
+    // Arrow casts no decimal scalars.
+    const int scale = static_cast<const arrow::DecimalType&>(*types[1]).scale();
+    fraction =
+        static_cast<const arrow::Decimal128Scalar&>(*literals[1]).value.ToDouble(scale);
+  } else if (FitsImplicitly(types[1], nullptr, arrow::float64())) {
+    ARROW_ASSIGN_OR_RAISE(auto wide, literals[1]->CastTo(arrow::float64()));
+    fraction = static_cast<const arrow::DoubleScalar&>(*wide).value;
+  } else {
+    return BadArguments(name, types, "the fraction must be a number");
+  }
   if (!(fraction >= 0 && fraction <= 1)) {
     return errors::kOutOfDomain.Make({}, "{}: the fraction {} is not within 0 and 1",
                                      name, fraction);
@@ -198,7 +208,7 @@ Result<AggregateBinding> BindDiscrete(const Types& types, const Literals& litera
 AccumulatorResult MakeDiscrete(const AggregateBinding& binding, const Literals& literals,
                                arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(const double fraction,
-                        Fraction("percentile_disc", binding.argument_types, literals));
+                        Fraction("percentile_disc", {binding.result, literals[1]->type}, literals));
   const TypePtr& type = binding.result;
   switch (type->id()) {
     case Type::DOUBLE:
@@ -253,7 +263,7 @@ Status RegisterQuantiles(FunctionRegistry& registry) {
                  arrow::MemoryPool* pool) -> AccumulatorResult {
         ARROW_ASSIGN_OR_RAISE(
             const double fraction,
-            Fraction("percentile_cont", binding.argument_types, literals));
+            Fraction("percentile_cont", {binding.result, literals[1]->type}, literals));
         return std::make_unique<Quantile<double>>(binding.result, fraction, true, pool);
       }}));
   return registry.Add(AggregateFunction{

@@ -309,15 +309,18 @@ class PackedStats final : public StatsAccumulator {
     for (; i < count; ++i) AddTo(r0 + ids[i], ids[i], values[i]);
   }
 
-  // The hot group's rows go round the replicas; chosen by a conditional move, as a branch
-  // on a skewed id is mispredicted as often as the skew has exceptions.
+  // The hot group's rows go round the replicas. Their place is computed rather than
+  // branched to: a branch on a skewed id is mispredicted as often as the skew has
+  // exceptions.
   void AddHot(const T* values, const uint32_t* ids, int64_t count) {
-    Row* const base = rows();
-    Row* const replicas = replicas_.data();
+    const auto base = reinterpret_cast<uintptr_t>(rows());
+    const auto spare = reinterpret_cast<uintptr_t>(replicas_.data());
+    const uint32_t hot = hot_;
     for (int64_t i = 0; i < count; ++i) {
-      Row* const own = base + ids[i];
-      Row* const row = ids[i] == hot_ ? replicas + (i & (kReplicas - 1)) : own;
-      AddTo(row, ids[i], values[i]);
+      const uintptr_t own = base + ids[i] * sizeof(Row);
+      const uintptr_t replica = spare + (i & (kReplicas - 1)) * sizeof(Row);
+      const uintptr_t is_hot = -static_cast<uintptr_t>(ids[i] == hot);
+      AddTo(reinterpret_cast<Row*>(own ^ ((own ^ replica) & is_hot)), ids[i], values[i]);
     }
   }
 

@@ -1,7 +1,9 @@
 // A reader of small SQL expressions, so that tests can run the examples of the reference.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <vector>
 
 #include <arrow/api.h>
 #include <arrow/compute/api.h>
@@ -33,5 +35,24 @@ struct Fixture {
 /// One value as CSV output prints it.
 Result<std::string> CsvText(const std::shared_ptr<arrow::Scalar>& value,
                             expr::EvalContext& context);
+
+template <typename Builder, typename T>
+std::shared_ptr<arrow::Array> BuildColumn(const std::vector<std::optional<T>>& values) {
+  Builder builder;
+  for (const auto& value : values) {
+    const Status status = value ? builder.Append(*value) : builder.AppendNull();
+    if (!status.ok()) return nullptr;
+  }
+  return *builder.Finish();
+}
+inline auto Ints(const std::vector<std::optional<int64_t>>& values) {
+  return BuildColumn<arrow::Int64Builder>(values);
+}
+inline auto Doubles(const std::vector<std::optional<double>>& values) {
+  return BuildColumn<arrow::DoubleBuilder>(values);
+}
+inline auto Strings(const std::vector<std::optional<std::string>>& values) {
+  return BuildColumn<arrow::StringBuilder>(values);
+}
 
 }  // namespace millrace::functions

@@ -192,10 +192,14 @@ class ExpressionReader {
     if (Keyword("ELSE")) {
       ARROW_ASSIGN_OR_RAISE(otherwise, Or());
     } else {
-      otherwise = Expr::Literal(arrow::MakeNullScalar(values[0]->type()));
+      otherwise = Expr::Literal(std::make_shared<arrow::NullScalar>());
     }
     if (!Keyword("END")) return Status::Invalid("no END");
-    return Expr::Case(conditions, values, otherwise);
+    auto type = otherwise->type();
+    for (const ExprPtr& value : values) type = expr::CommonType(type, value->type());
+    if (type == nullptr) return Status::Invalid("values without a common type");
+    for (ExprPtr& value : values) value = Expr::Cast(value, type);
+    return Expr::Case(conditions, values, Expr::Cast(otherwise, type));
   }
   Result<ExprPtr> Cast(bool lenient) {
     if (!Symbol("(")) return Status::Invalid("no (");
