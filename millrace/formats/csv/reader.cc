@@ -14,7 +14,8 @@ namespace millrace::formats::csv {
 namespace {
 
 constexpr int64_t kMinChunk = 256;
-constexpr int64_t kMaxChunk = 16 * 1024 * 1024;
+// Larger pieces fall out of the second-level cache between index and columns.
+constexpr int64_t kMaxChunk = 1024 * 1024;
 constexpr int64_t kOverhang =
     64 * 1024;  // read at a time to finish a range's last record
 constexpr int64_t kDeadLetterBytes = 64 * 1024;
