@@ -428,7 +428,7 @@ Status Inference::SamplePlaces() {
         if (line == std::string_view::npos) continue;
         rest.remove_prefix(line + 1);
       }
-      Sample sample(rest, dialect_, inside, false, dialect_.sample_rows);
+      Sample sample(rest, dialect_, inside, false, kPlaceBytes);
       if (sample.num_records() == 0 || !sample.valid_quotes() ||
           !sample.all_of_width(file_.width())) {
         continue;

@@ -49,7 +49,8 @@ bool ParseUInt64(const char* b, const char* e, uint64_t* out);
 bool ParseDoubleSlow(const char* b, const char* e, double* out);
 bool ParseFloat(const char* b, const char* e, float* out);
 
-[[gnu::always_inline]] inline bool ParseInt64(const char* b, const char* e, int64_t* out) {
+[[gnu::always_inline]] inline bool ParseInt64(const char* b, const char* e,
+                                              int64_t* out) {
   const int64_t negative = -static_cast<int64_t>(*b == '-');
   const size_t size = static_cast<size_t>(e - b + negative);
   if (size - 1 < 8) [[likely]] {
@@ -90,10 +91,12 @@ inline constexpr double kPowersOfTen[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,
 
 /// Correctly rounded. The fast path divides an integer below 2^53 by a power of ten,
 /// both exact, so the one rounding of the division is the right one.
-[[gnu::always_inline]] inline bool ParseDouble(const char* b, const char* e, double* out) {
+[[gnu::always_inline]] inline bool ParseDouble(const char* b, const char* e,
+                                               double* out) {
   const bool negative = *b == '-';
   const size_t size = static_cast<size_t>(e - b) - negative;
-  if (size - 1 >= 16) [[unlikely]] return ParseDoubleSlow(b, e, out);
+  if (size - 1 >= 16) [[unlikely]]
+    return ParseDoubleSlow(b, e, out);
   // Two words whatever the size: values around eight characters would make a branch on
   // it a coin toss.
   uint64_t low = (LoadWord(e - 8) ^ kZeros) & KeepLast(size < 8 ? size : 8);
@@ -109,9 +112,10 @@ inline constexpr double kPowersOfTen[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,
     return ParseDoubleSlow(b, e, out);
   }
   const uint64_t value = Combine(high) * 100000000 + Combine(low);
-  if (value >> 53 != 0) [[unlikely]] return ParseDoubleSlow(b, e, out);
-  const double real = static_cast<double>(static_cast<int64_t>(value)) /
-                      kPowersOfTen[fraction];
+  if (value >> 53 != 0) [[unlikely]]
+    return ParseDoubleSlow(b, e, out);
+  const double real =
+      static_cast<double>(static_cast<int64_t>(value)) / kPowersOfTen[fraction];
   *out = negative ? -real : real;
   return true;
 }

@@ -24,8 +24,8 @@ struct Found {
 
 // Index in pieces that end at `cuts`.
 template <class Function>
-Found Run(Function function, const std::string& text, const std::vector<size_t>& cuts,
-          const Dialect& dialect) {
+Found IndexPieces(Function function, const std::string& text,
+                  const std::vector<size_t>& cuts, const Dialect& dialect) {
   std::string padded = std::string(kPadding, '"') + text + std::string(kPadding, '"');
   const uint8_t* data = reinterpret_cast<const uint8_t*>(padded.data()) + kPadding;
   Found found;
@@ -79,8 +79,8 @@ TEST_F(IndexTargets, FindWhatTheReferenceFinds) {
         at = std::min(at + 1 + random() % 150, text.size());
         cuts.push_back(at);
       }
-      const Found simd = Run(IndexStructure, text, cuts, dialect);
-      const Found reference = Run(IndexSequential, text, {text.size()}, dialect);
+      const Found simd = IndexPieces(IndexStructure, text, cuts, dialect);
+      const Found reference = IndexPieces(IndexSequential, text, {text.size()}, dialect);
       ASSERT_TRUE(simd == reference) << text;
     }
   }
@@ -90,7 +90,7 @@ TEST_F(IndexTargets, ByHand) {
   for (const int64_t target : Targets()) {
     Choose(target);
     const std::string text = "a,\"b,\n\"\"\",c\n";
-    const Found found = Run(IndexStructure, text, {text.size()}, Dialect());
+    const Found found = IndexPieces(IndexStructure, text, {text.size()}, Dialect());
     EXPECT_EQ(found.entries, (std::vector<uint32_t>{1, 9, 11}));
     EXPECT_EQ(found.state.newlines, 1);
     EXPECT_TRUE(found.state.saw_doubled);

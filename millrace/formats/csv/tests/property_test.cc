@@ -42,16 +42,18 @@ std::string WriteSimply(const Table& rows, const Style& style, std::mt19937* ran
 
 std::string RandomText(std::mt19937* random) {
   static const std::vector<std::string> kPieces = {
-      "a", "bc", "\"", "\"\"", ",", ";", "\n", "\r\n", "\r", "'", "é", "日本", "🙂", " ",
-      "x1", "1", "-", std::string(70, 'q'), "\t", "\\"};
+      "a",  "bc", "\"",   "\"\"", ",", ";",  "\n", "\r\n", "\r",
+      "'",  "é",  "日本", "🙂", " ", "x1", "1",  "-",    std::string(70, 'q'),
+      "\t", "\\"};
   std::string out;
-  for (unsigned n = (*random)() % 6; n > 0; --n) out += kPieces[(*random)() % kPieces.size()];
+  for (unsigned n = (*random)() % 6; n > 0; --n)
+    out += kPieces[(*random)() % kPieces.size()];
   return out;
 }
 
 TEST(CsvProperty, EveryWayOfCuttingGivesTheSameRows) {
   std::mt19937 random(7);
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 40; ++round) {
     const size_t width = 1 + random() % 5;
     Style style;
     style.delimiter = round % 3 == 1 ? ';' : ',';
