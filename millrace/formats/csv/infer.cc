@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include <arrow/type.h>
+#include <arrow/type_traits.h>
 #include <simdjson.h>
 
 #include "millrace/formats/csv/errors.h"

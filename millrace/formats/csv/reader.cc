@@ -21,6 +21,11 @@ constexpr int64_t kOverhang =
 constexpr int64_t kDeadLetterBytes = 64 * 1024;
 constexpr int64_t kExcerptBytes = 100;
 
+// Rows::ends of rows picked one by one, after the first row's own begin.
+const uint32_t* FirstEnd(const std::vector<uint32_t>& picked) {
+  return picked.empty() ? nullptr : picked.data() + 1;
+}
+
 }  // namespace
 
 CsvRangeReader::CsvRangeReader(std::shared_ptr<const OpenFile> file,
@@ -256,7 +261,7 @@ Status CsvRangeReader::TakePicked(const Budget& budget) {
     at = last + 1;
   }
   rows_ = {.data = block_.data(),
-           .ends = picked_.data() + 1,
+           .ends = FirstEnd(picked_),
            .stride = static_cast<size_t>(width) + 1,
            .count = rows,
            .width = width};
@@ -390,7 +395,7 @@ Status CsvRangeReader::HandleBadFields(std::vector<BadField>* bad) {
   }
   picked_ = std::move(kept);
   record_of_row_ = std::move(kept_records);
-  rows_.ends = picked_.data() + 1;
+  rows_.ends = FirstEnd(picked_);
   rows_.stride = width + 1;
   rows_.count = static_cast<int64_t>(record_of_row_.size());
   return Status::OK();

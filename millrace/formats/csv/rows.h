@@ -72,6 +72,7 @@ template <bool kLast, class Body>
 template <class Body>
 [[gnu::always_inline]] inline void ForEachField(const Rows& rows, const Dialect& dialect,
                                                 int column, Body&& body) {
+  if (rows.count == 0) return;  // ends may be null
   if (column == rows.width - 1 && dialect.newline == '\n') {
     ForEachFieldOf<true>(rows, column, body);
   } else {
