@@ -1,4 +1,4 @@
-// csv_micro [million rows]: typed parsing and formatting of CSV in memory, on one core.
+// csv_micro [million rows [rounds]]: typed parsing and formatting of CSV in memory, on one core.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -57,7 +57,7 @@ std::string Generate(int64_t rows) {
   return out;
 }
 
-Status Run(int64_t rows) {
+Status Run(int64_t rows, int rounds) {
   const std::string text = Generate(rows);
   const auto buffer = std::make_shared<arrow::Buffer>(text);
   auto format = formats::MakeCsvFormat();
@@ -72,9 +72,8 @@ Status Run(int64_t rows) {
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches;
   std::shared_ptr<arrow::Schema> schema;
   // The last round keeps its batches for the writer.
-  constexpr int kRounds = 6;
   double best = 1e9;
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     const auto start = Clock::now();
     ARROW_ASSIGN_OR_RAISE(
         auto file,
@@ -91,11 +90,11 @@ Status Run(int64_t rows) {
         ARROW_ASSIGN_OR_RAISE(auto result, reader->Next({}, Waker()));
         if (result.state == formats::ReadResult::State::kEnd) break;
         seen += result.rows->num_rows();
-        if (round == kRounds - 1) batches.push_back(result.rows);
+        if (round == rounds - 1) batches.push_back(result.rows);
       }
     }
     if (seen != rows) return Status::UnknownError("lost rows");
-    if (round < kRounds - 1) best = std::min(best, Seconds(start));
+    if (round < rounds - 1) best = std::min(best, Seconds(start));
   }
   std::printf("schema   %s\n", schema->ToString().c_str());
   std::printf("parse    %.3f s  %.2f GB/s  %.1f M rows/s\n", best, gigabytes / best,
@@ -103,7 +102,7 @@ Status Run(int64_t rows) {
 
   best = 1e9;
   int64_t written = 0;
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     const auto start = Clock::now();
     Sink sink;
     ARROW_ASSIGN_OR_RAISE(auto writer,
@@ -123,7 +122,8 @@ Status Run(int64_t rows) {
 
 int main(int argc, char** argv) {
   const int64_t millions = argc > 1 ? std::atoll(argv[1]) : 5;
-  const millrace::Status status = millrace::Run(millions * 1000000);
+  const int rounds = argc > 2 ? std::atoi(argv[2]) : 6;
+  const millrace::Status status = millrace::Run(millions * 1000000, rounds);
   if (!status.ok()) std::fprintf(stderr, "%s\n", millrace::ErrorText(status).c_str());
   return status.ok() ? 0 : 1;
 }

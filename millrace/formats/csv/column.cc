@@ -91,7 +91,7 @@ class FixedParser final : public ColumnParser {
     Text parse = parse_;
     ParseFields(
         rows, dialect_, column, bad,
-        [&](int64_t row, const char* b, const char* e) {
+        [&](int64_t row, const char* b, const char* e) __attribute__((always_inline)) {
           T value{};
           const bool good = parse(b, e, &value);
           out[row] = value;
@@ -183,6 +183,14 @@ class GenericParser final : public ColumnParser {
   std::shared_ptr<arrow::DataType> type_;
   const Dialect& dialect_;
   arrow::MemoryPool* pool_;
+};
+
+// A parser as a type of its own: through a pointer it would not be inlined.
+template <class T, bool (*kParse)(const char*, const char*, T*)>
+struct Inlined {
+  [[gnu::always_inline]] bool operator()(const char* b, const char* e, T* out) const {
+    return kParse(b, e, out);
+  }
 };
 
 template <class T, class Text>
@@ -296,14 +304,19 @@ Result<std::unique_ptr<ColumnParser>> MakeColumnParser(const arrow::Field& field
     case arrow::Type::INT8: return Integer<int8_t>(type, dialect, pool);
     case arrow::Type::INT16: return Integer<int16_t>(type, dialect, pool);
     case arrow::Type::INT32: return Integer<int32_t>(type, dialect, pool);
-    case arrow::Type::INT64: return Fixed<int64_t>(type, dialect, pool, ParseInt64);
+    case arrow::Type::INT64:
+      return Fixed<int64_t>(type, dialect, pool, Inlined<int64_t, ParseInt64>());
     case arrow::Type::UINT8: return Integer<uint8_t>(type, dialect, pool);
     case arrow::Type::UINT16: return Integer<uint16_t>(type, dialect, pool);
     case arrow::Type::UINT32: return Integer<uint32_t>(type, dialect, pool);
-    case arrow::Type::UINT64: return Fixed<uint64_t>(type, dialect, pool, ParseUInt64);
-    case arrow::Type::FLOAT: return Fixed<float>(type, dialect, pool, ParseFloat);
-    case arrow::Type::DOUBLE: return Fixed<double>(type, dialect, pool, ParseDouble);
-    case arrow::Type::DATE32: return Fixed<int32_t>(type, dialect, pool, ParseDate);
+    case arrow::Type::UINT64:
+      return Fixed<uint64_t>(type, dialect, pool, Inlined<uint64_t, ParseUInt64>());
+    case arrow::Type::FLOAT:
+      return Fixed<float>(type, dialect, pool, Inlined<float, ParseFloat>());
+    case arrow::Type::DOUBLE:
+      return Fixed<double>(type, dialect, pool, Inlined<double, ParseDouble>());
+    case arrow::Type::DATE32:
+      return Fixed<int32_t>(type, dialect, pool, Inlined<int32_t, ParseDate>());
     case arrow::Type::DATE64:
       return Fixed<int64_t>(type, dialect, pool,
                             [](const char* b, const char* e, int64_t* out) {

@@ -95,7 +95,7 @@ const ConfigSpec& ReadOptions() {
               "8601 when empty."},
       {.name = "sample_rows",
        .type = OptionType::kInt,
-       .default_value = "20000",
+       .default_value = "5000",
        .doc = "Records to infer types from, at each place that is sampled."},
       {.name = "sample_bytes",
        .type = OptionType::kBytes,

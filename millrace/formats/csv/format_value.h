@@ -34,13 +34,13 @@ inline constexpr auto kTens = [] {
 
 inline void PutPair(char* d, uint32_t value) { memcpy(d, kPairs.data() + 2 * value, 2); }
 
-inline int DigitsOf(uint64_t value) {
+[[gnu::always_inline]] inline int DigitsOf(uint64_t value) {
   // 1233 / 4096 is log10(2), good enough to be off by at most one.
   const int guess = (std::bit_width(value | 1) * 1233) >> 12;
   return guess + (value >= kTens[static_cast<size_t>(guess)]) + (value == 0);
 }
 
-inline char* FormatUnsigned(char* d, uint64_t value) {
+[[gnu::always_inline]] inline char* FormatUnsigned(char* d, uint64_t value) {
   char* const end = d + DigitsOf(value);
   char* p = end;
   while (value >= 100) {
@@ -56,7 +56,7 @@ inline char* FormatUnsigned(char* d, uint64_t value) {
   return end;
 }
 
-inline char* FormatSigned(char* d, int64_t value) {
+[[gnu::always_inline]] inline char* FormatSigned(char* d, int64_t value) {
   uint64_t magnitude = static_cast<uint64_t>(value);
   if (value < 0) {
     *d++ = '-';
@@ -80,25 +80,18 @@ class RealFormatter {
  public:
   char* Format(char* d, double value) {
     const double magnitude = std::fabs(value);
-    if (!Exact(magnitude, decimals_)) [[unlikely]] {
-      if (!Search(magnitude)) return Slow(d, value);
+    // Two decimals are money, and worth divisions by a constant.
+    if (decimals_ == 2) [[likely]] {
+      uint64_t scaled;
+      if (Exact(magnitude, 100.0, &scaled)) [[likely]] {
+        *d = '-';
+        d = FormatUnsigned(d + std::signbit(value), scaled / 100);
+        *d = '.';
+        PutPair(d + 1, static_cast<uint32_t>(scaled % 100));
+        return d + 2 + (d[2] != '0');
+      }
     }
-    if (std::signbit(value)) *d++ = '-';
-    const uint64_t tens = kTens[static_cast<size_t>(decimals_)];
-    d = FormatUnsigned(d, scaled_ / tens);
-    uint64_t fraction = scaled_ % tens;
-    *d = '.';
-    if (decimals_ == 2) {
-      PutPair(d + 1, static_cast<uint32_t>(fraction));
-      return d + 2 + (d[2] != '0');
-    }
-    if (fraction == 0) {
-      d[1] = '0';
-      return d + 2;
-    }
-    char* end = FormatPadded(d + 1, fraction, decimals_);
-    while (end[-1] == '0') --end;
-    return end;
+    return FormatOther(d, value);
   }
 
   static char* Slow(char* d, double value) {
@@ -117,21 +110,45 @@ class RealFormatter {
  private:
   static constexpr int kMaxDecimals = 9;
 
-  // Is the value an integer of at most 15 digits over 10^decimals, both exact in a
+  // Is the value an integer of at most 15 digits over a power of ten, both exact in a
   // double? Then that quotient, correctly rounded, is what a reader gets.
-  bool Exact(double magnitude, int decimals) {
-    const double tens = static_cast<double>(kTens[static_cast<size_t>(decimals)]);
-    const double scaled = magnitude * tens;
-    if (!(scaled < 1e15)) return false;
-    scaled_ = static_cast<uint64_t>(static_cast<int64_t>(scaled + 0.5));
-    return static_cast<double>(static_cast<int64_t>(scaled_)) / tens == magnitude;
+  static bool Exact(double magnitude, double tens, uint64_t* scaled) {
+    const double real = magnitude * tens;
+    if (!(real < 1e15)) return false;
+    const int64_t whole = static_cast<int64_t>(real + 0.5);
+    *scaled = static_cast<uint64_t>(whole);
+    return static_cast<double>(whole) / tens == magnitude;
+  }
+  static bool Exact(double magnitude, int decimals, uint64_t* scaled) {
+    return Exact(magnitude, static_cast<double>(kTens[static_cast<size_t>(decimals)]),
+                 scaled);
   }
 
-  bool Search(double magnitude) {
+  char* FormatOther(char* d, double value) {
+    const double magnitude = std::fabs(value);
+    uint64_t scaled;
+    if (!Exact(magnitude, decimals_, &scaled) && !Search(magnitude, &scaled)) {
+      return Slow(d, value);
+    }
+    if (std::signbit(value)) *d++ = '-';
+    const uint64_t tens = kTens[static_cast<size_t>(decimals_)];
+    d = FormatUnsigned(d, scaled / tens);
+    const uint64_t fraction = scaled % tens;
+    *d = '.';
+    if (fraction == 0) {
+      d[1] = '0';
+      return d + 2;
+    }
+    char* end = FormatPadded(d + 1, fraction, decimals_);
+    while (end[-1] == '0') --end;
+    return end;
+  }
+
+  bool Search(double magnitude, uint64_t* scaled) {
     // A column of arbitrary doubles is not searched for ever.
     if (misses_ > 64) return false;
     for (int decimals = 0; decimals <= kMaxDecimals; ++decimals) {
-      if (!Exact(magnitude, decimals)) continue;
+      if (!Exact(magnitude, decimals, scaled)) continue;
       decimals_ = decimals;
       return true;
     }
@@ -141,7 +158,6 @@ class RealFormatter {
 
   int decimals_ = 2;
   int misses_ = 0;
-  uint64_t scaled_ = 0;
 };
 
 /// Shortest text of a float.

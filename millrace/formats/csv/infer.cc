@@ -7,6 +7,7 @@
 #include <mutex>
 
 #include <arrow/type.h>
+#include <arrow/type_traits.h>
 #include <simdjson.h>
 
 #include "millrace/formats/csv/errors.h"
@@ -428,7 +429,7 @@ Status Inference::SamplePlaces() {
         if (line == std::string_view::npos) continue;
         rest.remove_prefix(line + 1);
       }
-      Sample sample(rest, dialect_, inside, false, dialect_.sample_rows);
+      Sample sample(rest, dialect_, inside, false, kPlaceBytes);
       if (sample.num_records() == 0 || !sample.valid_quotes() ||
           !sample.all_of_width(file_.width())) {
         continue;

@@ -14,11 +14,17 @@ namespace millrace::formats::csv {
 namespace {
 
 constexpr int64_t kMinChunk = 256;
-constexpr int64_t kMaxChunk = 16 * 1024 * 1024;
+// Larger pieces fall out of the second-level cache between index and columns.
+constexpr int64_t kMaxChunk = 1024 * 1024;
 constexpr int64_t kOverhang =
     64 * 1024;  // read at a time to finish a range's last record
 constexpr int64_t kDeadLetterBytes = 64 * 1024;
 constexpr int64_t kExcerptBytes = 100;
+
+// Rows::ends of rows picked one by one, after the first row's own begin.
+const uint32_t* FirstEnd(const std::vector<uint32_t>& picked) {
+  return picked.empty() ? nullptr : picked.data() + 1;
+}
 
 }  // namespace
 
@@ -255,7 +261,7 @@ Status CsvRangeReader::TakePicked(const Budget& budget) {
     at = last + 1;
   }
   rows_ = {.data = block_.data(),
-           .ends = picked_.data() + 1,
+           .ends = FirstEnd(picked_),
            .stride = static_cast<size_t>(width) + 1,
            .count = rows,
            .width = width};
@@ -389,7 +395,7 @@ Status CsvRangeReader::HandleBadFields(std::vector<BadField>* bad) {
   }
   picked_ = std::move(kept);
   record_of_row_ = std::move(kept_records);
-  rows_.ends = picked_.data() + 1;
+  rows_.ends = FirstEnd(picked_);
   rows_.stride = width + 1;
   rows_.count = static_cast<int64_t>(record_of_row_.size());
   return Status::OK();

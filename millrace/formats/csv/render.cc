@@ -6,6 +6,7 @@
 #include <arrow/builder.h>
 #include <arrow/scalar.h>
 #include <arrow/type.h>
+#include <arrow/type_traits.h>
 #include <fmt/format.h>
 
 #include "millrace/formats/csv/format_value.h"

@@ -55,7 +55,8 @@ inline Field FieldAt(const Rows& rows, const Dialect& dialect, int64_t row, int 
 
 /// Call body(row, field) for every row of a column.
 template <bool kLast, class Body>
-inline void ForEachFieldOf(const Rows& rows, int column, Body&& body) {
+[[gnu::always_inline]] inline void ForEachFieldOf(const Rows& rows, int column,
+                                                  Body&& body) {
   const uint32_t* at = rows.ends + column;
   const char* data = reinterpret_cast<const char*>(rows.data);
   const size_t stride = rows.stride;
@@ -69,8 +70,9 @@ inline void ForEachFieldOf(const Rows& rows, int column, Body&& body) {
 }
 
 template <class Body>
-inline void ForEachField(const Rows& rows, const Dialect& dialect, int column,
-                         Body&& body) {
+[[gnu::always_inline]] inline void ForEachField(const Rows& rows, const Dialect& dialect,
+                                                int column, Body&& body) {
+  if (rows.count == 0) return;  // ends may be null
   if (column == rows.width - 1 && dialect.newline == '\n') {
     ForEachFieldOf<true>(rows, column, body);
   } else {

@@ -1,6 +1,7 @@
 // TextDictionary: numbers the distinct strings of a column.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -16,13 +17,13 @@ class TextDictionary {
   static constexpr size_t kReadable = 16;
 
   /// The number of the string, a new one when it has none yet.
-  int32_t Find(const char* text, size_t size) {
+  [[gnu::always_inline]] int32_t Find(const char* text, size_t size) {
     Slot wanted;
     uint64_t head[2];
     memcpy(head, text, 16);
-    const size_t short_size = size < 16 ? size : 16;
-    wanted.head[0] = head[0] & LowBytes(short_size < 8 ? short_size : 8);
-    wanted.head[1] = head[1] & LowBytes(short_size < 8 ? 0 : short_size - 8);
+    const auto& mask = kHeadMasks[size < 16 ? size : 16];
+    wanted.head[0] = head[0] & mask[0];
+    wanted.head[1] = head[1] & mask[1];
     wanted.size = static_cast<uint32_t>(size);
     uint64_t tail = 0;
     if (size > 16) [[unlikely]]
@@ -52,15 +53,21 @@ class TextDictionary {
     int32_t id = -1;
   };
 
-  static uint64_t LowBytes(size_t count) {
-    return count >= 8 ? ~uint64_t{0} : (uint64_t{1} << (8 * count)) - 1;
-  }
+  // Keeps the first 0 … 16 bytes of two words. A table, because lengths vary from row to
+  // row and branches on them would be mispredicted.
+  static constexpr auto kHeadMasks = [] {
+    std::array<std::array<uint64_t, 2>, 17> masks{};
+    for (size_t size = 0; size <= 16; ++size) {
+      for (size_t i = 0; i < size; ++i) masks[size][i / 8] |= uint64_t{0xFF} << i % 8 * 8;
+    }
+    return masks;
+  }();
   static uint32_t Hash(uint64_t a, uint64_t b, uint32_t size) {
     const uint64_t mixed = (a ^ (b * 0x9E3779B97F4A7C15)) + size;
     return static_cast<uint32_t>((mixed * 0xD6E8FEB86659FD93) >> 32);
   }
 
-  int32_t Add(uint32_t at, Slot slot, const char* text, size_t size) {
+  [[gnu::noinline]] int32_t Add(uint32_t at, Slot slot, const char* text, size_t size) {
     slot.id = this->size();
     entries_.emplace_back(text, size);
     slots_[at] = slot;

@@ -126,31 +126,6 @@ bool ParseUInt64(const char* b, const char* e, uint64_t* out) {
 bool ParseFloat(const char* b, const char* e, float* out) { return ParseReal(b, e, out); }
 
 bool ParseDoubleSlow(const char* b, const char* e, double* out) {
-  // Nine to sixteen characters: the same exact division, on two words.
-  const bool negative = *b == '-';
-  const char* p = b + negative;
-  const size_t size = static_cast<size_t>(e - p);
-  if (size - 9 < 8) {
-    uint64_t value = 0;
-    const char* dot = nullptr;
-    bool plain = true;
-    for (const char* c = p; c < e; ++c) {
-      if (IsDigit(*c)) {
-        value = value * 10 + static_cast<uint64_t>(*c - '0');
-      } else if (*c == '.' && dot == nullptr) {
-        dot = c;
-      } else {
-        plain = false;
-        break;
-      }
-    }
-    if (plain && value >> 53 == 0) {
-      const double real = static_cast<double>(static_cast<int64_t>(value)) /
-                          kPowersOfTen[dot == nullptr ? 0 : e - dot - 1];
-      *out = negative ? -real : real;
-      return true;
-    }
-  }
   return ParseReal(b, e, out);
 }
 

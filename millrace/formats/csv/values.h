@@ -16,7 +16,7 @@ namespace millrace::formats::csv {
 static_assert(std::endian::native == std::endian::little,
               "words of digits are read as little-endian");
 
-inline uint64_t LoadWord(const char* p) {
+[[gnu::always_inline]] inline uint64_t LoadWord(const char* p) {
   uint64_t word;
   memcpy(&word, p, 8);
   return word;
@@ -25,21 +25,23 @@ inline uint64_t LoadWord(const char* p) {
 inline constexpr uint64_t kZeros = 0x3030303030303030;
 
 /// Do all bytes of `word` lie in 0 … 9?
-inline bool AllDigits(uint64_t word) {
+[[gnu::always_inline]] inline bool AllDigits(uint64_t word) {
   return (((word + 0x7676767676767676) | word) & 0x8080808080808080) == 0;
 }
 
 /// The number whose eight decimal digits are the bytes of `word`, most significant in the
 /// lowest byte: pairs, then fours, then eight.
-inline uint64_t Combine(uint64_t word) {
+[[gnu::always_inline]] inline uint64_t Combine(uint64_t word) {
   word = (word * 10 + (word >> 8)) & 0x00FF00FF00FF00FF;
   word = (word * 100 + (word >> 16)) & 0x0000FFFF0000FFFF;
   return (word * 10000 + (word >> 32)) & 0xFFFFFFFF;
 }
 
 /// Keeps the last `count` (0 … 8) bytes of a word in memory order.
-inline uint64_t KeepLast(size_t count) {
-  return count == 0 ? 0 : ~uint64_t{0} << (8 * (8 - count));
+[[gnu::always_inline]] inline uint64_t KeepLast(size_t count) {
+  // In two halves, because a shift by 64 has no meaning.
+  const size_t shift = 4 * (8 - count);
+  return ~uint64_t{0} << shift << shift;
 }
 
 bool ParseInt64Slow(const char* b, const char* e, int64_t* out);
@@ -47,7 +49,8 @@ bool ParseUInt64(const char* b, const char* e, uint64_t* out);
 bool ParseDoubleSlow(const char* b, const char* e, double* out);
 bool ParseFloat(const char* b, const char* e, float* out);
 
-inline bool ParseInt64(const char* b, const char* e, int64_t* out) {
+[[gnu::always_inline]] inline bool ParseInt64(const char* b, const char* e,
+                                              int64_t* out) {
   const int64_t negative = -static_cast<int64_t>(*b == '-');
   const size_t size = static_cast<size_t>(e - b + negative);
   if (size - 1 < 8) [[likely]] {
@@ -72,34 +75,48 @@ inline bool ParseInt64(const char* b, const char* e, int64_t* out) {
 inline constexpr double kPowersOfTen[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
                                           1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
-/// Correctly rounded. The fast path divides an integer below 2^53 by a power of ten,
-/// both exact, so the one rounding of the division is the right one.
-inline bool ParseDouble(const char* b, const char* e, double* out) {
-  const bool negative = *b == '-';
-  const size_t size = static_cast<size_t>(e - b) - negative;
-  if (size - 1 >= 8) [[unlikely]]
-    return ParseDoubleSlow(b, e, out);
-  const uint64_t keep = KeepLast(size);
-  uint64_t word = (LoadWord(e - 8) ^ kZeros) & keep;
+/// A dot among eight characters that were XORed with zeros, taken out: what stands before
+/// it moves up into its place. Answers the number of characters after it, -1 without one.
+[[gnu::always_inline]] inline int RemoveDot(uint64_t* word, uint64_t before) {
   // '.' is 0x1E after the XOR; exactly those bytes become 0x80.
-  const uint64_t dots = word ^ 0x1E1E1E1E1E1E1E1E;
+  const uint64_t dots = *word ^ 0x1E1E1E1E1E1E1E1E;
   const uint64_t dot =
       ~(((dots & 0x7F7F7F7F7F7F7F7F) + 0x7F7F7F7F7F7F7F7F) | dots | 0x7F7F7F7F7F7F7F7F);
-  int fraction = 0;
-  if (dot != 0) {
-    const int bit = std::countr_zero(dot) & ~7;
-    const uint64_t below = (uint64_t{1} << bit) - 1;
-    // The digits before the dot move up into its place.
-    word = (word & ~(below | (uint64_t{0xFF} << bit))) | ((word & below) << 8);
-    fraction = 7 - bit / 8;
-    if (size == 1) [[unlikely]]
-      return false;
-  }
-  if (!AllDigits(word)) [[unlikely]]
+  if (dot == 0) return -1;
+  const int bit = std::countr_zero(dot) & ~7;
+  const uint64_t below = (uint64_t{1} << bit) - 1;
+  *word = (*word & ~(below | (uint64_t{0xFF} << bit))) | ((*word & below) << 8) | before;
+  return 7 - bit / 8;
+}
+
+/// Correctly rounded. The fast path divides an integer below 2^53 by a power of ten,
+/// both exact, so the one rounding of the division is the right one.
+[[gnu::always_inline]] inline bool ParseDouble(const char* b, const char* e,
+                                               double* out) {
+  const bool negative = *b == '-';
+  const size_t size = static_cast<size_t>(e - b) - negative;
+  if (size - 1 >= 16) [[unlikely]]
     return ParseDoubleSlow(b, e, out);
-  const double value =
-      static_cast<double>(static_cast<int64_t>(Combine(word))) / kPowersOfTen[fraction];
-  *out = negative ? -value : value;
+  // Two words whatever the size: values around eight characters would make a branch on
+  // it a coin toss.
+  uint64_t low = (LoadWord(e - 8) ^ kZeros) & KeepLast(size < 8 ? size : 8);
+  uint64_t high = (LoadWord(e - 16) ^ kZeros) & KeepLast(size < 8 ? 0 : size - 8);
+  int fraction = RemoveDot(&low, high >> 56);
+  if (fraction >= 0) [[likely]] {
+    high <<= 8;
+  } else {
+    fraction = RemoveDot(&high, 0);
+    fraction = fraction >= 0 ? fraction + 8 : 0;
+  }
+  if (!(AllDigits(low) && AllDigits(high)) || (size == 1 && e[-1] == '.')) [[unlikely]] {
+    return ParseDoubleSlow(b, e, out);
+  }
+  const uint64_t value = Combine(high) * 100000000 + Combine(low);
+  if (value >> 53 != 0) [[unlikely]]
+    return ParseDoubleSlow(b, e, out);
+  const double real =
+      static_cast<double>(static_cast<int64_t>(value)) / kPowersOfTen[fraction];
+  *out = negative ? -real : real;
   return true;
 }
 
@@ -128,7 +145,7 @@ bool ParseMomentAs(std::string_view format, const char* b, const char* e, Moment
 class TimestampParser {
  public:
   /// YYYY-MM-DD[ T]HH:MM:SS → microseconds; false also for every other form.
-  bool Parse(const char* b, const char* e, int64_t* out) {
+  [[gnu::always_inline]] bool Parse(const char* b, const char* e, int64_t* out) {
     if (e - b != 19) return false;
     const uint64_t head = LoadWord(b);
     uint16_t tail;

@@ -88,6 +88,8 @@ struct Outcome {
   int64_t bytes_read = 0;
 };
 
+inline Cell N() { return std::nullopt; }
+
 inline Cell CellOf(const arrow::Array& array, int64_t row) {
   if (array.IsNull(row)) return std::nullopt;
   if (array.type_id() == arrow::Type::DICTIONARY) {

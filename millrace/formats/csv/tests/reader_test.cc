@@ -5,8 +5,6 @@
 namespace millrace::formats::csv {
 namespace {
 
-Cell N() { return std::nullopt; }
-
 TEST(CsvReader, InfersTypesAndDeliversThem) {
   const std::string header = "b,i,d,day,at,zoned,s,none\n";
   const std::string rows =
