@@ -84,8 +84,24 @@ NodePtr LimitNode::WithInputs(std::vector<NodePtr> inputs) const {
   return Make(std::move(inputs[0]), limit_, offset_);
 }
 
-UnionNode::UnionNode(std::vector<NodePtr> inputs)
-    : Node(inputs, inputs.front()->schema()) {}
+namespace {
+
+// A column that one input may leave NULL is nullable in the union.
+SchemaPtr UnionSchema(const std::vector<NodePtr>& inputs) {
+  arrow::FieldVector fields = inputs.front()->schema()->fields();
+  for (const NodePtr& input : inputs) {
+    for (size_t i = 0; i < fields.size(); ++i) {
+      if (input->schema()->field(static_cast<int>(i))->nullable()) {
+        fields[i] = fields[i]->WithNullable(true);
+      }
+    }
+  }
+  return arrow::schema(std::move(fields));
+}
+
+}  // namespace
+
+UnionNode::UnionNode(std::vector<NodePtr> inputs) : Node(inputs, UnionSchema(inputs)) {}
 NodePtr UnionNode::Make(std::vector<NodePtr> inputs) {
   return NodePtr(new UnionNode(std::move(inputs)));
 }

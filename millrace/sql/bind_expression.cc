@@ -219,16 +219,14 @@ Result<std::optional<ExprPtr>> ExpressionBinder::Intercept(const Expression& exp
 }
 
 Result<std::optional<ExprPtr>> ExpressionBinder::BindAlias(const Path& path) {
-  if (aliases_ == nullptr || path.size() != 1) return std::nullopt;
+  // Inside an alias no other one is known: SELECT a + 1 AS a means the column, and a
+  // chain of aliases that double each other can't explode.
+  if (aliases_ == nullptr || path.size() != 1 || in_alias_) return std::nullopt;
   for (const SelectItem& item : *aliases_) {
     if (!item.alias || !EqualsIgnoreCase(item.alias->text, path[0].text)) continue;
-    // SELECT a + 1 AS a: inside itself the alias is not known.
-    if (std::find(expanding_.begin(), expanding_.end(), &item) != expanding_.end()) {
-      continue;
-    }
-    expanding_.push_back(&item);
+    in_alias_ = true;
     Result<ExprPtr> bound = Bind(*item.value);
-    expanding_.pop_back();
+    in_alias_ = false;
     ARROW_RETURN_NOT_OK(bound.status());
     return *bound;
   }

@@ -64,17 +64,23 @@ Result<Relation> QueryBinder::BindTable(const TableRef& table) {
   return BindJoin(std::get<Join>(table.node), table.where);
 }
 
+// AS t (a, b): other names for the first columns.
+Status QueryBinder::NameColumns(const TableAlias& alias, Location where, Scope* scope) {
+  if (alias.columns.size() > scope->columns.size()) {
+    return errors::kSqlColumnCount.Make(where.ToWhere(), "{} names for {} columns",
+                                        alias.columns.size(), scope->columns.size());
+  }
+  for (size_t i = 0; i < alias.columns.size(); ++i) {
+    scope->columns[i].name = alias.columns[i].text;
+  }
+  return Status::OK();
+}
+
 // The rows of `node` under the alias, or under `name` without one.
 Result<Relation> QueryBinder::Rename(NodePtr node, const std::string& name,
                                      const TableAlias& alias, Location where) {
   Relation out = MakeRelation(std::move(node), alias.name ? alias.name->text : name);
-  if (alias.columns.size() > out.scope.columns.size()) {
-    return errors::kSqlColumnCount.Make(where.ToWhere(), "{} names for {} columns",
-                                        alias.columns.size(), out.scope.columns.size());
-  }
-  for (size_t i = 0; i < alias.columns.size(); ++i) {
-    out.scope.columns[i].name = alias.columns[i].text;
-  }
+  ARROW_RETURN_NOT_OK(NameColumns(alias, where, &out.scope));
   return out;
 }
 
@@ -116,14 +122,7 @@ Result<Relation> QueryBinder::BindNamedTable(const NamedTable& table,
       if (alias.name) {
         for (ScopeColumn& column : out.scope.columns) column.table = alias.name->text;
       }
-      if (alias.columns.size() > out.scope.columns.size()) {
-        return errors::kSqlColumnCount.Make(where.ToWhere(), "{} names for {} columns",
-                                            alias.columns.size(),
-                                            out.scope.columns.size());
-      }
-      for (size_t i = 0; i < alias.columns.size(); ++i) {
-        out.scope.columns[i].name = alias.columns[i].text;
-      }
+      ARROW_RETURN_NOT_OK(NameColumns(alias, where, &out.scope));
       return out;
     }
     ARROW_ASSIGN_OR_RAISE(NodePtr view, context_.catalog->FindView(full));
@@ -312,13 +311,7 @@ Result<Relation> QueryBinder::BindTableFunction(const TableFunction& function,
   if (alias.name) {
     for (ScopeColumn& known : out.scope.columns) known.table = table;
   }
-  if (alias.columns.size() > out.scope.columns.size()) {
-    return errors::kSqlColumnCount.Make(where.ToWhere(), "{} names for {} columns",
-                                        alias.columns.size(), out.scope.columns.size());
-  }
-  for (size_t i = 0; i < alias.columns.size(); ++i) {
-    out.scope.columns[i].name = alias.columns[i].text;
-  }
+  ARROW_RETURN_NOT_OK(NameColumns(alias, where, &out.scope));
   out.scope.window = ScopeWindow{window, first};
   return out;
 }

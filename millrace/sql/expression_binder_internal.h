@@ -47,7 +47,7 @@ class ExpressionBinder {
   const PlannerContext& context_;
   const Scope& scope_;
   const std::vector<SelectItem>* aliases_ = nullptr;
-  std::vector<const SelectItem*> expanding_;
+  bool in_alias_ = false;
 };
 
 /// The value of a literal. Dates and times are read now; fails with kSqlBadLiteral.

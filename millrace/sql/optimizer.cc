@@ -12,9 +12,10 @@ using plan::NodePtr;
 
 namespace {
 
-// Folding first shows which conditions are plain comparisons; pruning last, because a
+// Folding early shows which conditions are plain comparisons; pruning last, because a
 // condition moved into a source needs its columns no longer above.
 constexpr OptimizerRule kRules[] = {
+    {"merge_projects", "Makes one projection of two.", MergeProjects},
     {"fold_constants", "Replaces constant expressions by their values.",
      FoldPlanConstants},
     {"push_filters", "Moves conditions towards the sources.", PushFilters},
@@ -45,6 +46,41 @@ Result<NodePtr> RewriteInputs(
     inputs.push_back(std::move(rewritten));
   }
   return changed ? node->WithInputs(std::move(inputs)) : node;
+}
+
+namespace {
+
+constexpr int kLargestExpression = 300;
+
+// Nodes of `expression`, counting stops past the largest that is of interest.
+int SizeOf(const expr::Expr& expression) {
+  int size = 1;
+  for (const expr::ExprPtr& child : expression.children()) {
+    if (size > kLargestExpression) break;
+    size += SizeOf(*child);
+  }
+  return size;
+}
+
+int SizeAfter(const expr::Expr& expression,
+              const std::vector<expr::ExprPtr>& replacements) {
+  if (expression.kind() == expr::ExprKind::kColumn) {
+    const auto& replacement = replacements[static_cast<size_t>(expression.column())];
+    return replacement == nullptr ? 1 : SizeOf(*replacement);
+  }
+  int size = 1;
+  for (const expr::ExprPtr& child : expression.children()) {
+    if (size > kLargestExpression) break;
+    size += SizeAfter(*child, replacements);
+  }
+  return size;
+}
+
+}  // namespace
+
+bool CanSubstitute(const expr::Expr& expression,
+                   const std::vector<expr::ExprPtr>& replacements) {
+  return SizeAfter(expression, replacements) <= kLargestExpression;
 }
 
 std::vector<std::string> KeyNames(const plan::AggregateNode& node) {

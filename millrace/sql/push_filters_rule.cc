@@ -1,7 +1,9 @@
 #include <algorithm>
 
+#include <arrow/scalar.h>
 #include <arrow/type.h>
 
+#include "millrace/expr/evaluate.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/project_node.h"
@@ -23,6 +25,11 @@ using plan::NodePtr;
 namespace {
 
 using Conditions = std::vector<ExprPtr>;
+
+bool IsTrue(const expr::Expr& condition) {
+  return condition.kind() == expr::ExprKind::kLiteral && condition.literal()->is_valid &&
+         static_cast<const arrow::BooleanScalar&>(*condition.literal()).value;
+}
 
 class FilterPusher {
  public:
@@ -95,8 +102,12 @@ class FilterPusher {
       const bool moves = std::all_of(used.begin(), used.end(), [&](int column) {
         return expressions[static_cast<size_t>(column)]->is_deterministic();
       });
-      if (moves) {
-        below.push_back(expr::Substitute(condition, expressions));
+      if (moves && CanSubstitute(*condition, expressions)) {
+        // SELECT 1 AS k … WHERE k = 1 is decided here.
+        ARROW_ASSIGN_OR_RAISE(
+            ExprPtr moved, expr::FoldConstants(expr::Substitute(condition, expressions),
+                                               context_.evaluation));
+        if (!IsTrue(*moved)) below.push_back(std::move(moved));
       } else {
         above.push_back(condition);
       }
@@ -122,7 +133,7 @@ class FilterPusher {
           condition->is_deterministic() &&
           std::all_of(aggregate->keys().begin(), aggregate->keys().end(),
                       [](const ExprPtr& key) { return key->is_deterministic(); });
-      if (on_keys) {
+      if (on_keys && CanSubstitute(*condition, replacements)) {
         below.push_back(expr::Substitute(condition, replacements));
       } else {
         above.push_back(condition);
@@ -163,6 +174,7 @@ class FilterPusher {
     // can filter that side.
     Conditions on;
     for (const ExprPtr& term : SplitConjunction(join->residual())) {
+      if (IsTrue(*term)) continue;
       const Side side = SideOf(*term, width);
       const bool movable = term->is_deterministic();
       const bool filters_right =

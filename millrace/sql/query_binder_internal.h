@@ -85,6 +85,7 @@ class QueryBinder {
                                 Location where);
   Result<Relation> BindTableFunction(const TableFunction& function,
                                      const TableAlias& alias, Location where);
+  static Status NameColumns(const TableAlias& alias, Location where, Scope* scope);
   Result<Relation> Rename(plan::NodePtr node, const std::string& name,
                           const TableAlias& alias, Location where);
 

@@ -25,6 +25,14 @@ Result<plan::NodePtr> RewriteInputs(
     const plan::NodePtr& node,
     const std::function<Result<plan::NodePtr>(const plan::NodePtr&)>& rewrite);
 
+/// May columns of `expression` be replaced by `replacements`? Not when the result would
+/// be large: a column that is doubled by each of thirty subqueries would fill the memory.
+bool CanSubstitute(const expr::Expr& expression,
+                   const std::vector<expr::ExprPtr>& replacements);
+
+/// Join a projection over a projection into one, where nothing is computed twice.
+Result<plan::NodePtr> MergeProjects(plan::NodePtr root, const RuleContext& context);
+
 /// The names of an aggregation's keys.
 std::vector<std::string> KeyNames(const plan::AggregateNode& node);
 

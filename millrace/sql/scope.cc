@@ -58,6 +58,14 @@ Result<const ScopeColumn*> Scope::Find(const Path& path) const {
   if (found != nullptr) return found;
   const Where where = path[0].where.ToWhere();
   std::vector<std::string> names;
+  if (path.size() > 2) {
+    const Path column(path.begin(), path.begin() + 2);
+    ARROW_ASSIGN_OR_RAISE(const ScopeColumn* outer, FindOptional(column));
+    if (outer != nullptr) {
+      return errors::kSqlNotSupported.Make(where, "the field of a struct: {}",
+                                           ToSql(path));
+    }
+  }
   if (path.size() >= 2) {
     std::vector<std::string> tables;
     for (const ScopeColumn& column : columns) {
