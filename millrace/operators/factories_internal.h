@@ -22,6 +22,10 @@ Result<std::unique_ptr<Operator>> MakeUnion(const plan::Node& node,
 Result<std::unique_ptr<Operator>> MakeWindow(const plan::Node& node,
                                              const OperatorContext& context);
 
+Result<std::unique_ptr<Operator>> MakeJoin(const plan::Node& node,
+                                           const OperatorContext& context);
+Result<std::unique_ptr<Operator>> MakeSort(const plan::Node& node,
+                                           const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeAggregate(const plan::Node& node,
                                                 const OperatorContext& context);
 

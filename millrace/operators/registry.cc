@@ -6,8 +6,10 @@
 #include "millrace/operators/factories_internal.h"
 #include "millrace/plan/aggregate_node.h"
 #include "millrace/plan/filter_node.h"
+#include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
 #include "millrace/plan/project_node.h"
+#include "millrace/plan/sort_node.h"
 #include "millrace/plan/union_node.h"
 #include "millrace/plan/values_node.h"
 #include "millrace/plan/window_node.h"
@@ -22,7 +24,8 @@ struct Row {
 };
 
 constexpr Row kFactories[] = {
-    {plan::AggregateNode::kKind, MakeAggregate}, {plan::FilterNode::kKind, MakeFilter},
+    {plan::AggregateNode::kKind, MakeAggregate}, {plan::JoinNode::kKind, MakeJoin},
+    {plan::SortNode::kKind, MakeSort},           {plan::FilterNode::kKind, MakeFilter},
     {plan::ProjectNode::kKind, MakeProject},     {plan::LimitNode::kKind, MakeLimit},
     {plan::UnionNode::kKind, MakeUnion},         {plan::WindowNode::kKind, MakeWindow},
 };
