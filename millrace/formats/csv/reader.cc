@@ -309,7 +309,8 @@ Status CsvRangeReader::CheckRecord(const uint32_t* entries, int64_t fields,
 
 // An open quote at the end of the input.
 Status CsvRangeReader::RejectUnclosed() {
-  if (!unclosed_) return Status::OK();
+  // Beyond the limit it is in a record of another range.
+  if (!unclosed_ || block_.limit_reached()) return Status::OK();
   unclosed_ = false;
   const int64_t begin = block_.offset() + block_.record_begin();
   const int64_t opened = block_.offset() + block_.FindOpenQuote();

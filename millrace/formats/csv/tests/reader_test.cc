@@ -506,6 +506,16 @@ TEST(CsvReader, RangesMayBeReadInAnyOrder) {
   for (int i = 0; i < 200; ++i) EXPECT_EQ(seen[static_cast<size_t>(i)], i);
 }
 
+TEST(CsvReader, OnlyTheRangeOfAnUnclosedRecordReportsIt) {
+  for (int64_t range = 1; range < 30; ++range) {
+    ASSERT_OK_AND_ASSIGN(Outcome out, Read({.text = "a,b\n2,x\n3,\"y\n1,q\n4,r\n",
+                                            .bad_rows = data::BadRowPolicy::kDeadLetter,
+                                            .range_bytes = range}));
+    EXPECT_EQ(out.rows, (Table{{"2", "x"}}));
+    EXPECT_EQ(out.dead_letters.size(), 1u) << range;
+  }
+}
+
 TEST(CsvReader, LargeFieldsWideRowsAndNulBytes) {
   const std::string large(3000000, 'x');
   ASSERT_OK_AND_ASSIGN(Outcome big, Read({.text = "a,b\n1,\"" + large + "\n\"\n2,y\n",
