@@ -10,9 +10,9 @@ cd "$(dirname "$0")/.."
 packages=(
   ca-certificates git make g++ cmake ninja-build ccache lld patchelf python3 python3-venv
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libfuzzer-14-dev
-  libbenchmark-dev libcli11-dev libedit-dev libfmt-dev libgtest-dev libgmock-dev
-  libhowardhinnant-date-dev libhwy-dev libre2-dev libsimdjson-dev libspdlog-dev libxxhash-dev
-  libyaml-cpp-dev nlohmann-json3-dev libboost1.81-dev tzdata
+  libcli11-dev libedit-dev libfmt-dev libgtest-dev libgmock-dev
+  libhowardhinnant-date-dev libhwy-dev libsimdjson-dev libxxhash-dev
+  libyaml-cpp-dev nlohmann-json3-dev tzdata
 )
 
 stamp=.venv/.installed
