@@ -303,11 +303,16 @@ Status Pipeline::Finish() {
   scheduler_->RunUntil([this] { return finished(); });
   if (!finished())
     return errors::kInternal.Make({}, "the pipeline is stuck: no task can go on");
+  Status status;
   {
     std::lock_guard lock(mutex_);
-    if (!first_error_.ok()) return first_error_;
+    status = first_error_;
   }
-  return Commit();
+  if (status.ok()) status = Commit();
+  // What other writers had prepared belongs to no epoch. Should that fail too, the next
+  // run finds it by its lock; the user hears of the first error.
+  if (!status.ok()) (void)sink_->committer().Recover(Epoch{0}, {});
+  return status;
 }
 
 Status Pipeline::Commit() {

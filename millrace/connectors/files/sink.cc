@@ -31,7 +31,8 @@ FilesSink::FilesSink(Parsed options, Destination destination,
     : options_(std::move(options)),
       destination_(std::move(destination)),
       surroundings_(std::move(surroundings)),
-      mode_(options_.own.GetString("mode")) {}
+      mode_(options_.own.GetString("mode")),
+      prepared_(std::make_shared<PreparedFiles>()) {}
 
 Result<std::unique_ptr<connector::Sink>> FilesSink::Make(
     Parsed options, connector::Surroundings surroundings) {
@@ -136,6 +137,7 @@ Result<std::unique_ptr<connector::SinkWriter>> FilesSink::Open(WriterId writer) 
   options.roll_bytes = options_.own.GetInt("roll_size");
   options.append_to_file = mode_ == "append" && !destination_.file.empty();
   options.always_a_file = writer.value == 0;
+  options.prepared = prepared_;
   if (destination_.path == "-")
     return MakeStdoutWriter(std::move(options), schema_, surroundings_);
   return MakeFileSinkWriter(std::move(options), writer, schema_, surroundings_);
@@ -153,6 +155,14 @@ Result<std::vector<std::string>> FilesSink::FilesToReplace() {
     }
   }
   return out;
+}
+
+Status FilesSink::AbortPrepared(int64_t* removed) {
+  for (const auto& [temporary, lock] : prepared_->Take()) {
+    ARROW_RETURN_NOT_OK(surroundings_.files->Remove(temporary));
+    ++*removed;
+  }
+  return Status::OK();
 }
 
 Status FilesSink::RemoveOrphans(int64_t* removed) {
@@ -194,6 +204,15 @@ Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
     return errors::kDestinationExists.Make({.file = destination_.path},
                                            "somebody else made it meanwhile");
   }
+  std::vector<PreparedFile> renamed;
+  // A folder gets all of its new files or none: what was renamed before a failure goes
+  // back.
+  auto undo = [&](Status status) {
+    for (const PreparedFile& file : renamed) {
+      if (destination_.file.empty()) (void)files.Rename(file.name, file.temporary);
+    }
+    return status;
+  };
   for (PreparedFile& file : prepared) {
     // Already renamed by an earlier call.
     if (!files.Exists(file.temporary)) continue;
@@ -202,9 +221,13 @@ Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
           destination_.directory,
           fmt::format("{}{:05}{}", kPartPrefix, number++, destination_.extension));
     }
-    ARROW_RETURN_NOT_OK(files.Rename(file.temporary, file.name));
+    Status status = files.Rename(file.temporary, file.name);
+    if (!status.ok()) return undo(std::move(status));
+    renamed.push_back(file);
   }
-  ARROW_RETURN_NOT_OK(files.SyncDirectory(destination_.directory));
+  Status synced = files.SyncDirectory(destination_.directory);
+  if (!synced.ok()) return undo(std::move(synced));
+  (void)prepared_->Take();  // published: the locks may go
   // The new files are safe before the old ones go: a crash between leaves both, never
   // neither.
   for (const std::string& path : old) ARROW_RETURN_NOT_OK(files.Remove(path));
@@ -216,7 +239,9 @@ Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
 Result<connector::RecoveryOutcome> FilesSink::Recover(
     Epoch last, std::vector<connector::CommitToken> tokens) {
   connector::RecoveryOutcome outcome;
+  if (destination_.path == "-") return outcome;
   ARROW_RETURN_NOT_OK(CommitNow(tokens));
+  ARROW_RETURN_NOT_OK(AbortPrepared(&outcome.aborted));
   outcome.committed = static_cast<int64_t>(tokens.size());
   ARROW_RETURN_NOT_OK(RemoveOrphans(&outcome.aborted));
   return outcome;

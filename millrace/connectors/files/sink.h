@@ -9,6 +9,8 @@
 
 namespace millrace::files {
 
+class PreparedFiles;
+
 /// Where a sink's files go.
 struct Destination {
   std::string path;  ///< as given
@@ -51,6 +53,7 @@ class FilesSink final : public connector::Sink, public connector::Committer {
   Status CheckDestination();
   Status CommitNow(const std::vector<connector::CommitToken>& tokens);
   Result<std::vector<std::string>> FilesToReplace();
+  Status AbortPrepared(int64_t* removed);
   Status RemoveOrphans(int64_t* removed);
 
   const Parsed options_;
@@ -58,6 +61,7 @@ class FilesSink final : public connector::Sink, public connector::Committer {
   const connector::Surroundings surroundings_;
   const std::string mode_;
   std::shared_ptr<arrow::Schema> schema_;
+  const std::shared_ptr<PreparedFiles> prepared_;
   bool made_directory_ = false;
   bool committed_ = false;
 };

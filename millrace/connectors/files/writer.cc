@@ -89,7 +89,12 @@ class FileSinkWriter final : public connector::SinkWriter {
     token.bytes = EncodePrepared(finished_);
     token.rows = rows_;
     token.size = bytes_;
-    finished_.clear();  // the committer's from here on
+    // The sink's from here on.
+    for (size_t i = 0; i < finished_.size(); ++i) {
+      options_.prepared->Add(finished_[i].temporary, std::move(locks_[i]));
+    }
+    finished_.clear();
+    locks_.clear();
     return token;
   }
 

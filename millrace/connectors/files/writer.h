@@ -1,7 +1,10 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "millrace/connector/sink.h"
@@ -22,6 +25,25 @@ Result<std::vector<PreparedFile>> DecodePrepared(const std::string& token);
 /// Is `name` a temporary of this connector?
 bool IsTemporaryName(const std::string& name);
 
+/// Temporaries that are prepared and not committed yet, with the locks that keep other
+/// runs away from them. Shared by the sink and its writers. Thread-safe.
+class PreparedFiles {
+ public:
+  void Add(std::string temporary, std::shared_ptr<void> lock) {
+    std::lock_guard guard(mutex_);
+    locks_[std::move(temporary)] = std::move(lock);
+  }
+  /// Everything added so far, which is no longer kept here.
+  std::map<std::string, std::shared_ptr<void>> Take() {
+    std::lock_guard guard(mutex_);
+    return std::exchange(locks_, {});
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<void>> locks_;
+};
+
 /// How a writer cuts its rows into files.
 struct WriterOptions {
   FormatPtr format;
@@ -31,6 +53,7 @@ struct WriterOptions {
   int64_t roll_bytes = 0;
   bool append_to_file = false;  ///< begin with a copy of the destination file
   bool always_a_file = false;   ///< make a file even when no row comes
+  std::shared_ptr<PreparedFiles> prepared;
 };
 
 /// Writes the files of one task. Destroyed without Prepare it removes what it wrote.

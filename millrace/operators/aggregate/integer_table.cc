@@ -83,7 +83,7 @@ Status IntegerTable::WidenRange(int64_t low, int64_t high) {
   // Room to grow upwards by half, so that ascending keys don't copy the array every
   // batch.
   const int64_t width = high - low + 1;
-  const int64_t room = std::min(width / 2, INT64_MAX - high);
+  const int64_t room = high <= INT64_MAX - width ? width / 2 : 0;
   std::vector<uint32_t> wider(static_cast<size_t>(width + room), kNone);
   if (old_size > 0) {
     std::copy(range_.begin(), range_.end(),

@@ -1,0 +1,371 @@
+// The flows of the engine under seeded schedules: one thread, a virtual clock, random
+// task order, random small budgets.
+//
+// Every seed decides shards, batch and split sizes and the interleaving. The rows that
+// come out must be those of a run on one shard; with an injected fault nothing may be
+// left under a final name, and a run after it must complete.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include <arrow/array.h>
+#include <arrow/record_batch.h>
+
+#include "millrace/base/testing.h"
+#include "millrace/engine/session.h"
+#include "millrace/engine/text.h"
+#include "millrace/io/errors.h"
+#include "millrace/runtime/simulated_scheduler.h"
+
+namespace millrace::engine {
+namespace {
+
+namespace fs = std::filesystem;
+
+int Seeds() {
+  const char* value = std::getenv("MILLRACE_SEEDS");
+  return value != nullptr ? std::atoi(value) : 400;
+}
+
+// A file system whose n-th change of the disk fails as a full disk does.
+class FailingFiles final : public io::FileSystem {
+ public:
+  FailingFiles(std::shared_ptr<io::FileSystem> files, int64_t fail_at)
+      : files_(std::move(files)), left_(fail_at) {}
+  int64_t left() const { return left_; }
+
+  Result<io::FileInfo> Stat(const std::string& path) override {
+    return files_->Stat(path);
+  }
+  bool Exists(const std::string& path) override { return files_->Exists(path); }
+  Result<std::vector<io::FileInfo>> List(const std::string& directory) override {
+    return files_->List(directory);
+  }
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenRead(
+      const std::string& path) override {
+    return files_->OpenRead(path);
+  }
+  Result<std::unique_ptr<io::WritableFile>> OpenWrite(const std::string& path) override {
+    ARROW_RETURN_NOT_OK(Change());
+    ARROW_ASSIGN_OR_RAISE(auto file, files_->OpenWrite(path));
+    return std::make_unique<File>(std::move(file), this);
+  }
+  Status Rename(const std::string& from, const std::string& to) override {
+    ARROW_RETURN_NOT_OK(Change());
+    return files_->Rename(from, to);
+  }
+  Status Remove(const std::string& path) override { return files_->Remove(path); }
+  Status RemoveDirectory(const std::string& path) override {
+    return files_->RemoveDirectory(path);
+  }
+  Status CreateDirectories(const std::string& path) override {
+    return files_->CreateDirectories(path);
+  }
+  Status SyncDirectory(const std::string& directory) override {
+    return files_->SyncDirectory(directory);
+  }
+  Result<std::shared_ptr<void>> TryLock(const std::string& path) override {
+    return files_->TryLock(path);
+  }
+
+ private:
+  class File final : public io::WritableFile {
+   public:
+    File(std::unique_ptr<io::WritableFile> file, FailingFiles* owner)
+        : file_(std::move(file)), owner_(owner) {}
+    Status Write(const void* data, int64_t size) override {
+      ARROW_RETURN_NOT_OK(owner_->Change());
+      return file_->Write(data, size);
+    }
+    Status Sync() override {
+      ARROW_RETURN_NOT_OK(owner_->Change());
+      return file_->Sync();
+    }
+    Status Close() override { return file_->Close(); }
+    int64_t position() const override { return file_->position(); }
+
+   private:
+    std::unique_ptr<io::WritableFile> file_;
+    FailingFiles* const owner_;
+  };
+  Status Change() {
+    if (left_-- == 0) return errors::kDiskFull.Make({}, "injected");
+    return Status::OK();
+  }
+  const std::shared_ptr<io::FileSystem> files_;
+  int64_t left_;
+};
+
+// Collects rows as lines of text.
+class Collector final : public SessionListener {
+ public:
+  Result<JobSummary> Run(Job& job, bool) override {
+    job.Start();
+    if (cancel_after >= 0) {
+      auto& simulated = *scheduler;
+      const int64_t stop = simulated.steps() + cancel_after;
+      simulated.RunUntil([&] { return simulated.steps() >= stop; });
+      job.Cancel(errors::kCancelled.Make({}, "by the test"));
+    }
+    return job.Finish();
+  }
+  Status OnSchema(const std::shared_ptr<arrow::Schema>&) override { return Status::OK(); }
+  Status OnRows(const std::shared_ptr<arrow::RecordBatch>& rows) override {
+    std::vector<std::shared_ptr<arrow::StringArray>> columns;
+    for (const auto& column : rows->columns()) {
+      ARROW_ASSIGN_OR_RAISE(auto text, AsText(column, ProcessMemoryPool()));
+      columns.push_back(std::move(text));
+    }
+    for (int64_t i = 0; i < rows->num_rows(); ++i) {
+      std::string line;
+      for (const auto& column : columns) {
+        line += (column->IsNull(i) ? "NULL" : column->GetString(i)) + "|";
+      }
+      lines.push_back(std::move(line));
+    }
+    return Status::OK();
+  }
+  Status OnEnd() override { return Status::OK(); }
+  void OnMessage(const std::string&) override {}
+  void OnPlan(const std::string&) override {}
+
+  std::vector<std::string> lines;
+  int64_t cancel_after = -1;
+  runtime::SimulatedScheduler* scheduler = nullptr;
+};
+
+// One engine under one seed.
+struct World {
+  World(int shards, uint64_t seed, std::shared_ptr<io::FileSystem> files) {
+    auto clock = std::make_unique<ManualClock>(1'700'000'000'000'000);
+    auto executor = std::make_unique<runtime::SimulatedExecutor>();
+    auto made = std::make_unique<runtime::SimulatedScheduler>(shards, seed, clock.get(),
+                                                              executor.get());
+    scheduler = made.get();
+    Surroundings surroundings;
+    surroundings.clock = std::move(clock);
+    surroundings.executor = std::move(executor);
+    surroundings.scheduler = std::move(made);
+    surroundings.files = std::move(files);
+    engine = Engine::Make({}, std::move(surroundings)).ValueOrDie();
+  }
+  runtime::SimulatedScheduler* scheduler;
+  std::unique_ptr<Engine> engine;
+};
+
+class Simulation : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ =
+        fs::temp_directory_path() / ("millrace-simulation-" + std::to_string(::getpid()));
+    fs::create_directories(folder_);
+    std::ofstream events(folder_ / "events.csv");
+    events << "id,k,v,t\n";
+    Random random(7);
+    for (int i = 0; i < 600; ++i) {
+      const int64_t second = i / 3;
+      events << i << ','
+             << (random.Below(10) == 0 ? "" : "k" + std::to_string(random.Below(7)))
+             << ',' << static_cast<int64_t>(random.Below(1000)) - 500
+             << ",2024-01-01 00:" << (second / 60 < 10 ? "0" : "") << second / 60 << ':'
+             << (second % 60 < 10 ? "0" : "") << second % 60 << '\n';
+    }
+    std::ofstream names(folder_ / "names.csv");
+    names << "k,name\n";
+    for (int i = 0; i < 5; ++i) names << 'k' << i << ",name " << i << '\n';
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  std::string Script(const std::string& query, int split_size) const {
+    return "CREATE SOURCE events WITH (connector = 'files', path = '" +
+           (folder_ / "events.csv").string() + "', split_size = '" +
+           std::to_string(split_size) +
+           "'); CREATE SOURCE names WITH (connector = 'files', path = '" +
+           (folder_ / "names.csv").string() + "'); " + query;
+  }
+
+  Result<std::vector<std::string>> Run(World& world, const std::string& script,
+                                       int64_t batch_rows) {
+    JobOptions options;
+    options.batch_rows = batch_rows;
+    options.dead_letters = (folder_ / "dead.ndjson").string();
+    Session session(world.engine.get(), options);
+    Collector collector;
+    ARROW_RETURN_NOT_OK(session.Execute(script, "", collector));
+    return collector.lines;
+  }
+
+  // The query gives the same rows (in the same order when `ordered`) under every seed as
+  // on one shard.
+  void ExpectSameRows(const std::string& query, bool ordered) {
+    World plain(1, 1, nullptr);
+    ASSERT_OK_AND_ASSIGN(auto expected, Run(plain, Script(query, 1 << 20), 1 << 16));
+    ASSERT_FALSE(expected.empty());
+    if (!ordered) std::sort(expected.begin(), expected.end());
+    for (int seed = 0; seed < Seeds(); ++seed) {
+      SCOPED_TRACE("seed " + std::to_string(seed) + ": " + query);
+      Random random(static_cast<uint64_t>(seed));
+      World world(static_cast<int>(1 + random.Below(4)), random.Next(), nullptr);
+      const auto batch_rows = static_cast<int64_t>(1 + random.Below(100));
+      const int split_size = static_cast<int>(64 + random.Below(4096));
+      ASSERT_OK_AND_ASSIGN(auto rows, Run(world, Script(query, split_size), batch_rows));
+      ASSERT_FALSE(world.scheduler->stuck());
+      if (!ordered) std::sort(rows.begin(), rows.end());
+      ASSERT_EQ(rows, expected);
+    }
+  }
+
+  fs::path folder_;
+};
+
+TEST_F(Simulation, ScanKeepsTheOrderOfTheFile) {
+  ExpectSameRows("SELECT * FROM events", true);
+}
+TEST_F(Simulation, FilterAndProject) {
+  ExpectSameRows(
+      "SELECT id, v * 2 AS w, upper(k) FROM events WHERE v > 0 AND k IS NOT NULL", true);
+}
+TEST_F(Simulation, GroupBy) {
+  ExpectSameRows(
+      "SELECT k, count(*), sum(v), min(t), max(v), avg(v) FROM events GROUP BY k", false);
+}
+TEST_F(Simulation, GlobalAggregate) {
+  ExpectSameRows("SELECT count(*), sum(v), min(k) FROM events", false);
+}
+TEST_F(Simulation, Distinct) {
+  ExpectSameRows("SELECT DISTINCT k, v % 3 FROM events", false);
+  ExpectSameRows("SELECT k, count(DISTINCT v % 10) FROM events GROUP BY k", false);
+}
+TEST_F(Simulation, TumblingWindow) {
+  ExpectSameRows(
+      "SELECT window_start, k, count(*), sum(v) FROM events GROUP BY k WINDOW "
+      "TUMBLING(t, 30s) EMIT FINAL",
+      false);
+}
+TEST_F(Simulation, JoinWithABoundedTable) {
+  ExpectSameRows("SELECT e.id, e.k, n.name FROM events e LEFT JOIN names n ON e.k = n.k",
+                 false);
+  ExpectSameRows("SELECT e.id, e.k, n.name FROM events e JOIN names n ON e.k = n.k", true);
+  ExpectSameRows("SELECT n.name, e.id FROM events e FULL JOIN names n ON e.k = n.k",
+                 false);
+}
+TEST_F(Simulation, SortAndLimit) {
+  ExpectSameRows("SELECT id, v FROM events ORDER BY v DESC, id LIMIT 17 OFFSET 3", true);
+  ExpectSameRows("SELECT id FROM events LIMIT 25", true);
+}
+TEST_F(Simulation, UnionAll) {
+  ExpectSameRows(
+      "SELECT id FROM events WHERE v > 300 UNION ALL SELECT id FROM events WHERE v < "
+      "-300",
+      false);
+}
+
+// Watermarks are merged over splits, unread ones included: with a declared watermark and
+// a file in time order no row is late, whatever the order in which splits are read.
+TEST_F(Simulation, WatermarkOverSplitsMakesNothingLate) {
+  const std::string declare =
+      "CREATE SOURCE timed (id BIGINT, k VARCHAR, v BIGINT, t TIMESTAMP, WATERMARK FOR t "
+      "AS t - INTERVAL '0' SECOND) "
+      "WITH (connector = 'files', path = '" +
+      (folder_ / "events.csv").string() + "', split_size = '";
+  const std::string query =
+      "'); SELECT window_start, k, count(*), sum(v) FROM timed GROUP BY k WINDOW "
+      "TUMBLING(t, 10s) EMIT FINAL";
+  World plain(1, 1, nullptr);
+  ASSERT_OK_AND_ASSIGN(auto expected,
+                       Run(plain,
+                           Script("SELECT window_start, k, count(*), sum(v) FROM events "
+                                  "GROUP BY k WINDOW TUMBLING(t, 10s)",
+                                  1 << 20),
+                           1 << 16));
+  std::sort(expected.begin(), expected.end());
+  for (int seed = 0; seed < Seeds(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<uint64_t>(seed));
+    World world(static_cast<int>(1 + random.Below(4)), random.Next(), nullptr);
+    ASSERT_OK_AND_ASSIGN(
+        auto rows,
+        Run(world, declare + std::to_string(64 + random.Below(2048)) + query, 50));
+    std::sort(rows.begin(), rows.end());
+    ASSERT_EQ(rows, expected);
+  }
+}
+
+std::string Content(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::stringstream out;
+  out << file.rdbuf();
+  return out.str();
+}
+
+std::set<std::string> Names(const fs::path& folder) {
+  std::set<std::string> out;
+  for (const auto& entry : fs::directory_iterator(folder))
+    out.insert(entry.path().filename().string());
+  return out;
+}
+
+// A disk that fills up at any of the writer's steps leaves the destination as it was, and
+// a rerun completes.
+TEST_F(Simulation, FullDiskLeavesNothingBehind) {
+  const fs::path out = folder_ / "out";
+  const std::string insert =
+      "INSERT INTO '" + (out / "copy.csv").string() + "' SELECT * FROM events";
+  std::string complete;
+  int failed = 0;
+  for (int seed = 0; seed < Seeds() / 4; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    fs::create_directories(out);
+    Random random(static_cast<uint64_t>(seed));
+    auto files = std::make_shared<FailingFiles>(io::MakeLocalFileSystem(),
+                                                static_cast<int64_t>(random.Below(8)));
+    World world(static_cast<int>(1 + random.Below(3)), random.Next(), files);
+    auto rows = Run(world, Script(insert, 700), 20);
+    if (!rows.ok()) {
+      ++failed;
+      EXPECT_EQ(ErrorNumber(rows.status()), errors::kDiskFull.number)
+          << rows.status().ToString();
+      EXPECT_TRUE(Names(out).empty()) << *Names(out).begin();
+      World again(2, random.Next(), nullptr);
+      ASSERT_OK(Run(again, Script(insert, 700), 20).status());
+    }
+    EXPECT_EQ(Names(out), std::set<std::string>{"copy.csv"});
+    if (complete.empty()) complete = Content(out / "copy.csv");
+    EXPECT_EQ(Content(out / "copy.csv"), complete);
+    fs::remove_all(out);
+  }
+  EXPECT_GT(failed, 0);
+  EXPECT_FALSE(complete.empty());
+}
+
+TEST_F(Simulation, CancelledAnywhereLeavesNothingBehind) {
+  const fs::path out = folder_ / "out";
+  const std::string insert =
+      "INSERT INTO '" + (out / "copy.csv").string() + "' SELECT * FROM events";
+  int cancelled = 0;
+  for (int seed = 0; seed < Seeds() / 4; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    fs::create_directories(out);
+    Random random(static_cast<uint64_t>(seed));
+    World world(static_cast<int>(1 + random.Below(3)), random.Next(), nullptr);
+    JobOptions options;
+    Session session(world.engine.get(), options);
+    Collector collector;
+    collector.scheduler = world.scheduler;
+    collector.cancel_after = static_cast<int64_t>(random.Below(120));
+    const Status status = session.Execute(Script(insert, 700), "", collector);
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(ErrorNumber(status), errors::kCancelled.number) << status.ToString();
+    EXPECT_TRUE(Names(out).empty());
+    ++cancelled;
+    fs::remove_all(out);
+  }
+  EXPECT_GT(cancelled, 0);
+}
+
+}  // namespace
+}  // namespace millrace::engine
