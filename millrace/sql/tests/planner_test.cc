@@ -21,6 +21,16 @@ class Planner : public testing::Test, public PlannerFixture {
   void Expect(const std::string& sql, const std::string& plan, bool optimize = true) {
     EXPECT_EQ(Explain(sql, optimize), plan) << sql;
   }
+  // Rules keep the names and types of what they rewrite.
+  void ExpectSameSchema(const std::string& sql) {
+    ASSERT_OK_AND_ASSIGN(PlannedStatement plain, Statement(sql, false));
+    ASSERT_OK_AND_ASSIGN(PlannedStatement optimized, Statement(sql, true));
+    EXPECT_TRUE(plain.root->schema()->Equals(*optimized.root->schema()))
+        << sql << "\n"
+        << plain.root->schema()->ToString() << "\n"
+        << optimized.root->schema()->ToString();
+  }
+
   std::string last_;
   std::string Columns(const std::string& sql) {
     const Result<PlannedStatement> planned = Statement(sql);
@@ -365,6 +375,47 @@ TEST_F(Planner, Literals) {
             "int32, h binary, i decimal128(19, 0), j decimal128(1, 1)");
   EXPECT_EQ(Columns("SELECT 7 / 2 AS q, CASE WHEN TRUE THEN 1 ELSE 2.5 END AS c"),
             "q int32, c decimal128(11, 1)");
+}
+
+// Queries put together from parts, so that the rules meet each other.
+TEST_F(Planner, RulesKeepSchemas) {
+  const std::vector<std::string> sources = {
+      "orders",
+      "(SELECT id, customer, amount, qty, ts FROM orders WHERE qty > 0 LIMIT 9) AS "
+      "orders",
+      "(SELECT qty, ts, id, id + 1 AS amount, upper(customer) AS customer FROM orders) "
+      "AS "
+      "orders",
+      "(SELECT o.* FROM orders o LEFT JOIN customers c ON o.id = c.id AND c.city = 'x') "
+      "AS "
+      "orders",
+      "(SELECT * FROM orders UNION ALL SELECT * FROM orders) AS orders",
+      "TUMBLE(orders, ts, 1m) AS orders",
+      "(SELECT id, customer, sum(qty) AS amount, max(qty) AS qty, min(ts) AS ts FROM "
+      "orders GROUP BY ALL) AS orders",
+      "(SELECT * FROM orders ORDER BY amount) AS orders",
+      "(SELECT DISTINCT * FROM orders) AS orders"};
+  const std::vector<std::string> wheres = {
+      "", " WHERE qty > 1 AND customer = 'a'", " WHERE id = 3 OR amount < qty",
+      " WHERE id IN (SELECT id FROM customers) AND ts IS NOT NULL"};
+  const std::vector<std::string> shapes = {
+      "SELECT * FROM {}{}",
+      "SELECT customer FROM {}{} ORDER BY qty LIMIT 3",
+      "SELECT count(*) FROM {}{}",
+      "SELECT 1 AS one FROM {}{}",
+      "SELECT ts, id + qty AS s FROM {}{}",
+      "SELECT customer, sum(qty) AS s FROM {}{} GROUP BY customer HAVING s > 1",
+      "SELECT max(amount) FROM {}{} GROUP BY id WINDOW TUMBLING(ts, 5m)",
+      "SELECT n FROM (SELECT id AS i, count(*) AS n FROM {}{} GROUP BY id) WHERE i > 3"};
+  for (const std::string& source : sources) {
+    for (const std::string& where : wheres) {
+      for (const std::string& shape : shapes) {
+        const bool windows =
+            source.starts_with("TUMBLE") && shape.find("WINDOW") != std::string::npos;
+        if (!windows) ExpectSameSchema(fmt::format(fmt::runtime(shape), source, where));
+      }
+    }
+  }
 }
 
 // Sizes that would explode without the limits.
