@@ -32,6 +32,11 @@ if(MILLRACE_SANITIZE)
   endif()
 endif()
 
+if(MILLRACE_FUZZ)
+  # Coverage of the engine itself steers the fuzzers.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 find_program(LLD ld.lld)
 if(LLD)
   add_link_options(-fuse-ld=lld)

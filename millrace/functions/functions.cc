@@ -2,6 +2,7 @@
 
 #include <arrow/compute/initialize.h>
 
+#include "millrace/functions/aggregate/register_internal.h"
 #include "millrace/functions/scalar/register_internal.h"
 
 namespace millrace::functions {
@@ -18,7 +19,13 @@ Status RegisterAll(expr::FunctionRegistry& registry) {
   ARROW_RETURN_NOT_OK(RegisterTextParts(registry));
   ARROW_RETURN_NOT_OK(RegisterPatterns(registry));
   ARROW_RETURN_NOT_OK(RegisterTimeParts(registry));
-  return RegisterTimeText(registry);
+  ARROW_RETURN_NOT_OK(RegisterTimeText(registry));
+  ARROW_RETURN_NOT_OK(RegisterBasicAggregates(registry));
+  ARROW_RETURN_NOT_OK(RegisterOrderedAggregates(registry));
+  ARROW_RETURN_NOT_OK(RegisterMoments(registry));
+  ARROW_RETURN_NOT_OK(RegisterTextAggregates(registry));
+  ARROW_RETURN_NOT_OK(RegisterQuantiles(registry));
+  return RegisterDistinctAggregates(registry);
 }
 
 }  // namespace millrace::functions

@@ -22,4 +22,7 @@ Result<std::unique_ptr<Operator>> MakeUnion(const plan::Node& node,
 Result<std::unique_ptr<Operator>> MakeWindow(const plan::Node& node,
                                              const OperatorContext& context);
 
+Result<std::unique_ptr<Operator>> MakeAggregate(const plan::Node& node,
+                                                const OperatorContext& context);
+
 }  // namespace millrace::operators

@@ -13,6 +13,9 @@ Result<OpState> UnaryOperator::Run(Input* in, Output& out, const Budget& budget)
     if (!watermark->idle) {
       ARROW_ASSIGN_OR_RAISE(state, OnWatermark(*watermark, out));
     }
+  } else if (const auto* barrier = std::get_if<Barrier>(&in->event)) {
+    held_ = std::make_unique<Event>(*barrier);
+    ARROW_ASSIGN_OR_RAISE(state, OnBarrier(out));
   } else if (std::holds_alternative<End>(in->event)) {
     held_ = std::make_unique<Event>(End{});
     ARROW_ASSIGN_OR_RAISE(state, OnEnd(out));

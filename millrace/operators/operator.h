@@ -2,6 +2,7 @@
 // runtime.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -39,10 +40,17 @@ class Output {
   std::vector<Event> events_;
 };
 
+/// Rows that operators leave out, written by shards, read by whoever reports.
+struct RowCounters {
+  std::atomic<int64_t> late{0};          ///< their window had been closed
+  std::atomic<int64_t> without_time{0};  ///< their event time was NULL
+};
+
 /// What an operator gets from its surroundings; outlives it.
 struct OperatorContext {
   std::shared_ptr<MemoryBudget> memory;
   const Clock* clock = nullptr;
+  RowCounters* counters = nullptr;
   int64_t statement_micros = 0;    ///< NOW() of a bounded query
   int64_t batch_rows = 64 * 1024;  ///< rows of the batches that an operator makes itself
 };
@@ -75,6 +83,8 @@ class UnaryOperator : public Operator {
   virtual Result<OpState> OnWatermark(const Watermark& watermark, Output& out) {
     return OpState::kNeedInput;
   }
+  /// Put out what must not stay behind in this epoch; state that is snapshot may stay.
+  virtual Result<OpState> OnBarrier(Output& out) { return OpState::kNeedInput; }
   /// Make due what the end of input completes.
   virtual Result<OpState> OnEnd(Output& out) { return OpState::kNeedInput; }
   /// Go on with what was left.

@@ -4,6 +4,7 @@
 
 #include "millrace/base/error.h"
 #include "millrace/operators/factories_internal.h"
+#include "millrace/plan/aggregate_node.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/limit_node.h"
 #include "millrace/plan/project_node.h"
@@ -21,9 +22,9 @@ struct Row {
 };
 
 constexpr Row kFactories[] = {
-    {plan::FilterNode::kKind, MakeFilter}, {plan::ProjectNode::kKind, MakeProject},
-    {plan::LimitNode::kKind, MakeLimit},   {plan::UnionNode::kKind, MakeUnion},
-    {plan::WindowNode::kKind, MakeWindow},
+    {plan::AggregateNode::kKind, MakeAggregate}, {plan::FilterNode::kKind, MakeFilter},
+    {plan::ProjectNode::kKind, MakeProject},     {plan::LimitNode::kKind, MakeLimit},
+    {plan::UnionNode::kKind, MakeUnion},         {plan::WindowNode::kKind, MakeWindow},
 };
 
 }  // namespace

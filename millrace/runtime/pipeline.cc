@@ -50,6 +50,7 @@ class Pipeline::Builder {
       : pipeline_(pipeline), connectors_(connectors), dead_letters_(dead_letters) {
     context_.memory = pipeline.memory_;
     context_.clock = pipeline.clock_;
+    context_.counters = &pipeline.progress_.left_out;
     context_.statement_micros = pipeline.clock_->WallMicros();
     context_.batch_rows = pipeline.options_.batch_rows;
   }

@@ -5,6 +5,8 @@
 #include <atomic>
 #include <cstdint>
 
+#include "millrace/operators/operator.h"
+
 namespace millrace::runtime {
 
 /// Written by the shards with relaxed order once a batch, read by whoever reports.
@@ -13,7 +15,7 @@ struct Progress {
   std::atomic<int64_t> bytes_read{0};  ///< from outside
   std::atomic<int64_t> rows_written{0};
   std::atomic<int64_t> dead_letters{0};
-  std::atomic<int64_t> late_rows{0};
+  operators::RowCounters left_out;
   std::atomic<int64_t> splits_total{0};
   std::atomic<int64_t> splits_done{0};
   std::atomic<int64_t> bytes_total{

@@ -177,9 +177,10 @@ Result<std::shared_ptr<arrow::Schema>> FilesSource::InferSchema() {
 }
 
 Result<std::vector<connector::Split>> FilesSource::Discover() {
+  if (!splits_.empty()) return splits_;
   ARROW_RETURN_NOT_OK(InferSchema().status());
   const int64_t target = options_.own.GetInt("split_size");
-  std::vector<connector::Split> splits;
+  std::vector<connector::Split>& splits = splits_;
   auto add = [&splits](const std::string& name, size_t file, int64_t range, int64_t bytes,
                        int64_t rows) {
     connector::Split split;

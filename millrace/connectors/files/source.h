@@ -46,6 +46,7 @@ class FilesSource final : public connector::Source {
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<std::unique_ptr<File>> files_;
   formats::Pushdown pushdown_;
+  std::vector<connector::Split> splits_;
 };
 
 }  // namespace millrace::files

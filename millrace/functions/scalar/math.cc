@@ -1,8 +1,8 @@
-// Elementary functions of DOUBLE.
+// Elementary functions of DOUBLE. Outside its domain a function gives NaN, as IEEE 754
+// has it.
 #include <cmath>
 #include <numbers>
 
-#include "millrace/expr/errors.h"
 #include "millrace/functions/scalar/register_internal.h"
 
 namespace millrace::functions {
@@ -12,52 +12,36 @@ namespace {
 struct UnaryMath {
   const char* name;
   double (*compute)(double);
-  /// Where the function is defined; null: everywhere. NaN goes through to NaN.
-  bool (*defined)(double);
   const char* description;
   const char* example;
   const char* result;
 };
 
-bool NotNegative(double x) { return !(x < 0); }
-bool Positive(double x) { return !(x <= 0); }
-bool WithinOne(double x) { return !(x < -1 || x > 1); }
-bool Finite(double x) { return !std::isinf(x); }
-
 constexpr UnaryMath kUnary[] = {
-    {"sqrt", [](double x) { return std::sqrt(x); }, NotNegative,
-     "Square root. An error below zero.", "sqrt(9)", "3"},
-    {"cbrt", [](double x) { return std::cbrt(x); }, nullptr, "Cube root.", "cbrt(27)",
-     "3"},
-    {"exp", [](double x) { return std::exp(x); }, nullptr, "e to the power of x.",
-     "exp(0)", "1"},
-    {"ln", [](double x) { return std::log(x); }, Positive,
-     "Natural logarithm. An error at or below zero.", "ln(1)", "0"},
-    {"log10", [](double x) { return std::log10(x); }, Positive,
-     "Logarithm to base 10. An error at or below zero.", "log10(1000)", "3"},
-    {"log2", [](double x) { return std::log2(x); }, Positive,
-     "Logarithm to base 2. An error at or below zero.", "log2(8)", "3"},
-    {"sin", [](double x) { return std::sin(x); }, Finite, "Sine of x radians.", "sin(0)",
+    {"sqrt", [](double x) { return std::sqrt(x); }, "Square root. NaN below zero.",
+     "sqrt(9)", "3"},
+    {"cbrt", [](double x) { return std::cbrt(x); }, "Cube root.", "cbrt(8)", "2"},
+    {"exp", [](double x) { return std::exp(x); }, "e to the power of x.", "exp(0)", "1"},
+    {"ln", [](double x) { return std::log(x); },
+     "Natural logarithm. -inf of zero, NaN below.", "ln(1)", "0"},
+    {"log10", [](double x) { return std::log10(x); },
+     "Logarithm to base 10. -inf of zero, NaN below.", "log10(1000)", "3"},
+    {"log2", [](double x) { return std::log2(x); },
+     "Logarithm to base 2. -inf of zero, NaN below.", "log2(8)", "3"},
+    {"sin", [](double x) { return std::sin(x); }, "Sine of x radians.", "sin(0)", "0"},
+    {"cos", [](double x) { return std::cos(x); }, "Cosine of x radians.", "cos(0)", "1"},
+    {"tan", [](double x) { return std::tan(x); }, "Tangent of x radians.", "tan(0)", "0"},
+    {"asin", [](double x) { return std::asin(x); },
+     "Arc sine in radians. NaN outside -1 … 1.", "asin(0)", "0"},
+    {"acos", [](double x) { return std::acos(x); },
+     "Arc cosine in radians. NaN outside -1 … 1.", "acos(1)", "0"},
+    {"atan", [](double x) { return std::atan(x); }, "Arc tangent in radians.", "atan(0)",
      "0"},
-    {"cos", [](double x) { return std::cos(x); }, Finite, "Cosine of x radians.",
-     "cos(0)", "1"},
-    {"tan", [](double x) { return std::tan(x); }, Finite, "Tangent of x radians.",
-     "tan(0)", "0"},
-    {"asin", [](double x) { return std::asin(x); }, WithinOne,
-     "Arc sine in radians. An error outside -1 … 1.", "asin(0)", "0"},
-    {"acos", [](double x) { return std::acos(x); }, WithinOne,
-     "Arc cosine in radians. An error outside -1 … 1.", "acos(1)", "0"},
-    {"atan", [](double x) { return std::atan(x); }, nullptr, "Arc tangent in radians.",
-     "atan(0)", "0"},
-    {"degrees", [](double x) { return x * (180 / std::numbers::pi); }, nullptr,
+    {"degrees", [](double x) { return x * (180 / std::numbers::pi); },
      "Radians to degrees.", "degrees(0)", "0"},
-    {"radians", [](double x) { return x * (std::numbers::pi / 180); }, nullptr,
+    {"radians", [](double x) { return x * (std::numbers::pi / 180); },
      "Degrees to radians.", "radians(0)", "0"},
 };
-
-Status OutOfDomain(const char* name, double x) {
-  return errors::kOutOfDomain.Make({}, "{}({})", name, x);
-}
 
 Status AddUnary(FunctionRegistry& registry, const UnaryMath& math) {
   ScalarFunction function{
@@ -68,18 +52,12 @@ Status AddUnary(FunctionRegistry& registry, const UnaryMath& math) {
               math.description,
               math.example,
               math.result},
-      .can_fail = math.defined != nullptr,
       .bind = Overloads(math.name, {{{arrow::float64()}, arrow::float64()}}),
       .evaluate = [&math](EvalContext& context, const Arguments& arguments, int64_t rows,
                           const TypePtr& type) {
         return MapRows<double, double>(
-            context, arguments, rows, type, [&math](double x, double* out) {
-              if (math.defined != nullptr && !math.defined(x)) {
-                return OutOfDomain(math.name, x);
-              }
-              *out = math.compute(x);
-              return Status::OK();
-            });
+            context, arguments, rows, type,
+            [&math](double x, double* out) { *out = math.compute(x); });
       }};
   return registry.Add(std::move(function));
 }
@@ -89,20 +67,11 @@ Result<arrow::Datum> Log(EvalContext& context, const Arguments& arguments, int64
                          const TypePtr& type) {
   if (arguments.size() == 1) {
     return MapRows<double, double>(context, arguments, rows, type,
-                                   [](double x, double* out) {
-                                     if (!Positive(x)) return OutOfDomain("log", x);
-                                     *out = std::log10(x);
-                                     return Status::OK();
-                                   });
+                                   [](double x, double* out) { *out = std::log10(x); });
   }
-  return MapRows<double, double, double>(context, arguments, rows, type,
-                                         [](double base, double x, double* out) {
-                                           if (!Positive(x)) return OutOfDomain("log", x);
-                                           if (!Positive(base) || base == 1)
-                                             return OutOfDomain("log", base);
-                                           *out = std::log(x) / std::log(base);
-                                           return Status::OK();
-                                         });
+  return MapRows<double, double, double>(
+      context, arguments, rows, type,
+      [](double base, double x, double* out) { *out = std::log(x) / std::log(base); });
 }
 
 }  // namespace
@@ -117,11 +86,10 @@ Status RegisterMath(FunctionRegistry& registry) {
               {},
               "math",
               "log(x) → double, log(base, x) → double",
-              "Logarithm to base 10, or to the base given first. An error at or below "
-              "zero.",
+              "Logarithm to base 10, or to the base given first. -inf of zero, NaN "
+              "below.",
               "log(2, 8)",
               "3"},
-      .can_fail = true,
       .bind = Overloads("log", {{{real}, real}, {{real, real}, real}}),
       .evaluate = Log}));
   ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{

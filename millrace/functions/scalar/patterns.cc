@@ -1,8 +1,14 @@
-// LIKE, ILIKE and regular expressions (RE2).
-#include <memory>
+// LIKE, ILIKE and regular expressions.
+//
+// The expressions are RE2's, run by Arrow's kernels, which take one pattern for a whole
+// column: rows with the same pattern one after the other go to them together. Mostly the
+// pattern is a constant, and that is one call.
+#include <algorithm>
+#include <functional>
 #include <string>
 
-#include <re2/re2.h>
+#include <arrow/array/concatenate.h>
+#include <arrow/compute/api.h>
 
 #include "millrace/expr/errors.h"
 #include "millrace/functions/scalar/register_internal.h"
@@ -13,61 +19,118 @@ namespace millrace::functions {
 namespace {
 
 using Text = std::string_view;
-
-re2::StringPiece Piece(Text text) { return re2::StringPiece(text.data(), text.size()); }
+using ArrayPtr = std::shared_ptr<arrow::Array>;
 
 struct RegexFlags {
   bool ignore_case = false;
   bool global = false;
 };
 
-Status ParseFlags(Text flags, RegexFlags* out) {
-  for (char flag : flags) {
+Result<RegexFlags> ParseFlags(Text text) {
+  RegexFlags flags;
+  for (char flag : text) {
     switch (flag) {
-      case 'i': out->ignore_case = true; break;
-      case 'c': out->ignore_case = false; break;
-      case 'g': out->global = true; break;
+      case 'i': flags.ignore_case = true; break;
+      case 'c': flags.ignore_case = false; break;
+      case 'g': flags.global = true; break;
       default:
         return errors::kBadPattern.Make({}, "flag '{}'; there are i, c and g", flag);
     }
   }
-  return Status::OK();
+  return flags;
 }
 
-// The last compiled pattern: most calls have one constant pattern for all rows.
-class PatternCache {
- public:
-  Result<const re2::RE2*> Get(Text pattern, bool ignore_case) {
-    if (regex_ != nullptr && pattern == pattern_ && ignore_case == ignore_case_) {
-      return regex_.get();
-    }
-    re2::RE2::Options options;
-    options.set_log_errors(false);
-    options.set_case_sensitive(!ignore_case);
-    pattern_ = std::string(pattern);
-    ignore_case_ = ignore_case;
-    regex_ = std::make_unique<re2::RE2>(Piece(pattern), options);
-    if (!regex_->ok()) {
-      Status status = errors::kBadPattern.Make({}, "'{}': {}", pattern_, regex_->error());
-      regex_.reset();
-      return status;
-    }
-    return regex_.get();
-  }
+Result<arrow::Datum> RunKernel(EvalContext& context, const char* kernel,
+                               const ArrayPtr& texts, Text pattern,
+                               const arrow::compute::FunctionOptions& options) {
+  auto result = CallArrow(context, kernel, {arrow::Datum(texts)}, &options);
+  if (result.ok() || result.status().IsOutOfMemory()) return result;
+  return errors::kBadPattern.Make({}, "'{}': {}", pattern, result.status().message());
+}
 
- private:
-  std::string pattern_;
-  bool ignore_case_ = false;
-  std::unique_ptr<re2::RE2> regex_;
-};
+Result<arrow::Datum> FindRegex(EvalContext& context, const ArrayPtr& texts, Text pattern,
+                               const std::string& regex, bool ignore_case) {
+  const arrow::compute::MatchSubstringOptions options(regex, ignore_case);
+  return RunKernel(context, "match_substring_regex", texts, pattern, options);
+}
+
+/// The arguments after the text, in one row.
+using Controls = std::vector<std::string>;
+/// The result for texts that share their controls.
+using RunOfRows =
+    std::function<Result<arrow::Datum>(const ArrayPtr& texts, const Controls& controls)>;
+
+// Arguments after the first are patterns, flags and the like: they rarely change.
+Result<arrow::Datum> ByRuns(EvalContext& context, const Arguments& arguments,
+                            int64_t rows, const TypePtr& type, const RunOfRows& run) {
+  const bool scalar = AllScalars(arguments);
+  if (scalar) rows = 1;
+  ArrayPtr texts;
+  if (arguments[0].is_scalar()) {
+    ARROW_ASSIGN_OR_RAISE(
+        texts, arrow::MakeArrayFromScalar(*arguments[0].scalar(), rows, context.pool));
+  } else {
+    texts = arguments[0].make_array();
+  }
+  std::vector<Column<Text>> columns;
+  bool constant = true;
+  for (size_t i = 1; i < arguments.size(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto column, Column<Text>::Make(arguments[i], context.pool));
+    columns.push_back(std::move(column));
+    constant &= arguments[i].is_scalar();
+  }
+  auto any_null = [&](int64_t row) {
+    return std::any_of(columns.begin(), columns.end(),
+                       [row](const auto& column) { return column.IsNull(row); });
+  };
+  auto same = [&](int64_t a, int64_t b) {
+    if (any_null(a) || any_null(b)) return any_null(a) && any_null(b);
+    return std::all_of(columns.begin(), columns.end(),
+                       [=](const auto& column) { return column[a] == column[b]; });
+  };
+  arrow::ArrayVector parts;
+  for (int64_t begin = 0; begin < rows;) {
+    int64_t end = constant ? rows : begin + 1;
+    while (end < rows && !constant && same(begin, end)) ++end;
+    if (any_null(begin)) {
+      ARROW_ASSIGN_OR_RAISE(auto nulls,
+                            arrow::MakeArrayOfNull(type, end - begin, context.pool));
+      parts.push_back(std::move(nulls));
+    } else {
+      Controls controls;
+      for (const auto& column : columns) controls.emplace_back(column[begin]);
+      ARROW_ASSIGN_OR_RAISE(arrow::Datum part,
+                            run(texts->Slice(begin, end - begin), controls));
+      parts.push_back(part.make_array());
+    }
+    begin = end;
+  }
+  ArrayPtr out;
+  if (parts.empty()) {
+    ARROW_ASSIGN_OR_RAISE(out, arrow::MakeEmptyArray(type, context.pool));
+  } else if (parts.size() == 1) {
+    out = parts[0];
+  } else {
+    ARROW_ASSIGN_OR_RAISE(out, arrow::Concatenate(parts, context.pool));
+  }
+  return Retyped(std::move(out), type, scalar);
+}
+
+void AppendLiteral(Text character, std::string* regex) {
+  const char c = character[0];
+  const bool plain = static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') ||
+                     (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  if (!plain) *regex += '\\';
+  *regex += character;
+}
 
 // A LIKE pattern as a regular expression: % any text, _ one character, `escape` before a
 // character takes it literally.
-Status LikeToRegex(Text pattern, Text escape, std::string* out) {
-  *out = "(?s)\\A";
+Result<std::string> LikeToRegex(Text pattern, Text escape) {
+  std::string regex = "(?s)\\A";
   for (size_t at = 0; at < pattern.size();) {
     size_t end = at + OffsetOf(pattern.substr(at), 1);
-    Text character = pattern.substr(at, end - at);
+    const Text character = pattern.substr(at, end - at);
     at = end;
     if (!escape.empty() && character == escape) {
       if (at == pattern.size()) {
@@ -75,184 +138,135 @@ Status LikeToRegex(Text pattern, Text escape, std::string* out) {
                                         pattern);
       }
       end = at + OffsetOf(pattern.substr(at), 1);
-      *out += re2::RE2::QuoteMeta(Piece(pattern.substr(at, end - at)));
+      AppendLiteral(pattern.substr(at, end - at), &regex);
       at = end;
     } else if (character == "%") {
-      *out += ".*";
+      regex += ".*";
     } else if (character == "_") {
-      *out += ".";
+      regex += ".";
     } else {
-      *out += re2::RE2::QuoteMeta(Piece(character));
+      AppendLiteral(character, &regex);
     }
   }
-  *out += "\\z";
-  return Status::OK();
+  return regex + "\\z";
 }
 
-// Patterns without wildcards inside are a comparison of bytes.
-class LikeMatcher {
- public:
-  explicit LikeMatcher(bool ignore_case) : ignore_case_(ignore_case) {}
+// Wildcards only at the ends: a comparison of bytes does.
+Result<arrow::Datum> MatchPlain(EvalContext& context, const ArrayPtr& texts, Text inner,
+                                bool open_start, bool open_end) {
+  const Arguments arguments{arrow::Datum(texts)};
+  return MapRows<bool, Text>(context, arguments, texts->length(), arrow::boolean(),
+                             [=](Text text, bool* out) {
+                               if (open_start && open_end) {
+                                 *out = text.find(inner) != Text::npos;
+                               } else if (open_start) {
+                                 *out = text.ends_with(inner);
+                               } else if (open_end) {
+                                 *out = text.starts_with(inner);
+                               } else {
+                                 *out = text == inner;
+                               }
+                               return true;
+                             });
+}
 
-  Status Match(Text text, Text pattern, Text escape, bool* out) {
-    if (!prepared_ || pattern != pattern_ || escape != escape_) {
-      ARROW_RETURN_NOT_OK(Prepare(pattern, escape));
-    }
-    switch (shape_) {
-      case Shape::kEqual: *out = text == literal_; break;
-      case Shape::kPrefix: *out = text.starts_with(literal_); break;
-      case Shape::kSuffix: *out = text.ends_with(literal_); break;
-      case Shape::kContains: *out = text.find(literal_) != Text::npos; break;
-      case Shape::kRegex: *out = re2::RE2::PartialMatch(Piece(text), *regex_); break;
-    }
-    return Status::OK();
+Result<arrow::Datum> MatchLike(EvalContext& context, const ArrayPtr& texts, Text pattern,
+                               Text escape, bool ignore_case) {
+  if (CountCharacters(escape) > 1) {
+    return errors::kBadPattern.Make({}, "ESCAPE '{}' is longer than one character",
+                                    escape);
   }
-
- private:
-  enum class Shape { kEqual, kPrefix, kSuffix, kContains, kRegex };
-
-  Status Prepare(Text pattern, Text escape) {
-    prepared_ = false;
-    pattern_ = std::string(pattern);
-    escape_ = std::string(escape);
-    Text inner = pattern;
-    const bool open_start = inner.starts_with('%');
-    if (open_start) inner.remove_prefix(1);
-    const bool open_end = inner.ends_with('%');
-    if (open_end) inner.remove_suffix(1);
-    const bool plain = !ignore_case_ && inner.find_first_of("%_") == Text::npos &&
-                       (escape.empty() || inner.find(escape) == Text::npos);
-    if (plain) {
-      literal_ = std::string(inner);
-      shape_ = open_start ? (open_end ? Shape::kContains : Shape::kSuffix)
-                          : (open_end ? Shape::kPrefix : Shape::kEqual);
-      if (pattern == "%") shape_ = Shape::kContains;
-    } else {
-      std::string regex;
-      ARROW_RETURN_NOT_OK(LikeToRegex(pattern, escape, &regex));
-      ARROW_ASSIGN_OR_RAISE(regex_, cache_.Get(regex, ignore_case_));
-      shape_ = Shape::kRegex;
-    }
-    prepared_ = true;
-    return Status::OK();
-  }
-
-  const bool ignore_case_;
-  bool prepared_ = false;
-  Shape shape_ = Shape::kEqual;
-  std::string pattern_, escape_, literal_;
-  PatternCache cache_;
-  const re2::RE2* regex_ = nullptr;
-};
+  Text inner = pattern;
+  const bool open_start = inner.starts_with('%');
+  if (open_start) inner.remove_prefix(1);
+  const bool open_end = inner.ends_with('%') || (open_start && inner.empty());
+  if (inner.ends_with('%')) inner.remove_suffix(1);
+  const bool plain = !ignore_case && inner.find_first_of("%_") == Text::npos &&
+                     escape != "%" && escape != "_" &&
+                     (escape.empty() || inner.find(escape) == Text::npos);
+  if (plain) return MatchPlain(context, texts, inner, open_start, open_end);
+  ARROW_ASSIGN_OR_RAISE(const std::string regex, LikeToRegex(pattern, escape));
+  return FindRegex(context, texts, pattern, regex, ignore_case);
+}
 
 auto Like(bool ignore_case) {
   return [ignore_case](EvalContext& context, const Arguments& arguments, int64_t rows,
                        const TypePtr& type) {
-    LikeMatcher matcher(ignore_case);
-    if (arguments.size() == 2) {
-      return MapRows<bool, Text, Text>(context, arguments, rows, type,
-                                       [&](Text text, Text pattern, bool* out) {
-                                         return matcher.Match(text, pattern, "\\", out);
-                                       });
-    }
-    return MapRows<bool, Text, Text, Text>(
-        context, arguments, rows, type,
-        [&](Text text, Text pattern, Text escape, bool* out) {
-          if (CountCharacters(escape) > 1) {
-            return errors::kBadPattern.Make(
-                {}, "ESCAPE '{}' is longer than one character", escape);
-          }
-          return matcher.Match(text, pattern, escape, out);
-        });
+    return ByRuns(context, arguments, rows, type,
+                  [&](const ArrayPtr& texts, const Controls& controls) {
+                    return MatchLike(context, texts, controls[0],
+                                     controls.size() > 1 ? controls[1] : "\\",
+                                     ignore_case);
+                  });
   };
 }
 
 Result<arrow::Datum> Matches(EvalContext& context, const Arguments& arguments,
                              int64_t rows, const TypePtr& type) {
-  PatternCache cache;
-  if (arguments.size() == 2) {
-    return MapRows<bool, Text, Text>(context, arguments, rows, type,
-                                     [&](Text text, Text pattern, bool* out) -> Status {
-                                       ARROW_ASSIGN_OR_RAISE(const re2::RE2* regex,
-                                                             cache.Get(pattern, false));
-                                       *out = re2::RE2::PartialMatch(Piece(text), *regex);
-                                       return Status::OK();
-                                     });
-  }
-  return MapRows<bool, Text, Text, Text>(
+  return ByRuns(
       context, arguments, rows, type,
-      [&](Text text, Text pattern, Text flag_text, bool* out) -> Status {
-        RegexFlags flags;
-        ARROW_RETURN_NOT_OK(ParseFlags(flag_text, &flags));
-        ARROW_ASSIGN_OR_RAISE(const re2::RE2* regex,
-                              cache.Get(pattern, flags.ignore_case));
-        *out = re2::RE2::PartialMatch(Piece(text), *regex);
-        return Status::OK();
+      [&](const ArrayPtr& texts, const Controls& controls) -> Result<arrow::Datum> {
+        ARROW_ASSIGN_OR_RAISE(const RegexFlags flags,
+                              ParseFlags(controls.size() > 1 ? controls[1] : ""));
+        return FindRegex(context, texts, controls[0], controls[0], flags.ignore_case);
       });
 }
 
 Result<arrow::Datum> RegexReplace(EvalContext& context, const Arguments& arguments,
-                                  int64_t rows, const TypePtr&) {
-  PatternCache cache;
-  std::string scratch;
-  auto replace = [&](Text text, Text pattern, Text rewrite, const RegexFlags& flags,
-                     TextOutput& out) -> Status {
-    ARROW_ASSIGN_OR_RAISE(const re2::RE2* regex, cache.Get(pattern, flags.ignore_case));
-    std::string problem;
-    if (!regex->CheckRewriteString(Piece(rewrite), &problem)) {
-      return errors::kBadPattern.Make({}, "replacement '{}': {}", rewrite, problem);
-    }
-    scratch.assign(text);
-    if (flags.global) {
-      re2::RE2::GlobalReplace(&scratch, *regex, Piece(rewrite));
-    } else {
-      re2::RE2::Replace(&scratch, *regex, Piece(rewrite));
-    }
-    return out.Append(scratch);
-  };
-  if (arguments.size() == 3) {
-    return MapRowsToText<Text, Text, Text>(
-        context, arguments, rows,
-        [&](Text text, Text pattern, Text rewrite, TextOutput& out) {
-          return replace(text, pattern, rewrite, RegexFlags(), out);
-        });
-  }
-  return MapRowsToText<Text, Text, Text, Text>(
-      context, arguments, rows,
-      [&](Text text, Text pattern, Text rewrite, Text flag_text,
-          TextOutput& out) -> Status {
-        RegexFlags flags;
-        ARROW_RETURN_NOT_OK(ParseFlags(flag_text, &flags));
-        return replace(text, pattern, rewrite, flags, out);
+                                  int64_t rows, const TypePtr& type) {
+  return ByRuns(
+      context, arguments, rows, type,
+      [&](const ArrayPtr& texts, const Controls& controls) -> Result<arrow::Datum> {
+        ARROW_ASSIGN_OR_RAISE(const RegexFlags flags,
+                              ParseFlags(controls.size() > 2 ? controls[2] : ""));
+        const arrow::compute::ReplaceSubstringOptions options(
+            (flags.ignore_case ? "(?i)" : "") + controls[0], controls[1],
+            flags.global ? -1 : 1);
+        return RunKernel(context, "replace_substring_regex", texts, controls[0], options);
       });
 }
 
-// Group 0 is the whole match; no match is an empty text.
+// The text around the first match is cut away by replacing all of it with one group.
+Result<arrow::Datum> ExtractGroup(EvalContext& context, const ArrayPtr& texts,
+                                  const std::string& pattern, const std::string& group) {
+  ARROW_ASSIGN_OR_RAISE(arrow::Datum found,
+                        FindRegex(context, texts, pattern, pattern, false));
+  const bool whole = group == "0";
+  const arrow::compute::ReplaceSubstringOptions options(
+      "\\A(?s:.*?)" + std::string(whole ? "(" : "(?:") + pattern + ")(?s:.*)\\z",
+      "\\" + (whole ? "1" : group), 1);
+  ARROW_ASSIGN_OR_RAISE(arrow::Datum cut, RunKernel(context, "replace_substring_regex",
+                                                    texts, pattern, options));
+  return CallArrow(context, "if_else",
+                   {found, cut, arrow::Datum(arrow::MakeScalar(std::string()))});
+}
+
 Result<arrow::Datum> Extract(EvalContext& context, const Arguments& arguments,
-                             int64_t rows, const TypePtr&) {
-  PatternCache cache;
-  std::vector<re2::StringPiece> groups;
-  auto extract = [&](Text text, Text pattern, int64_t group, TextOutput& out) -> Status {
-    ARROW_ASSIGN_OR_RAISE(const re2::RE2* regex, cache.Get(pattern, false));
-    if (group < 0 || group > regex->NumberOfCapturingGroups()) {
-      return errors::kOutOfDomain.Make({}, "group {} of '{}', which has {}", group,
-                                       pattern, regex->NumberOfCapturingGroups());
-    }
-    groups.assign(static_cast<size_t>(group) + 1, re2::StringPiece());
-    if (!regex->Match(Piece(text), 0, text.size(), re2::RE2::UNANCHORED, groups.data(),
-                      static_cast<int>(groups.size()))) {
-      return out.Append("");
-    }
-    const re2::StringPiece& found = groups.back();
-    return out.Append(Text(found.data(), found.size()));
+                             int64_t rows, const TypePtr& type) {
+  return ByRuns(
+      context, arguments, rows, type,
+      [&](const ArrayPtr& texts, const Controls& controls) -> Result<arrow::Datum> {
+        const std::string group = controls.size() > 1 ? controls[1] : "0";
+        // The rewrite syntax has one digit.
+        if (group.size() != 1) {
+          return errors::kOutOfDomain.Make({}, "group {}; there are 0 to 9", group);
+        }
+        return ExtractGroup(context, texts, controls[0], group);
+      });
+}
+
+// The group's number travels as text, as the other controls do.
+Bind BindExtract() {
+  return [](const Types& types, const Literals& literals) -> Result<Binding> {
+    const auto text = arrow::utf8();
+    const bool fits =
+        (types.size() == 2 || types.size() == 3) &&
+        FitsImplicitly(types[0], nullptr, text) &&
+        FitsImplicitly(types[1], nullptr, text) &&
+        (types.size() == 2 || FitsImplicitly(types[2], literals[2], arrow::int64()));
+    if (!fits) return BadArguments("regexp_extract", types);
+    return Binding{Types(types.size(), text), text};
   };
-  if (arguments.size() == 2) {
-    return MapRowsToText<Text, Text>(context, arguments, rows,
-                                     [&](Text text, Text pattern, TextOutput& out) {
-                                       return extract(text, pattern, 0, out);
-                                     });
-  }
-  return MapRowsToText<Text, Text, int64_t>(context, arguments, rows, extract);
 }
 
 }  // namespace
@@ -314,12 +328,11 @@ Status RegisterPatterns(FunctionRegistry& registry) {
               {},
               "string",
               "regexp_extract(text, pattern [, group]) → varchar",
-              "The first match, or one of its groups; empty where nothing matches.",
+              "The first match, or its group 1 to 9; empty where nothing matches.",
               "regexp_extract('order-17', '([a-z]+)-([0-9]+)', 2)",
               "17"},
       .can_fail = true,
-      .bind = Overloads("regexp_extract",
-                        {{{text, text}, text}, {{text, text, arrow::int64()}, text}}),
+      .bind = BindExtract(),
       .evaluate = Extract});
 }
 

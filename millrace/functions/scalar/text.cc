@@ -173,9 +173,9 @@ Status RegisterText(FunctionRegistry& registry) {
                                             {"ucase"},
                                             "string",
                                             "upper(text) → varchar",
-                                            "In capital letters.",
-                                            "upper('straße')",
-                                            "STRASSE"},
+                                            "In capital letters, character by character.",
+                                            "upper('naïve')",
+                                            "NAÏVE"},
                                            one_text("upper"), "utf8_upper")));
   ARROW_RETURN_NOT_OK(registry.Add(ByArrow({"lower",
                                             {"lcase"},

@@ -17,7 +17,10 @@ class Window final : public UnaryOperator {
  public:
   Window(plan::TumblingWindow window, std::shared_ptr<arrow::Schema> schema,
          const OperatorContext& context)
-      : window_(window), schema_(std::move(schema)), evaluation_(context) {}
+      : window_(window),
+        schema_(std::move(schema)),
+        counters_(context.counters),
+        evaluation_(context) {}
 
  protected:
   Result<OpState> OnBatch(data::Batch batch, Output& out) override {
@@ -58,6 +61,7 @@ class Window final : public UnaryOperator {
       const std::shared_ptr<arrow::RecordBatch>& rows) {
     const auto& times = rows->column(window_.time_column);
     if (times->null_count() == 0) return rows;
+    counters_->without_time.fetch_add(times->null_count(), std::memory_order_relaxed);
     arrow::Int32Builder chosen(evaluation_.pool());
     ARROW_RETURN_NOT_OK(chosen.Reserve(rows->num_rows()));
     for (int64_t i = 0; i < rows->num_rows(); ++i) {
@@ -73,6 +77,7 @@ class Window final : public UnaryOperator {
 
   const plan::TumblingWindow window_;
   const std::shared_ptr<arrow::Schema> schema_;
+  RowCounters* const counters_;
   Evaluation evaluation_;
 };
 

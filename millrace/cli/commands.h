@@ -1,0 +1,34 @@
+// The commands of the program: each declares its options and says how to run.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "millrace/cli/terminal.h"
+#include "millrace/engine/engine.h"
+
+namespace millrace::cli {
+
+/// Options of the program itself, and what a chosen command leaves behind.
+struct Program {
+  Talk talk;
+  int shards = 0;
+  std::string memory;
+  bool pin = false;
+  /// Set by the command that was chosen; answers the exit code.
+  std::function<int()> run;
+
+  /// The engine with these options.
+  Result<std::unique_ptr<engine::Engine>> MakeEngine() const;
+};
+
+void AddCopy(CLI::App& app, Program& program);
+void AddRun(CLI::App& app, Program& program);
+void AddSql(CLI::App& app, Program& program);
+void AddCheck(CLI::App& app, Program& program);
+void AddConnectors(CLI::App& app, Program& program);
+void AddFunctions(CLI::App& app, Program& program);
+
+}  // namespace millrace::cli

@@ -1,0 +1,29 @@
+// Running a job from the command line: progress, signals, summary.
+#pragma once
+
+#include <string_view>
+
+#include "millrace/cli/terminal.h"
+#include "millrace/engine/job.h"
+
+namespace millrace::cli {
+
+/// Exit codes of the program.
+inline constexpr int kExitDone = 0;
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+inline constexpr int kExitInterrupted = 130;
+
+/// Keep SIGINT and SIGTERM for RunJob; called once, before any other thread starts.
+/// SIGPIPE becomes an ordinary error.
+void BlockSignals();
+
+/// Start `job` and wait for its end. A signal cancels it, a second one ends the process
+/// at once. Prints progress, and the summary ("<verb> 12 rows …") unless `verb` is empty.
+Result<engine::JobSummary> RunJob(engine::Job& job, Terminal& terminal,
+                                  std::string_view verb);
+
+/// The code to exit with.
+int ExitCodeOf(const Status& status);
+
+}  // namespace millrace::cli

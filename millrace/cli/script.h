@@ -1,0 +1,40 @@
+// Running SQL from the command line: what a session says goes to standard output and the
+// terminal.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "millrace/cli/result_printer.h"
+#include "millrace/cli/run_job.h"
+#include "millrace/cli/terminal.h"
+#include "millrace/engine/session.h"
+
+namespace millrace::cli {
+
+/// Prints results by `printer`, summaries and messages by `terminal`.
+class ScriptListener final : public engine::SessionListener {
+ public:
+  ScriptListener(ResultPrinter* printer, Terminal* terminal)
+      : printer_(printer), terminal_(terminal) {}
+  Result<engine::JobSummary> Run(engine::Job& job, bool writes) override;
+  Status OnSchema(const std::shared_ptr<arrow::Schema>& schema) override {
+    return printer_->Begin(schema);
+  }
+  Status OnRows(const std::shared_ptr<arrow::RecordBatch>& rows) override {
+    return printer_->Add(rows);
+  }
+  Status OnEnd() override { return printer_->End(); }
+  void OnMessage(const std::string& message) override { terminal_->Note(message); }
+  void OnPlan(const std::string& text) override;
+
+ private:
+  ResultPrinter* const printer_;
+  Terminal* const terminal_;
+};
+
+/// The excerpt of `text` at the error's line with a caret under its column; empty when
+/// the error has no place in it.
+std::string Excerpt(const std::string& text, const Status& status);
+
+}  // namespace millrace::cli

@@ -1,0 +1,207 @@
+// `millrace sql`, `millrace run` and `millrace check`.
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <memory>
+#include <sstream>
+
+#include "millrace/base/error.h"
+#include "millrace/cli/commands.h"
+#include "millrace/cli/errors.h"
+#include "millrace/cli/script.h"
+#include "millrace/cli/shell.h"
+#include "millrace/io/errors.h"
+
+namespace millrace::cli {
+
+namespace {
+
+struct Arguments {
+  std::string statement;
+  std::string file;
+  std::string dead_letters;
+  std::vector<std::string> settings;
+  ResultFormat format = ResultFormat::kTable;
+  int64_t max_rows = 40;
+};
+
+Result<std::string> ReadText(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return errors::kFileNotFound.Make({.file = path}, "");
+  std::string text((std::istreambuf_iterator<char>(file)),
+                   std::istreambuf_iterator<char>());
+  if (file.bad()) return errors::kFileUnreadable.Make({.file = path}, "");
+  return text;
+}
+
+// What the commands share: an engine, a session, a printer.
+class Runner {
+ public:
+  static Result<std::unique_ptr<Runner>> Make(const Arguments& arguments,
+                                              const Program& program,
+                                              Terminal* terminal) {
+    std::unique_ptr<Runner> runner(new Runner);
+    ARROW_ASSIGN_OR_RAISE(runner->engine_, program.MakeEngine());
+    engine::JobOptions options;
+    options.name = arguments.file.empty() ? "sql" : arguments.file;
+    if (!arguments.dead_letters.empty()) options.dead_letters = arguments.dead_letters;
+    runner->session_ = std::make_unique<engine::Session>(runner->engine_.get(), options);
+    runner->printer_ =
+        MakeResultPrinter(arguments.format, arguments.max_rows, ProcessMemoryPool());
+    if (arguments.format == ResultFormat::kCsv ||
+        arguments.format == ResultFormat::kJson) {
+      ARROW_ASSIGN_OR_RAISE(
+          auto table,
+          runner->session_->catalog().WritableTable(
+              "-",
+              {{"format", arguments.format == ResultFormat::kCsv ? "csv" : "json"}}));
+      runner->session_->SendResultsTo(std::move(table));
+    }
+    runner->listener_ =
+        std::make_unique<ScriptListener>(runner->printer_.get(), terminal);
+    return runner;
+  }
+
+  engine::Engine& engine() { return *engine_; }
+  engine::Session& session() { return *session_; }
+  ScriptListener& listener() { return *listener_; }
+
+ private:
+  Runner() = default;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<engine::Session> session_;
+  std::unique_ptr<ResultPrinter> printer_;
+  std::unique_ptr<ScriptListener> listener_;
+};
+
+int Report(const Status& status, const std::string& text, Terminal& terminal) {
+  if (!status.ok()) {
+    terminal.Error(status);
+    terminal.Excerpt(Excerpt(text, status));
+  }
+  return ExitCodeOf(status);
+}
+
+int RunText(const std::string& text, const Arguments& arguments, const Program& program) {
+  Terminal terminal(program.talk);
+  auto runner = Runner::Make(arguments, program, &terminal);
+  if (!runner.ok()) return Report(runner.status(), text, terminal);
+  const Status status =
+      (*runner)->session().Execute(text, arguments.file, (*runner)->listener());
+  return Report(status, text, terminal);
+}
+
+Result<std::map<std::string, std::string>> Settings(
+    const std::vector<std::string>& words) {
+  std::map<std::string, std::string> out;
+  for (const std::string& word : words) {
+    const size_t equals = word.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return errors::kBadArgument.Make({}, "'{}' is not of the form name=value", word);
+    }
+    out[word.substr(0, equals)] = word.substr(equals + 1);
+  }
+  return out;
+}
+
+// The script with its variables filled in.
+Result<std::string> ScriptText(const Arguments& arguments, const Program& program) {
+  ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
+  ARROW_ASSIGN_OR_RAISE(auto settings, Settings(arguments.settings));
+  ARROW_ASSIGN_OR_RAISE(std::string text, ReadText(arguments.file));
+  auto replaced = engine::Substitute(text, settings, engine->environment());
+  if (!replaced.ok()) return WithWhere(replaced.status(), {.file = arguments.file});
+  return replaced;
+}
+
+int RunFile(const Arguments& arguments, const Program& program) {
+  auto text = ScriptText(arguments, program);
+  if (!text.ok()) {
+    Terminal terminal(program.talk);
+    return Report(text.status(), "", terminal);
+  }
+  return RunText(*text, arguments, program);
+}
+
+int CheckFile(const Arguments& arguments, const Program& program) {
+  Terminal terminal(program.talk);
+  auto text = ScriptText(arguments, program);
+  if (!text.ok()) return Report(text.status(), "", terminal);
+  auto runner = Runner::Make(arguments, program, &terminal);
+  if (!runner.ok()) return Report(runner.status(), "", terminal);
+  connector::Report report;
+  std::vector<std::string> plans;
+  (*runner)->session().Check(*text, arguments.file, report, plans);
+  for (const std::string& plan : plans) std::printf("%s\n", plan.c_str());
+  for (const connector::Finding& finding : report.findings()) {
+    using Severity = connector::Finding::Severity;
+    const char* level = finding.severity == Severity::kError     ? "error"
+                        : finding.severity == Severity::kWarning ? "warning"
+                                                                 : "ok";
+    std::printf("%-8s%s: %s\n", level, finding.subject.c_str(), finding.text.c_str());
+  }
+  return report.has_errors() ? kExitUsage : kExitDone;
+}
+
+void AddResultOptions(CLI::App* command, Arguments& arguments) {
+  static const std::map<std::string, ResultFormat> formats = {
+      {"table", ResultFormat::kTable},
+      {"csv", ResultFormat::kCsv},
+      {"json", ResultFormat::kJson},
+      {"arrow", ResultFormat::kArrow}};
+  command
+      ->add_option("--format", arguments.format,
+                   "Form of results: table, csv, json or arrow")
+      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case)
+                      .description("table|csv|json|arrow"));
+  command->add_option("--rows", arguments.max_rows, "Rows of a table that are shown");
+  command->add_option("--dead-letters", arguments.dead_letters,
+                      "File for rows that were set aside");
+}
+
+}  // namespace
+
+void AddSql(CLI::App& app, Program& program) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("sql", "Run SQL statements, or open a shell");
+  command->add_option("-c,--command", arguments->statement, "Statements to run");
+  AddResultOptions(command, *arguments);
+  command->callback([arguments, &program] {
+    program.run = [arguments, &program] {
+      if (!arguments->statement.empty())
+        return RunText(arguments->statement, *arguments, program);
+      Terminal terminal(program.talk);
+      auto runner = Runner::Make(*arguments, program, &terminal);
+      if (!runner.ok()) return Report(runner.status(), "", terminal);
+      return RunShell((*runner)->engine(), (*runner)->session(), (*runner)->listener(),
+                      terminal);
+    };
+  });
+}
+
+void AddRun(CLI::App& app, Program& program) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand("run", "Run a SQL script");
+  command->add_option("file", arguments->file, "Script")->required();
+  command->add_option("--set", arguments->settings,
+                      "Value of a ${variable}, as name=value; repeatable");
+  AddResultOptions(command, *arguments);
+  command->callback([arguments, &program] {
+    program.run = [arguments, &program] { return RunFile(*arguments, program); };
+  });
+}
+
+void AddCheck(CLI::App& app, Program& program) {
+  auto arguments = std::make_shared<Arguments>();
+  CLI::App* command = app.add_subcommand(
+      "check", "Plan a script and look for everything that would fail, moving nothing");
+  command->add_option("file", arguments->file, "Script")->required();
+  command->add_option("--set", arguments->settings,
+                      "Value of a ${variable}, as name=value; repeatable");
+  command->callback([arguments, &program] {
+    program.run = [arguments, &program] { return CheckFile(*arguments, program); };
+  });
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,25 @@
+#include "millrace/connector/errors.h"
+#include "millrace/connectors/files/errors.h"
+#include "millrace/engine/engine.h"
+#include "millrace/engine/errors.h"
+#include "millrace/expr/errors.h"
+#include "millrace/formats/csv/errors.h"
+#include "millrace/formats/parquet/errors.h"
+#include "millrace/io/errors.h"
+#include "millrace/plan/errors.h"
+#include "millrace/sql/errors.h"
+
+namespace millrace::engine {
+
+std::vector<const ErrorSpec*> AllErrors() {
+  const ErrorList lists[] = {errors::kBaseErrors,   errors::kConnectorErrors,
+                             errors::kEngineErrors, errors::kIoErrors,
+                             errors::kCsvErrors,    errors::kParquetErrors,
+                             errors::kFilesErrors,  errors::kExprErrors,
+                             errors::kPlanErrors,   errors::kSqlErrors};
+  std::vector<const ErrorSpec*> out;
+  for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
+  return out;
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,52 @@
+// The engine's catalog: tables, views and files by name, and the sources behind them.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "millrace/engine/engine.h"
+#include "millrace/plan/catalog.h"
+
+namespace millrace::engine {
+
+/// One per session; used by one thread at a time.
+class SessionCatalog final : public plan::Catalog {
+ public:
+  SessionCatalog(Engine* engine, std::shared_ptr<MemoryBudget> memory);
+
+  Result<plan::TablePtr> FindTable(const std::string& name) override;
+  Result<plan::NodePtr> FindView(const std::string& name) override;
+  Result<plan::TablePtr> TableOfPath(const std::string& path) override;
+  Result<plan::TablePtr> SinkOfPath(const std::string& path) override;
+  std::vector<std::string> Names() override;
+  Status AddTable(plan::Table table, bool replace) override;
+  Status AddView(const std::string& name, plan::NodePtr plan, bool replace) override;
+  Status Drop(const std::string& name, bool if_exists) override;
+
+  /// A table over `uri` with `options`, schema resolved: what `copy` reads.
+  Result<plan::TablePtr> ReadableTable(const std::string& uri,
+                                       connector::Options options);
+  /// A table that is written to. Its options are checked when the sink is made.
+  Result<plan::TablePtr> WritableTable(const std::string& uri,
+                                       connector::Options options);
+
+  /// A source that reads `table`: the one that told its schema, unless that is taken
+  /// already.
+  Result<std::unique_ptr<connector::Source>> SourceOf(
+      const plan::TablePtr& table, const connector::Surroundings& surroundings);
+
+ private:
+  Result<plan::TablePtr> Resolve(plan::Table table);
+
+  Engine* const engine_;
+  const std::shared_ptr<MemoryBudget> memory_;
+  std::map<std::string, plan::Table> declared_;  // by lower-case name
+  std::map<std::string, plan::TablePtr> resolved_;
+  std::map<std::string, plan::NodePtr> views_;
+  // Sources that were asked for their schema and have not been read from. Keyed by the
+  // table that they describe.
+  std::map<const plan::Table*, std::unique_ptr<connector::Source>> ready_;
+};
+
+}  // namespace millrace::engine

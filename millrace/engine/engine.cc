@@ -1,0 +1,88 @@
+#include "millrace/engine/engine.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "millrace/connectors/files/files.h"
+#include "millrace/functions/functions.h"
+
+namespace millrace::engine {
+
+namespace {
+
+// Blocking calls of connectors that may be under way at the same time.
+constexpr int kConnectorThreads = 16;
+
+int Cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  // Respects the affinity mask, unlike the number of processors.
+  return sched_getaffinity(0, sizeof(set), &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
+int64_t MachineMemory() {
+  return static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGE_SIZE);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::Make(const EngineOptions& options,
+                                             Surroundings surroundings) {
+  std::unique_ptr<Engine> engine(new Engine);
+  engine->scheduler_ = std::move(surroundings.scheduler);
+  engine->shards_ = engine->scheduler_   ? engine->scheduler_->shards()
+                    : options.shards > 0 ? options.shards
+                                         : Cores();
+  engine->pin_ = options.pin;
+  engine->memory_limit_ =
+      options.memory_limit > 0 ? options.memory_limit : MachineMemory() / 2;
+  engine->clock_ = surroundings.clock ? std::move(surroundings.clock)
+                                      : std::make_unique<SystemClock>();
+  engine->executor_ = surroundings.executor ? std::move(surroundings.executor)
+                                            : MakeThreadExecutor(kConnectorThreads);
+  engine->files_ =
+      surroundings.files ? std::move(surroundings.files) : io::MakeLocalFileSystem();
+  engine->environment_ = surroundings.environment
+                             ? std::move(surroundings.environment)
+                             : [](const std::string& name) -> std::optional<std::string> {
+    const char* value = std::getenv(name.c_str());
+    return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
+  };
+  ARROW_RETURN_NOT_OK(engine->RegisterBuiltIns());
+  return engine;
+}
+
+Engine::~Engine() = default;
+
+Status Engine::RegisterBuiltIns() {
+  formats_.push_back(formats::MakeCsvFormat());
+  formats_.push_back(formats::MakeParquetFormat());
+  ARROW_RETURN_NOT_OK(connectors_.Add(files::MakeFilesConnector(formats_)));
+  return functions::RegisterAll(functions_);
+}
+
+runtime::Scheduler& Engine::scheduler() {
+  if (!scheduler_) scheduler_ = runtime::MakeThreadScheduler(shards_, pin_);
+  return *scheduler_;
+}
+
+std::shared_ptr<MemoryBudget> Engine::NewBudget() const {
+  return MemoryBudget::Make(memory_limit_, ProcessMemoryPool());
+}
+
+connector::Surroundings Engine::For(const std::string& name,
+                                    std::shared_ptr<MemoryBudget> memory) {
+  connector::Surroundings out;
+  out.files = files_;
+  out.executor = executor_.get();
+  out.clock = clock_.get();
+  out.memory = std::move(memory);
+  out.environment = environment_;
+  out.pipeline = name;
+  return out;
+}
+
+}  // namespace millrace::engine

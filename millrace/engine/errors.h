@@ -1,0 +1,32 @@
+// Numbered errors of the engine.
+#pragma once
+
+#include "millrace/base/error.h"
+
+namespace millrace::errors {
+
+inline constexpr ErrorSpec kNameTaken{1020, arrow::StatusCode::AlreadyExists, false,
+                                      "name is taken already",
+                                      "choose another, or say CREATE OR REPLACE"};
+inline constexpr ErrorSpec kNoSuchName{1021, arrow::StatusCode::KeyError, false,
+                                       "no such name",
+                                       "see SHOW TABLES for what there is"};
+inline constexpr ErrorSpec kUnknownScheme{1022, arrow::StatusCode::Invalid, false,
+                                          "no connector owns this kind of address",
+                                          "see `millrace connectors`"};
+inline constexpr ErrorSpec kNoSchema{1023, arrow::StatusCode::Invalid, false,
+                                     "the table has no columns to read",
+                                     "declare its columns"};
+inline constexpr ErrorSpec kUnsupportedMode{
+    1024, arrow::StatusCode::Invalid, false,
+    "the destination can't be written in this way", "see `millrace connectors NAME`"};
+
+inline constexpr ErrorSpec kBadVariable{
+    1025, arrow::StatusCode::Invalid, false, "variable can't be replaced",
+    "set it with --set name=value or in the environment, or write ${name:-default}"};
+
+inline constexpr const ErrorSpec* kEngineErrors[] = {&kNameTaken,       &kNoSuchName,
+                                                     &kUnknownScheme,   &kNoSchema,
+                                                     &kUnsupportedMode, &kBadVariable};
+
+}  // namespace millrace::errors

@@ -1,0 +1,186 @@
+#include "millrace/engine/job.h"
+
+#include <algorithm>
+#include <functional>
+
+#include "millrace/connector/errors.h"
+#include "millrace/engine/errors.h"
+#include "millrace/plan/errors.h"
+#include "millrace/plan/parallelize.h"
+#include "millrace/plan/scan_node.h"
+
+namespace millrace::engine {
+
+namespace {
+
+Result<std::unique_ptr<connector::Sink>> MakeSink(
+    Engine* engine, const plan::Table& table,
+    const connector::Surroundings& surroundings) {
+  ARROW_ASSIGN_OR_RAISE(const connector::ConnectorSpec* spec,
+                        engine->connectors().Get(table.connector));
+  if (!spec->make_sink) return errors::kNotASink.Make({}, "'{}'", table.connector);
+  return spec->make_sink(table.options, surroundings);
+}
+
+void ForEachScan(const plan::NodePtr& node,
+                 const std::function<void(const plan::ScanNode&)>& visit) {
+  if (const auto* scan = plan::As<plan::ScanNode>(node)) visit(*scan);
+  for (const plan::NodePtr& input : node->inputs()) ForEachScan(input, visit);
+}
+
+Status CheckChanges(plan::ChangeMode mode, const connector::Sink& sink,
+                    const std::string& name) {
+  const connector::Accepts accepts = sink.accepts();
+  const bool fits = mode == plan::ChangeMode::kAppend   ? accepts.append
+                    : mode == plan::ChangeMode::kUpsert ? accepts.upsert
+                                                        : accepts.retract;
+  if (fits) return Status::OK();
+  return errors::kSinkCannotTake.Make({}, "{} takes rows to append only", name);
+}
+
+}  // namespace
+
+Job::Job(Engine* engine, JobOptions options)
+    : engine_(engine), options_(std::move(options)) {}
+
+Job::~Job() {
+  // The pipeline's tasks use sources and sink.
+  pipeline_.reset();
+}
+
+Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
+                                       plan::NodePtr plan, JobOptions options,
+                                       std::unique_ptr<connector::Sink> result) {
+  std::unique_ptr<Job> job(new Job(engine, std::move(options)));
+  job->memory_ = engine->NewBudget();
+  const connector::Surroundings surroundings =
+      engine->For(job->options_.name, job->memory_);
+  const auto* write = plan::As<plan::WriteNode>(plan);
+  if (write == nullptr)
+    return errors::kInternal.Make({}, "a job's plan must end in a write");
+
+  // One source per scan: what is pushed down differs.
+  std::map<const plan::Table*, std::vector<connector::Source*>> sources;
+  size_t most_splits = 0;
+  Status failed;
+  ForEachScan(plan, [&](const plan::ScanNode& scan) {
+    if (!failed.ok()) return;
+    auto source = catalog->SourceOf(scan.table(), surroundings);
+    if (!source.ok()) {
+      failed = source.status();
+      return;
+    }
+    auto splits = (*source)->Discover();
+    if (!splits.ok()) {
+      failed = splits.status();
+      return;
+    }
+    most_splits = std::max(most_splits, splits->size());
+    sources[scan.table().get()].push_back(source->get());
+    job->sources_.push_back(std::move(*source));
+  });
+  ARROW_RETURN_NOT_OK(failed);
+
+  if (result) {
+    job->sink_ = std::move(result);
+  } else {
+    ARROW_ASSIGN_OR_RAISE(job->sink_, MakeSink(engine, *write->table(), surroundings));
+  }
+  ARROW_RETURN_NOT_OK(
+      CheckChanges(plan->change_mode(), *job->sink_, write->table()->name));
+  ARROW_RETURN_NOT_OK(
+      job->sink_->EnsureTable(plan->schema(), write->table()->primary_key));
+
+  const int wanted =
+      job->options_.parallelism > 0 ? job->options_.parallelism : engine->shards();
+  // A single split can't be shared; dealing its rows to others would only cost.
+  const int parallelism = most_splits > 1 ? std::min(wanted, engine->shards()) : 1;
+  plan::ParallelizeOptions cut;
+  cut.shards = parallelism;
+  cut.parallel_sink = job->sink_->max_writers() >= parallelism && parallelism > 1;
+  job->plan_ = plan::Parallelize(plan, cut);
+
+  runtime::Connectors connectors;
+  connectors.source = [&](const plan::ScanNode& scan) -> Result<connector::Source*> {
+    auto& left = sources[scan.table().get()];
+    if (left.empty())
+      return errors::kInternal.Make({}, "no source for {}", scan.table()->name);
+    connector::Source* source = left.back();
+    left.pop_back();
+    return source;
+  };
+  connectors.sink = [&](const plan::WriteNode&) -> Result<connector::Sink*> {
+    return job->sink_.get();
+  };
+
+  job->dead_letters_ =
+      std::make_unique<DeadLetterFile>(surroundings.files, job->options_.dead_letters);
+  runtime::PipelineOptions pipeline_options;
+  pipeline_options.name = job->options_.name;
+  pipeline_options.parallelism = parallelism;
+  pipeline_options.batch_rows = job->options_.batch_rows;
+  ARROW_ASSIGN_OR_RAISE(
+      job->pipeline_,
+      runtime::Pipeline::Make(job->plan_, connectors, std::move(pipeline_options),
+                              &engine->scheduler(), &engine->clock(), job->memory_,
+                              job->dead_letters_.get()));
+  return job;
+}
+
+void Job::Start() {
+  started_nanos_ = engine_->clock().MonotonicNanos();
+  pipeline_->Start();
+}
+
+Result<JobSummary> Job::Finish() {
+  ARROW_RETURN_NOT_OK(pipeline_->Finish());
+  ARROW_RETURN_NOT_OK(dead_letters_->Publish());
+  const runtime::Progress& progress = pipeline_->progress();
+  JobSummary summary;
+  summary.rows_read = progress.rows_read.load();
+  summary.rows_written = progress.rows_written.load();
+  summary.bytes_read = progress.bytes_read.load();
+  summary.bytes_written = progress.bytes_committed.load();
+  summary.dead_letters = progress.dead_letters.load();
+  if (summary.dead_letters > 0) summary.dead_letter_file = dead_letters_->path();
+  summary.nanos = engine_->clock().MonotonicNanos() - started_nanos_;
+  summary.peak_memory = memory_->peak();
+  return summary;
+}
+
+std::string Job::guarantee() const {
+  switch (sink_->commit_class()) {
+    case connector::CommitClass::kTwoPhase: return "exactly once (two-phase commit)";
+    case connector::CommitClass::kAtomic: return "exactly once (atomic commit)";
+    case connector::CommitClass::kIdempotent: return "exactly once (idempotent commit)";
+    case connector::CommitClass::kNone: break;
+  }
+  return "at least once (rows are visible as they are written)";
+}
+
+std::string Job::ExplainAnalyzed() const {
+  std::string out;
+  std::function<void(const plan::NodePtr&, int)> add = [&](const plan::NodePtr& node,
+                                                           int depth) {
+    out.append(static_cast<size_t>(depth) * 2, ' ');
+    out += std::string(node->kind());
+    if (std::string text = node->Describe(); !text.empty()) out += " " + text;
+    if (const runtime::NodeStats* stats = pipeline_->stats(node.get())) {
+      const int64_t rows = stats->rows_out.load();
+      const int64_t nanos = stats->nanos.load();
+      out += fmt::format("  [{} rows, {} batches, {:.3f} s", rows,
+                         stats->batches_out.load(), static_cast<double>(nanos) / 1e9);
+      if (rows > 0) {
+        out += fmt::format(", {:.1f} ns/row",
+                           static_cast<double>(nanos) / static_cast<double>(rows));
+      }
+      out += "]";
+    }
+    out += '\n';
+    for (const plan::NodePtr& input : node->inputs()) add(input, depth + 1);
+  };
+  add(plan_, 0);
+  return out;
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,76 @@
+// Job: a plan with its connectors, from check to commit.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/engine/catalog.h"
+#include "millrace/engine/dead_letter_file.h"
+#include "millrace/engine/engine.h"
+#include "millrace/engine/result_sink.h"
+#include "millrace/plan/node.h"
+#include "millrace/plan/write_node.h"
+#include "millrace/runtime/pipeline.h"
+
+namespace millrace::engine {
+
+struct JobOptions {
+  std::string name = "job";
+  /// Tasks of a stage; 0: the engine's shards.
+  int parallelism = 0;
+  int64_t batch_rows = 64 * 1024;
+  /// File that dead letters go to; used only when a source sets rows aside.
+  std::string dead_letters = "dead-letters.ndjson";
+};
+
+/// What a finished job did.
+struct JobSummary {
+  int64_t rows_read = 0;
+  int64_t rows_written = 0;
+  int64_t bytes_read = 0;
+  int64_t bytes_written = 0;
+  int64_t dead_letters = 0;
+  std::string dead_letter_file;  ///< where they are, when there are any
+  int64_t nanos = 0;
+  int64_t peak_memory = 0;  ///< of the budget
+};
+
+/// Make, Start, Finish: by one thread. Cancel, progress: by any.
+class Job {
+ public:
+  /// `plan` is rooted in a WriteNode; `result` replaces its sink when it is given.
+  /// Nothing moves before Start, but the sink's destination is checked and sources are
+  /// asked for their splits.
+  static Result<std::unique_ptr<Job>> Make(
+      Engine* engine, SessionCatalog* catalog, plan::NodePtr plan, JobOptions options,
+      std::unique_ptr<connector::Sink> result = nullptr);
+  ~Job();
+
+  void Start();
+  void Cancel(Status reason) { pipeline_->Cancel(std::move(reason)); }
+  Result<JobSummary> Finish();
+
+  const runtime::Progress& progress() const { return pipeline_->progress(); }
+  int64_t memory_used() const { return memory_->used(); }
+  /// The plan as it runs, exchanges included; after Finish with rows and time per node.
+  std::string ExplainAnalyzed() const;
+  const plan::NodePtr& plan() const { return plan_; }
+  /// What the pipeline promises, as one line: "exactly once (two-phase commit)".
+  std::string guarantee() const;
+
+ private:
+  Job(Engine* engine, JobOptions options);
+
+  Engine* const engine_;
+  const JobOptions options_;
+  std::shared_ptr<MemoryBudget> memory_;
+  std::unique_ptr<connector::Sink> sink_;
+  std::vector<std::unique_ptr<connector::Source>> sources_;
+  std::unique_ptr<DeadLetterFile> dead_letters_;
+  plan::NodePtr plan_;
+  std::unique_ptr<runtime::Pipeline> pipeline_;
+  int64_t started_nanos_ = 0;
+};
+
+}  // namespace millrace::engine

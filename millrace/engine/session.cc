@@ -1,0 +1,237 @@
+#include "millrace/engine/session.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include <arrow/compute/exec.h>
+
+#include "millrace/engine/errors.h"
+#include "millrace/expr/evaluate.h"
+#include "millrace/plan/scan_node.h"
+#include "millrace/plan/write_node.h"
+#include "millrace/sql/parser.h"
+#include "millrace/sql/planner.h"
+
+namespace millrace::engine {
+
+namespace {
+
+// A sink that exists only for the length of a SELECT.
+plan::TablePtr ResultTable() {
+  static const auto table = [] {
+    auto made = std::make_shared<plan::Table>();
+    made->name = "result";
+    made->connector = "result";
+    made->can_read = false;
+    return plan::TablePtr(std::move(made));
+  }();
+  return table;
+}
+
+void ForEachTable(const plan::NodePtr& node,
+                  const std::function<void(const plan::TablePtr&)>& visit) {
+  if (const auto* scan = plan::As<plan::ScanNode>(node)) visit(scan->table());
+  for (const plan::NodePtr& input : node->inputs()) ForEachTable(input, visit);
+}
+
+}  // namespace
+
+// What a statement is planned with: constants are folded with the session's own memory.
+struct Session::Planning {
+  explicit Planning(Session& session) : arrow(session.planning_memory_->pool()) {
+    arrow.set_use_threads(false);
+    evaluation.pool = session.planning_memory_->pool();
+    evaluation.arrow = &arrow;
+    evaluation.clock = &session.engine_->clock();
+    evaluation.statement_micros = session.engine_->clock().WallMicros();
+    context.catalog = &session.catalog_;
+    context.functions = &session.engine_->functions();
+    context.evaluation = &evaluation;
+  }
+  arrow::compute::ExecContext arrow;
+  expr::EvalContext evaluation;
+  sql::PlannerContext context;
+};
+
+Session::Session(Engine* engine, JobOptions defaults)
+    : engine_(engine),
+      defaults_(std::move(defaults)),
+      options_(defaults_),
+      planning_memory_(engine->NewBudget()),
+      catalog_(engine, planning_memory_) {}
+
+Session::~Session() = default;
+
+Status Session::Execute(std::string_view text, const std::string& file,
+                        SessionListener& listener) {
+  auto located = [&file](const Status& status) {
+    return WithWhere(status, {.file = file});
+  };
+  auto parsed = sql::Parse(text);
+  if (!parsed.ok()) return located(parsed.status());
+  for (const auto& statement : parsed->statements) {
+    Planning planning(*this);
+    auto planned = sql::Plan(*statement, planning.context);
+    if (!planned.ok()) return located(planned.status());
+    using Action = sql::PlannedStatement::Action;
+    switch (planned->action) {
+      case Action::kQuery:
+        ARROW_RETURN_NOT_OK(RunQuery(planned->root, listener, nullptr));
+        break;
+      case Action::kWrite:
+        ARROW_RETURN_NOT_OK(RunWrite(planned->root, listener, nullptr));
+        break;
+      case Action::kDone: listener.OnMessage(planned->message); break;
+      case Action::kSet:
+        ARROW_RETURN_NOT_OK(located(Set(planned->key, planned->value, planned->reset)));
+        break;
+      case Action::kExplain: {
+        std::string out = plan::Explain(planned->root);
+        if (planned->explain == sql::ExplainStatement::Mode::kAnalyze) {
+          ARROW_RETURN_NOT_OK(plan::As<plan::WriteNode>(planned->root) != nullptr
+                                  ? RunWrite(planned->root, listener, &out)
+                                  : RunQuery(planned->root, listener, &out));
+        }
+        listener.OnPlan(out);
+        break;
+      }
+    }
+  }
+  return Status::OK();
+}
+
+Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener,
+                         std::string* analyzed) {
+  if (results_ && analyzed == nullptr) {
+    ARROW_ASSIGN_OR_RAISE(
+        auto job,
+        Job::Make(engine_, &catalog_, plan::WriteNode::Make(root, results_), options_));
+    return listener.Run(*job, false).status();
+  }
+  const bool shown = analyzed == nullptr;
+  if (shown) ARROW_RETURN_NOT_OK(listener.OnSchema(root->schema()));
+  auto sink =
+      MakeResultSink([&listener, shown](const std::shared_ptr<arrow::RecordBatch>& rows) {
+        return shown ? listener.OnRows(rows) : Status::OK();
+      });
+  ARROW_ASSIGN_OR_RAISE(
+      auto job, Job::Make(engine_, &catalog_, plan::WriteNode::Make(root, ResultTable()),
+                          options_, std::move(sink)));
+  ARROW_RETURN_NOT_OK(listener.Run(*job, false).status());
+  if (!shown) {
+    *analyzed = job->ExplainAnalyzed();
+    return Status::OK();
+  }
+  return listener.OnEnd();
+}
+
+Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
+                         std::string* analyzed) {
+  ARROW_ASSIGN_OR_RAISE(auto job, Job::Make(engine_, &catalog_, root, options_));
+  ARROW_RETURN_NOT_OK(listener.Run(*job, true).status());
+  if (analyzed != nullptr) *analyzed = job->ExplainAnalyzed();
+  return Status::OK();
+}
+
+Status Session::Set(const std::string& key, const std::string& value, bool reset) {
+  auto whole = [&](int64_t low, int64_t high) -> Result<int64_t> {
+    int64_t number = 0;
+    auto [end, error] =
+        std::from_chars(value.data(), value.data() + value.size(), number);
+    if (error != std::errc() || end != value.data() + value.size() || number < low ||
+        number > high) {
+      return errors::kBadOption.Make({}, "SET {}: '{}' is not a number from {} to {}",
+                                     key, value, low, high);
+    }
+    return number;
+  };
+  if (key == "parallelism") {
+    ARROW_ASSIGN_OR_RAISE(
+        int64_t number, reset ? Result<int64_t>(defaults_.parallelism) : whole(1, 1024));
+    options_.parallelism = static_cast<int>(number);
+  } else if (key == "batch_rows") {
+    ARROW_ASSIGN_OR_RAISE(int64_t number, reset ? Result<int64_t>(defaults_.batch_rows)
+                                                : whole(1, 1024 * 1024));
+    options_.batch_rows = number;
+  } else if (key == "dead_letters") {
+    options_.dead_letters = reset ? defaults_.dead_letters : value;
+  } else {
+    const std::vector<std::string> names = {"parallelism", "batch_rows", "dead_letters"};
+    const std::string near = NearestName(key, names);
+    return errors::kUnknownOption.Make(
+        {}, "SET {}; settings are: {}{}", key, fmt::join(names, ", "),
+        near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+  }
+  return Status::OK();
+}
+
+void Session::Check(std::string_view text, const std::string& file,
+                    connector::Report& report, std::vector<std::string>& plans) {
+  auto parsed = sql::Parse(text);
+  if (!parsed.ok()) {
+    report.Error(file, parsed.status());
+    return;
+  }
+  for (const auto& statement : parsed->statements) {
+    Planning planning(*this);
+    auto planned = sql::Plan(*statement, planning.context);
+    if (!planned.ok()) {
+      report.Error(file, planned.status());
+      continue;
+    }
+    if (!planned->root) continue;
+    plans.push_back(plan::Explain(planned->root));
+    const connector::Surroundings surroundings =
+        engine_->For(options_.name, planning_memory_);
+    ForEachTable(planned->root, [&](const plan::TablePtr& table) {
+      auto source = catalog_.SourceOf(table, surroundings);
+      Status status = source.ok() ? (*source)->Preflight(report) : source.status();
+      if (!status.ok()) report.Error("source " + table->name, status);
+    });
+    if (const auto* write = plan::As<plan::WriteNode>(planned->root)) {
+      const plan::Table& table = *write->table();
+      auto spec = engine_->connectors().Get(table.connector);
+      Status status = spec.status();
+      if (status.ok() && (*spec)->make_sink) {
+        auto sink = (*spec)->make_sink(table.options, surroundings);
+        status = sink.ok() ? (*sink)->Preflight(report) : sink.status();
+      }
+      if (!status.ok()) report.Error("sink " + table.name, status);
+    }
+  }
+}
+
+Result<std::string> Substitute(std::string_view text,
+                               const std::map<std::string, std::string>& settings,
+                               const ConfigSpec::Lookup& environment) {
+  std::string out;
+  int32_t line = 1;
+  while (!text.empty()) {
+    const size_t open = text.find("${");
+    const std::string_view before = text.substr(0, open);
+    line += static_cast<int32_t>(std::count(before.begin(), before.end(), '\n'));
+    out += before;
+    if (open == std::string_view::npos) break;
+    const size_t close = text.find('}', open);
+    if (close == std::string_view::npos) {
+      return errors::kBadVariable.Make({.line = line}, "'${{' is not closed");
+    }
+    const std::string_view inside = text.substr(open + 2, close - open - 2);
+    const size_t colon = inside.find(":-");
+    const std::string name(inside.substr(0, colon));
+    if (auto found = settings.find(name); found != settings.end()) {
+      out += found->second;
+    } else if (auto value = environment ? environment(name) : std::nullopt) {
+      out += *value;
+    } else if (colon != std::string_view::npos) {
+      out += inside.substr(colon + 2);
+    } else {
+      return errors::kBadVariable.Make({.line = line}, "variable '{}' has no value",
+                                       name);
+    }
+    text.remove_prefix(close + 1);
+  }
+  return out;
+}
+
+}  // namespace millrace::engine

@@ -1,0 +1,83 @@
+// Session: SQL and pipelines, statement by statement.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/connector/report.h"
+#include "millrace/engine/catalog.h"
+#include "millrace/engine/engine.h"
+#include "millrace/engine/job.h"
+
+namespace millrace::engine {
+
+/// Who sees what a session does. Called by the thread that runs the session, except
+/// OnRows.
+class SessionListener {
+ public:
+  virtual ~SessionListener() = default;
+  /// Run `job` from Start to Finish (with progress, signals, whatever the caller adds).
+  /// `writes`: it fills a sink.
+  virtual Result<JobSummary> Run(Job& job, bool writes) = 0;
+  /// A SELECT's rows follow. Called before the job runs.
+  virtual Status OnSchema(const std::shared_ptr<arrow::Schema>& schema) = 0;
+  /// Called on a shard, in order.
+  virtual Status OnRows(const std::shared_ptr<arrow::RecordBatch>& rows) = 0;
+  /// The SELECT's last row was given.
+  virtual Status OnEnd() = 0;
+  /// One line for the user: "created table flights".
+  virtual void OnMessage(const std::string& message) = 0;
+  /// The answer of EXPLAIN.
+  virtual void OnPlan(const std::string& text) = 0;
+};
+
+/// A place where names live: one shell, one script. Used by one thread.
+class Session {
+ public:
+  Session(Engine* engine, JobOptions defaults);
+  ~Session();
+
+  /// Run every statement of `text` in order; stops at the first error. `file` names the
+  /// script in errors.
+  Status Execute(std::string_view text, const std::string& file,
+                 SessionListener& listener);
+
+  /// Parse and plan every statement, and ask every source and sink what would go wrong,
+  /// without moving a row. The plans go into `plans`, findings into `report`; an error of
+  /// one statement does not hide those of the next.
+  void Check(std::string_view text, const std::string& file, connector::Report& report,
+             std::vector<std::string>& plans);
+
+  /// Write the rows of every SELECT into `table` instead of giving them to the listener.
+  void SendResultsTo(plan::TablePtr table) { results_ = std::move(table); }
+
+  SessionCatalog& catalog() { return catalog_; }
+
+ private:
+  struct Planning;
+  Status RunQuery(const plan::NodePtr& root, SessionListener& listener,
+                  std::string* analyzed);
+  Status RunWrite(const plan::NodePtr& root, SessionListener& listener,
+                  std::string* analyzed);
+  Status Set(const std::string& key, const std::string& value, bool reset);
+
+  Engine* const engine_;
+  const JobOptions defaults_;
+  JobOptions options_;
+  const std::shared_ptr<MemoryBudget> planning_memory_;
+  SessionCatalog catalog_;
+  plan::TablePtr results_;
+};
+
+/// The statements of `text` with `${VAR}` and `${VAR:-default}` replaced, first from
+/// `settings`, then from the environment. A variable without value and default is an
+/// error.
+Result<std::string> Substitute(std::string_view text,
+                               const std::map<std::string, std::string>& settings,
+                               const ConfigSpec::Lookup& environment);
+
+}  // namespace millrace::engine

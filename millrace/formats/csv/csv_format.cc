@@ -1,0 +1,88 @@
+#include <mutex>
+
+#include "millrace/formats/csv/dialect.h"
+#include "millrace/formats/csv/infer.h"
+#include "millrace/formats/csv/reader.h"
+#include "millrace/formats/csv/writer.h"
+#include "millrace/formats/format.h"
+
+namespace millrace::formats {
+
+namespace {
+
+class CsvFileReader final : public FileReader {
+ public:
+  explicit CsvFileReader(std::shared_ptr<const csv::OpenFile> file)
+      : file_(std::move(file)) {}
+
+  const std::shared_ptr<arrow::Schema>& schema() const override { return file_->schema; }
+
+  Result<std::vector<Range>> Ranges(int64_t target_bytes) override {
+    const int64_t size = file_->input.file_size;
+    std::vector<Range> ranges;
+    if (!file_->input.file || file_->dialect.sequential() || target_bytes >= size) {
+      ranges.push_back({.begin = 0, .end = size, .approximate_bytes = size});
+    } else {
+      const int64_t step = std::max<int64_t>(target_bytes, 1);
+      for (int64_t begin = 0; begin < size; begin += step) {
+        const int64_t end = std::min(begin + step, size);
+        ranges.push_back({.begin = begin, .end = end, .approximate_bytes = end - begin});
+      }
+    }
+    std::lock_guard lock(mutex_);
+    starts_ = std::make_shared<csv::RangeStarts>(file_, ranges);
+    return ranges;
+  }
+
+  Result<std::unique_ptr<RangeReader>> Open(size_t ordinal, const Pushdown& pushdown,
+                                            const Context& context) override {
+    std::shared_ptr<csv::RangeStarts> starts;
+    if (file_->input.file) {
+      std::lock_guard lock(mutex_);
+      starts = starts_;
+    }
+    return csv::CsvRangeReader::Make(file_, std::move(starts), ordinal, pushdown,
+                                     context);
+  }
+
+ private:
+  std::shared_ptr<const csv::OpenFile> file_;
+  std::mutex mutex_;
+  std::shared_ptr<csv::RangeStarts> starts_;  // of the latest Ranges
+};
+
+class CsvFormat final : public Format {
+ public:
+  std::string_view name() const override { return "csv"; }
+  std::string_view doc() const override {
+    return "Text with one record a line and fields parted by a delimiter.";
+  }
+  std::vector<std::string> extensions() const override { return {"csv", "tsv"}; }
+  const ConfigSpec& read_options() const override { return csv::ReadOptions(); }
+  const ConfigSpec& write_options() const override { return csv::WriteOptions(); }
+  bool can_read_stream() const override { return true; }
+  bool can_append() const override { return true; }
+
+  Result<std::unique_ptr<FileReader>> OpenReader(
+      Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
+      const Context& context) const override {
+    ARROW_ASSIGN_OR_RAISE(csv::Dialect dialect, csv::MakeDialect(options, input.name));
+    ARROW_ASSIGN_OR_RAISE(auto file, csv::InferFile(std::move(input), std::move(dialect),
+                                                    declared, context));
+    return std::make_unique<CsvFileReader>(std::move(file));
+  }
+
+  Result<std::unique_ptr<FileWriter>> OpenWriter(
+      io::WritableFile& file, const Config& options,
+      const std::shared_ptr<arrow::Schema>& schema, bool appending,
+      const Context& context) const override {
+    ARROW_ASSIGN_OR_RAISE(csv::WriteDialect dialect, csv::MakeWriteDialect(options));
+    return csv::MakeWriter(file, std::move(dialect), schema, appending, context);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Format> MakeCsvFormat() { return std::make_unique<CsvFormat>(); }
+
+}  // namespace millrace::formats

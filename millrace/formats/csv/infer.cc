@@ -1,0 +1,467 @@
+#include "millrace/formats/csv/infer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+
+#include <arrow/type.h>
+#include <arrow/type_traits.h>
+#include <simdjson.h>
+
+#include "millrace/formats/csv/errors.h"
+#include "millrace/formats/csv/index.h"
+#include "millrace/formats/csv/sample.h"
+#include "millrace/formats/csv/text_dictionary.h"
+#include "millrace/formats/csv/values.h"
+
+namespace millrace::formats::csv {
+
+namespace {
+
+// Kinds of values met in a column, as bits.
+enum Kind : uint32_t {
+  kNothing = 0,
+  kBool = 1,
+  kInt = 2,
+  kReal = 4,
+  kRealWord = 8,  // nan, inf
+  kDate = 16,
+  kTimestamp = 32,
+  kZoned = 64,
+  kText = 128,
+};
+
+constexpr int kPlaces = 4;                  // sampled besides the file's start
+constexpr int64_t kPlaceBytes = 64 * 1024;  // at each of them
+constexpr int64_t kDictionaryRows = 128;    // fewer say nothing about repetition
+constexpr int32_t kDictionaryEntries = 4096;
+
+// The plain text of a field; false for NULL.
+bool TextOf(Field field, const Dialect& dialect, std::string* out) {
+  const Text text = ContentOf(field, dialect);
+  if (text.null) return false;
+  out->assign(kPadding, '\0');
+  out->resize(kPadding + text.field.size());
+  char* begin = out->data() + kPadding;
+  const char* end = Unescape(text.field, text.quoted, dialect, begin);
+  out->resize(static_cast<size_t>(end - out->data()));
+  out->erase(0, kPadding);
+  return true;
+}
+
+Kind KindOf(std::string_view text, const Dialect& dialect) {
+  if (text.empty() || text.size() > 64) return kText;
+  // Value parsers read around the text.
+  char padded[kPadding * 3] = {};
+  char* b = padded + kPadding;
+  memcpy(b, text.data(), text.size());
+  const char* e = b + text.size();
+  Moment moment;
+  if (!dialect.timestamp_format.empty() &&
+      ParseMomentAs(dialect.timestamp_format, b, e, &moment)) {
+    return moment.zoned ? kZoned : kTimestamp;
+  }
+  int64_t whole;
+  if (ParseInt64(b, e, &whole)) return kInt;
+  const bool digits =
+      text.find_first_not_of("0123456789", text[0] == '-' || text[0] == '+') ==
+      std::string_view::npos;
+  double real;
+  if (!digits && ParseDouble(b, e, &real)) {
+    return text.find_first_of("0123456789") == std::string_view::npos ? kRealWord : kReal;
+  }
+  bool flag;
+  if (text.size() >= 4 && ParseBool(b, e, &flag)) return kBool;
+  if (ParseMoment(b, e, &moment)) {
+    return moment.zoned ? kZoned : text.size() == 10 ? kDate : kTimestamp;
+  }
+  return kText;
+}
+
+std::shared_ptr<arrow::DataType> TypeOf(uint32_t kinds) {
+  auto only = [kinds](uint32_t allowed) { return (kinds & ~allowed) == 0; };
+  if (kinds == kNothing) return arrow::utf8();
+  if (only(kBool)) return arrow::boolean();
+  if (only(kInt)) return arrow::int64();
+  if (only(kInt | kReal | kRealWord) && !only(kRealWord)) return arrow::float64();
+  if (only(kDate)) return arrow::date32();
+  if (only(kDate | kTimestamp)) return arrow::timestamp(arrow::TimeUnit::MICRO);
+  if (only(kZoned)) return arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
+  return arrow::utf8();
+}
+
+// Wakes the thread that opens a stream.
+class OpenWait final : public Wakeable {
+ public:
+  void Wake() override {
+    std::lock_guard lock(mutex_);
+    woken_ = true;
+    condition_.notify_all();
+  }
+  bool WaitFor(std::chrono::milliseconds time) {
+    std::unique_lock lock(mutex_);
+    const bool woken = condition_.wait_for(lock, time, [this] { return woken_; });
+    woken_ = false;
+    return woken;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable condition_;
+  bool woken_ = false;
+};
+
+// The head of the input, grown on demand.
+class Head {
+ public:
+  explicit Head(const OpenFile& file) : file_(file) {}
+
+  const std::string& text() const { return text_; }
+  bool complete() const { return complete_; }
+
+  Status GrowTo(int64_t size) {
+    const int64_t have = static_cast<int64_t>(text_.size());
+    if (complete_ || size <= have) return Status::OK();
+    if (file_.input.file) {
+      text_.resize(static_cast<size_t>(std::min(size, file_.input.file_size)));
+      ARROW_ASSIGN_OR_RAISE(const int64_t got,
+                            ReadAt(file_, have, static_cast<int64_t>(text_.size()) - have,
+                                   reinterpret_cast<uint8_t*>(text_.data()) + have));
+      text_.resize(static_cast<size_t>(have + got));
+      complete_ = static_cast<int64_t>(text_.size()) >= file_.input.file_size ||
+                  static_cast<int64_t>(text_.size()) < size;
+      return Status::OK();
+    }
+    auto wait = std::make_shared<OpenWait>();
+    const Waker waker(wait);
+    while (!complete_ && static_cast<int64_t>(text_.size()) < size) {
+      const size_t at = text_.size();
+      text_.resize(static_cast<size_t>(size));
+      int64_t got = 0;
+      auto state = file_.input.stream->Read(reinterpret_cast<uint8_t*>(text_.data()) + at,
+                                            size - static_cast<int64_t>(at), &got, waker);
+      const bool some = state.ok() && *state == ByteStream::State::kBytes;
+      text_.resize(at + (some ? static_cast<size_t>(got) : 0));
+      ARROW_RETURN_NOT_OK(state.status());
+      if (*state == ByteStream::State::kEnd) complete_ = true;
+      // A stream that pauses after some lines is judged by what it has given.
+      if (*state == ByteStream::State::kPending &&
+          !wait->WaitFor(std::chrono::milliseconds(200)) &&
+          std::count(text_.begin(), text_.end(), '\n') >= 2) {
+        break;
+      }
+    }
+    return Status::OK();
+  }
+
+ private:
+  const OpenFile& file_;
+  std::string text_;
+  bool complete_ = false;
+};
+
+// '\r' when the first line outside quotes ends in a lone one.
+char DetectNewline(std::string_view text, const Dialect& dialect) {
+  bool in_quote = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const unsigned char c = static_cast<unsigned char>(text[i]);
+    if (c == dialect.escape) {
+      ++i;
+    } else if (c == dialect.quote) {
+      in_quote = !in_quote;
+    } else if (!in_quote && c == '\n') {
+      return '\n';
+    } else if (!in_quote && c == '\r') {
+      return i + 1 < text.size() && text[i + 1] != '\n' ? '\r' : '\n';
+    }
+  }
+  return '\n';
+}
+
+// Offset after `lines` physical lines; the text's size when there are fewer.
+size_t SkipLines(std::string_view text, size_t at, int64_t lines) {
+  for (; lines > 0 && at < text.size(); --lines) {
+    const size_t end = text.find_first_of("\r\n", at);
+    if (end == std::string_view::npos) return text.size();
+    at = end + 1;
+    if (text[end] == '\r' && at < text.size() && text[at] == '\n') ++at;
+  }
+  return at;
+}
+
+class Inference {
+ public:
+  Inference(OpenFile* file, const std::shared_ptr<arrow::Schema>& declared)
+      : file_(*file), dialect_(file->dialect), declared_(declared), head_(*file) {}
+
+  Status Run();
+
+  // The bytes that a stream can't give again.
+  void KeepStreamHead() {
+    if (file_.input.file) return;
+    file_.stream_head = head_.text().substr(static_cast<size_t>(file_.data_begin));
+    file_.stream_ended = head_.complete();
+  }
+
+ private:
+  bool Repeats(size_t column) const {
+    return values_[column] >= kDictionaryRows &&
+           distinct_[column].size() <= kDictionaryEntries &&
+           distinct_[column].size() * 4 <= values_[column];
+  }
+  Status FindFirstRecord();
+  bool DecideHeader(const Sample& sample);
+  Status NameColumns(const Sample& sample, bool header);
+  Status MapDeclared(bool header);
+  void Count(const Sample& sample, int64_t from);
+  Status SamplePlaces();
+  void MakeSchema();
+
+  OpenFile& file_;
+  Dialect& dialect_;
+  std::shared_ptr<arrow::Schema> declared_;
+  Head head_;
+  size_t begin_ = 0;  // of the first record, header included, in the head
+  std::vector<uint32_t> kinds_;
+  std::vector<TextDictionary> distinct_;
+  std::vector<int64_t> values_;  // counted into distinct_
+};
+
+Status Inference::Run() {
+  ARROW_RETURN_NOT_OK(FindFirstRecord());
+  const std::string_view text = std::string_view(head_.text()).substr(begin_);
+  // Unpadded size of a sample is bounded by sample_bytes; huge first records count too.
+  Sample sample(text, dialect_, false, head_.complete(), dialect_.sample_rows + 1);
+  file_.data_begin = static_cast<int64_t>(begin_);
+  if (sample.num_records() == 0) {
+    if (!text.empty() && !sample.valid_quotes() && !declared_) {
+      return errors::kCsvUnclosedQuote.Make(
+          {.file = file_.input.name, .row = 1, .byte = static_cast<int64_t>(begin_)},
+          "the first record never ends; {}", errors::kCsvUnclosedQuote.remedy);
+    }
+    if (!declared_) {
+      return errors::kCsvEmpty.Make({.file = file_.input.name}, "{}",
+                                    errors::kCsvEmpty.remedy);
+    }
+    for (const auto& field : declared_->fields()) file_.names.push_back(field->name());
+    ARROW_RETURN_NOT_OK(MapDeclared(false));
+    return Status::OK();
+  }
+  const bool header = DecideHeader(sample);
+  ARROW_RETURN_NOT_OK(NameColumns(sample, header));
+  if (header) file_.data_begin += sample.end_of(0);
+  kinds_.assign(file_.names.size(), kNothing);
+  distinct_.resize(file_.names.size());
+  values_.assign(file_.names.size(), 0);
+  Count(sample, header ? 1 : 0);
+  if (declared_) return MapDeclared(header);
+  if (!dialect_.all_varchar) ARROW_RETURN_NOT_OK(SamplePlaces());
+  MakeSchema();
+  return Status::OK();
+}
+
+// Byte order mark, lines to skip, line end, and enough of the head for one record.
+Status Inference::FindFirstRecord() {
+  int64_t wanted = dialect_.sample_bytes;
+  for (;;) {
+    ARROW_RETURN_NOT_OK(head_.GrowTo(wanted));
+    const std::string_view text = head_.text();
+    begin_ = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+    begin_ = SkipLines(text, begin_, dialect_.skip_rows);
+    const std::string_view rest = text.substr(begin_);
+    dialect_.newline = DetectNewline(rest, dialect_);
+    if (head_.complete() || Sample(rest, dialect_, false, false, 2).num_records() >= 2) {
+      return Status::OK();
+    }
+    if (static_cast<int64_t>(text.size()) >= dialect_.max_record_bytes) {
+      return errors::kCsvRecordTooLarge.Make(
+          {.file = file_.input.name, .byte = static_cast<int64_t>(begin_)},
+          "the first records have more than {} bytes; {}", dialect_.max_record_bytes,
+          errors::kCsvRecordTooLarge.remedy);
+    }
+    wanted = std::max<int64_t>(static_cast<int64_t>(text.size()) * 2, 64 * 1024);
+  }
+}
+
+// Without an instruction, a first record of texts is a header. Where some are empty or
+// equal, it is one only when the record below holds something else than text. With a
+// declared schema its names decide, else whether the first record fits its types.
+bool Inference::DecideHeader(const Sample& sample) {
+  if (dialect_.header != Header::kAuto) return dialect_.header == Header::kPresent;
+  const int width = sample.width(0);
+  std::vector<std::string> texts;
+  std::string text;
+  bool distinct = true;
+  for (int c = 0; c < width; ++c) {
+    if (!TextOf(sample.field(0, c), dialect_, &text)) text.clear();
+    distinct &=
+        !text.empty() && std::find(texts.begin(), texts.end(), text) == texts.end();
+    texts.push_back(text);
+  }
+  if (declared_) {
+    bool fits = declared_->num_fields() == width;
+    for (int c = 0; fits && c < width; ++c) {
+      const auto& field = declared_->field(c);
+      if (field->name() == texts[static_cast<size_t>(c)]) return true;
+      const auto id = field->type()->id();
+      const bool is_text = arrow::is_base_binary_like(id);
+      fits = is_text || KindOf(texts[static_cast<size_t>(c)], dialect_) != kText;
+    }
+    for (const auto& field : declared_->fields()) {
+      if (std::find(texts.begin(), texts.end(), field->name()) == texts.end())
+        return !fits;
+    }
+    return true;
+  }
+  for (const std::string& name : texts) {
+    if (KindOf(name, dialect_) != kText) return false;
+  }
+  if (distinct) return true;
+  for (int c = 0; sample.num_records() > 1 && c < sample.width(1); ++c) {
+    if (TextOf(sample.field(1, c), dialect_, &text) && KindOf(text, dialect_) != kText) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Status Inference::NameColumns(const Sample& sample, bool header) {
+  std::map<std::string, int> seen;
+  for (int c = 0; c < sample.width(0); ++c) {
+    std::string name;
+    if (header) TextOf(sample.field(0, c), dialect_, &name);
+    if (name.empty()) name = fmt::format("column{}", c + 1);
+    if (header && !simdjson::validate_utf8(name)) {
+      return errors::kCsvInvalidUtf8.Make({.file = file_.input.name},
+                                          "in the name of column {}; {}", c + 1,
+                                          errors::kCsvInvalidUtf8.remedy);
+    }
+    auto [found, added] = seen.emplace(name, c);
+    if (!added && !declared_) {
+      return errors::kCsvDuplicateColumn.Make({.file = file_.input.name, .column = name},
+                                              "columns {} and {}; {}", found->second + 1,
+                                              c + 1, errors::kCsvDuplicateColumn.remedy);
+    }
+    file_.names.push_back(std::move(name));
+  }
+  return Status::OK();
+}
+
+// Declared columns are found by their names in the header when all of them are there,
+// else by their order.
+Status Inference::MapDeclared(bool header) {
+  file_.schema = declared_;
+  std::vector<ColumnPlan> by_name;
+  if (header) {
+    for (const auto& field : declared_->fields()) {
+      auto found = std::find(file_.names.begin(), file_.names.end(), field->name());
+      if (found == file_.names.end()) break;
+      by_name.push_back({static_cast<int>(found - file_.names.begin()), false});
+    }
+  }
+  if (by_name.size() == static_cast<size_t>(declared_->num_fields())) {
+    file_.columns = std::move(by_name);
+  } else if (file_.width() == declared_->num_fields()) {
+    for (int c = 0; c < file_.width(); ++c) file_.columns.push_back({c, false});
+    if (!header) {
+      for (int c = 0; c < file_.width(); ++c) {
+        file_.names[static_cast<size_t>(c)] = declared_->field(c)->name();
+      }
+    }
+  } else {
+    return errors::kCsvSchemaMismatch.Make(
+        {.file = file_.input.name}, "{} declared, the first record has {}; {}",
+        declared_->num_fields(), file_.width(), errors::kCsvSchemaMismatch.remedy);
+  }
+  for (ColumnPlan& plan : file_.columns) {
+    const size_t c = static_cast<size_t>(plan.file_column);
+    plan.dictionary = c < values_.size() && Repeats(c);
+  }
+  return Status::OK();
+}
+
+void Inference::Count(const Sample& sample, int64_t from) {
+  const int width = file_.width();
+  std::string text;
+  for (int64_t r = from; r < sample.num_records(); ++r) {
+    const int fields = sample.width(r);
+    if (fields > width || (fields < width && dialect_.on_ragged != Ragged::kNull))
+      continue;
+    for (int c = 0; c < fields; ++c) {
+      const size_t column = static_cast<size_t>(c);
+      if (!TextOf(sample.field(r, c), dialect_, &text)) continue;
+      if (!dialect_.all_varchar && (kinds_[column] & kText) == 0) {
+        kinds_[column] |= KindOf(text, dialect_);
+      }
+      if (distinct_[column].size() > kDictionaryEntries) continue;
+      const size_t size = text.size();
+      text.resize(size + TextDictionary::kReadable);
+      distinct_[column].Find(text.data(), size);
+      ++values_[column];
+    }
+  }
+}
+
+// A few places in the rest of the file. Whether a place is inside quotes is not known
+// without reading everything before it, so both are tried, and a place where neither
+// gives clean records is passed over: it can only make types wider.
+Status Inference::SamplePlaces() {
+  const int64_t from = static_cast<int64_t>(head_.text().size());
+  if (!file_.input.file || head_.complete() || dialect_.sequential()) return Status::OK();
+  const int64_t size = file_.input.file_size;
+  std::string piece;
+  for (int i = 1; i <= kPlaces; ++i) {
+    const int64_t at = std::max(
+        from, i == kPlaces ? size - kPlaceBytes : from + (size - from) / kPlaces * i);
+    piece.resize(static_cast<size_t>(std::min(kPlaceBytes, size - at)));
+    ARROW_ASSIGN_OR_RAISE(const int64_t got,
+                          ReadAt(file_, at, static_cast<int64_t>(piece.size()),
+                                 reinterpret_cast<uint8_t*>(piece.data())));
+    piece.resize(static_cast<size_t>(got));
+    for (const bool inside : {false, true}) {
+      if (inside && dialect_.quote < 0) break;
+      // The first record is cut; the sample begins after its line end.
+      std::string_view rest = piece;
+      if (!inside) {
+        const size_t line = rest.find(dialect_.newline);
+        if (line == std::string_view::npos) continue;
+        rest.remove_prefix(line + 1);
+      }
+      Sample sample(rest, dialect_, inside, false, kPlaceBytes);
+      if (sample.num_records() == 0 || !sample.valid_quotes() ||
+          !sample.all_of_width(file_.width())) {
+        continue;
+      }
+      Count(sample, 0);
+      break;
+    }
+  }
+  return Status::OK();
+}
+
+void Inference::MakeSchema() {
+  std::vector<std::shared_ptr<arrow::Field>> fields;
+  for (size_t c = 0; c < file_.names.size(); ++c) {
+    fields.push_back(arrow::field(file_.names[c], TypeOf(kinds_[c])));
+    file_.columns.push_back({static_cast<int>(c), Repeats(c)});
+  }
+  file_.schema = arrow::schema(std::move(fields));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const OpenFile>> InferFile(
+    Input input, Dialect dialect, const std::shared_ptr<arrow::Schema>& declared,
+    const Context& context) {
+  auto file = std::make_shared<OpenFile>();
+  file->input = std::move(input);
+  file->dialect = std::move(dialect);
+  Inference inference(file.get(), declared);
+  ARROW_RETURN_NOT_OK(inference.Run());
+  inference.KeepStreamHead();
+  return file;
+}
+
+}  // namespace millrace::formats::csv

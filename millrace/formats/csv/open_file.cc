@@ -1,0 +1,157 @@
+#include "millrace/formats/csv/open_file.h"
+
+#include <algorithm>
+
+#include <arrow/buffer.h>
+#include <arrow/io/interfaces.h>
+
+#include "millrace/formats/csv/block.h"
+#include "millrace/formats/csv/index.h"
+#include "millrace/io/errors.h"
+
+namespace millrace::formats::csv {
+
+namespace {
+constexpr int64_t kReadPiece = 256 * 1024;  // stays in the second-level cache
+}  // namespace
+
+Result<int64_t> ReadAt(const OpenFile& file, int64_t offset, int64_t size, uint8_t* out) {
+  int64_t total = 0;
+  size = std::min(size, file.input.file_size - offset);
+  while (total < size) {
+    auto got = file.input.file->ReadAt(offset + total, size - total, out + total);
+    if (!got.ok()) {
+      if (ErrorDetail::Of(got.status()) != nullptr) return got.status();
+      return errors::kFileIo.Make({.file = file.input.name, .byte = offset + total}, "{}",
+                                  got.status().message());
+    }
+    if (*got == 0) break;
+    total += *got;
+  }
+  return total;
+}
+
+RangeStarts::RangeStarts(std::shared_ptr<const OpenFile> file, std::vector<Range> ranges)
+    : file_(std::move(file)),
+      ranges_(std::move(ranges)),
+      shared_(new Shared[ranges_.size()]) {}
+
+Result<int8_t> RangeStarts::Parity(size_t ordinal, arrow::MemoryPool* pool) {
+  const int8_t known = shared_[ordinal].parity.load(std::memory_order_relaxed);
+  if (known >= 0) return known;
+  int64_t count = 0;
+  if (file_->dialect.quote >= 0) {
+    ARROW_ASSIGN_OR_RAISE(auto piece, arrow::AllocateBuffer(kReadPiece, pool));
+    int64_t at = std::max(ranges_[ordinal].begin, file_->data_begin);
+    while (at < ranges_[ordinal].end) {
+      ARROW_ASSIGN_OR_RAISE(
+          const int64_t got,
+          ReadAt(*file_, at, std::min(kReadPiece, ranges_[ordinal].end - at),
+                 piece->mutable_data()));
+      if (got == 0) break;
+      count += CountByte(piece->data(), static_cast<size_t>(got),
+                         static_cast<uint8_t>(file_->dialect.quote));
+      at += got;
+    }
+  }
+  const int8_t parity = static_cast<int8_t>(count & 1);
+  shared_[ordinal].parity.store(parity, std::memory_order_relaxed);
+  return parity;
+}
+
+Result<int8_t> RangeStarts::PrefixParity(size_t ordinal, arrow::MemoryPool* pool) {
+  size_t from = ordinal;
+  while (from > 0 && shared_[from].prefix.load(std::memory_order_relaxed) < 0) --from;
+  int8_t prefix = from == 0 ? 0 : shared_[from].prefix.load(std::memory_order_relaxed);
+  for (; from < ordinal; ++from) {
+    ARROW_ASSIGN_OR_RAISE(const int8_t parity, Parity(from, pool));
+    prefix ^= parity;
+    shared_[from + 1].prefix.store(prefix, std::memory_order_relaxed);
+  }
+  return prefix;
+}
+
+Result<int64_t> RangeStarts::Find(size_t ordinal, arrow::MemoryPool* pool) {
+  const Range& range = ranges_[ordinal];
+  if (range.begin <= file_->data_begin) return std::min(file_->data_begin, range.end);
+  const int64_t known = shared_[ordinal].start.load(std::memory_order_relaxed);
+  if (known >= 0) return known;
+  // One's own first: the ranges that follow may ask for it soon.
+  if (ordinal + 1 < ranges_.size()) ARROW_RETURN_NOT_OK(Parity(ordinal, pool).status());
+  ARROW_ASSIGN_OR_RAISE(const int8_t inside, PrefixParity(ordinal, pool));
+
+  const Dialect& dialect = file_->dialect;
+  ARROW_ASSIGN_OR_RAISE(auto piece,
+                        arrow::AllocateBuffer(kReadPiece + 2 * kPadding, pool));
+  ARROW_ASSIGN_OR_RAISE(
+      auto index,
+      arrow::AllocateBuffer((kReadPiece + 128) * int64_t{sizeof(uint32_t)}, pool));
+  uint8_t* data = piece->mutable_data() + kPadding;
+  uint32_t* entries = reinterpret_cast<uint32_t*>(index->mutable_data());
+  IndexState state;
+  state.in_quote = inside ? ~uint64_t{0} : 0;
+  // The byte before the range may end a record; it is no quote if so, and the parity
+  // before it is the same.
+  int64_t at = range.begin - 1;
+  ARROW_RETURN_NOT_OK(ReadAt(*file_, at, 1, data).status());
+  int64_t start = range.end;
+  if (!inside && data[0] == static_cast<uint8_t>(dialect.newline)) {
+    start = range.begin;
+  } else {
+    at = range.begin;
+    int64_t size = 4096;  // mostly enough
+    while (at < range.end && start == range.end) {
+      ARROW_ASSIGN_OR_RAISE(const int64_t got,
+                            ReadAt(*file_, at, std::min(size, range.end - at), data));
+      if (got == 0) break;
+      memset(data + got, 0, kPadding);
+      const size_t count =
+          IndexStructure(data, 0, static_cast<size_t>(got), dialect, &state, entries);
+      for (size_t i = 0; i < count; ++i) {
+        if (data[entries[i]] != static_cast<uint8_t>(dialect.newline)) continue;
+        start = std::min(at + entries[i] + 1, range.end);
+        break;
+      }
+      at += got;
+      size = kReadPiece;
+    }
+  }
+  shared_[ordinal].start.store(start, std::memory_order_relaxed);
+  return start;
+}
+
+void RangeStarts::PublishNext(size_t ordinal, int64_t offset) {
+  for (size_t next = ordinal + 1; next < ranges_.size(); ++next) {
+    const bool inside = offset < ranges_[next].end;
+    shared_[next].start.store(inside ? offset : ranges_[next].end,
+                              std::memory_order_relaxed);
+    if (inside) break;
+  }
+}
+
+Result<int64_t> CountRecords(const OpenFile& file, int64_t offset,
+                             arrow::MemoryPool* pool) {
+  Block block(file.dialect, file.width(), pool);
+  block.Reset(file.data_begin);
+  int64_t records = 0;
+  for (int64_t at = file.data_begin; at < offset;) {
+    ARROW_ASSIGN_OR_RAISE(uint8_t * out, block.Extend(kReadPiece));
+    ARROW_ASSIGN_OR_RAISE(const int64_t got,
+                          ReadAt(file, at, std::min(kReadPiece, offset - at), out));
+    if (got == 0) break;
+    ARROW_RETURN_NOT_OK(block.Commit(got));
+    at += got;
+    const uint32_t* entries = block.entries();
+    const int64_t count = block.num_entries();
+    uint32_t begin = entries[-1] + 1;
+    for (int64_t i = 0; i < count; ++i) {
+      if (!block.IsLineEnd(entries[i])) continue;
+      records += !IsSkipped(block.data(), begin, entries[i], file.dialect, file.width());
+      begin = entries[i] + 1;
+    }
+    block.Consume(count);
+  }
+  return records;
+}
+
+}  // namespace millrace::formats::csv

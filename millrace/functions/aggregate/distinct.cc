@@ -1,0 +1,433 @@
+#include "millrace/functions/aggregate/distinct.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <string>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <arrow/compute/api.h>
+
+#include "millrace/expr/errors.h"
+#include "millrace/functions/aggregate/group_values_internal.h"
+#include "millrace/functions/aggregate/register_internal.h"
+
+namespace millrace::functions {
+
+namespace {
+
+// A set of byte strings: open addressing over an arena, so that a new member costs no
+// allocation of its own.
+class ByteSet {
+ public:
+  /// True when `key` was not in the set.
+  bool Insert(std::string_view key) {
+    if ((entries_.size() + 1) * 2 > slots_.size()) Grow();
+    const uint64_t hash = XXH3_64bits(key.data(), key.size());
+    size_t slot = hash & (slots_.size() - 1);
+    for (; slots_[slot] != kFree; slot = (slot + 1) & (slots_.size() - 1)) {
+      const Entry& entry = entries_[slots_[slot]];
+      if (entry.hash == hash && entry.length == key.size() &&
+          std::memcmp(arena_.data() + entry.offset, key.data(), key.size()) == 0) {
+        return false;
+      }
+    }
+    slots_[slot] = static_cast<uint32_t>(entries_.size());
+    entries_.push_back({hash, arena_.size(), key.size()});
+    arena_.insert(arena_.end(), key.begin(), key.end());
+    return true;
+  }
+  void Clear() {
+    slots_.clear();
+    entries_.clear();
+    arena_.clear();
+  }
+  int64_t bytes() const {
+    return static_cast<int64_t>(slots_.capacity() * sizeof(uint32_t) +
+                                entries_.capacity() * sizeof(Entry) + arena_.capacity());
+  }
+
+ private:
+  struct Entry {
+    uint64_t hash;
+    size_t offset, length;
+  };
+  static constexpr uint32_t kFree = 0xFFFFFFFF;
+
+  void Grow() {
+    slots_.assign(std::max<size_t>(64, slots_.size() * 2), kFree);
+    for (size_t i = 0; i < entries_.size(); ++i) {
+      size_t slot = entries_[i].hash & (slots_.size() - 1);
+      while (slots_[slot] != kFree) slot = (slot + 1) & (slots_.size() - 1);
+      slots_[slot] = static_cast<uint32_t>(i);
+    }
+  }
+
+  std::vector<uint32_t> slots_;
+  std::vector<Entry> entries_;
+  std::vector<char> arena_;
+};
+
+// Equal values of REAL and DOUBLE have equal bytes after this.
+void AppendCanonical(arrow::Type::type id, std::string_view bytes, std::string* key) {
+  if (id == arrow::Type::DOUBLE) {
+    double value;
+    std::memcpy(&value, bytes.data(), sizeof(value));
+    value = value != value ? std::numeric_limits<double>::quiet_NaN() : value + 0.0;
+    key->append(reinterpret_cast<const char*>(&value), sizeof(value));
+  } else if (id == arrow::Type::FLOAT) {
+    float value;
+    std::memcpy(&value, bytes.data(), sizeof(value));
+    value = value != value ? std::numeric_limits<float>::quiet_NaN() : value + 0.0F;
+    key->append(reinterpret_cast<const char*>(&value), sizeof(value));
+  } else {
+    // The length keeps ('ab', 'c') and ('a', 'bc') apart.
+    const auto length = static_cast<uint32_t>(bytes.size());
+    key->append(reinterpret_cast<const char*>(&length), sizeof(length));
+    key->append(bytes);
+  }
+}
+
+class Distinct final : public Accumulator {
+ public:
+  Distinct(std::unique_ptr<Accumulator> inner, Types types, arrow::MemoryPool* pool)
+      : inner_(std::move(inner)),
+        types_(std::move(types)),
+        pool_(pool),
+        arrow_(pool),
+        chunks_(types_.size()) {
+    arrow_.set_use_threads(false);
+  }
+  Status Resize(int64_t groups) override { return inner_->Resize(groups); }
+  Status Update(const Arguments& arguments, const uint32_t* ids, int64_t rows) override {
+    arrow::ArrayVector columns;
+    for (const arrow::Datum& argument : arguments) {
+      ARROW_ASSIGN_OR_RAISE(ArrayPtr column, ArgumentArray(argument, rows, pool_));
+      columns.push_back(std::move(column));
+    }
+    return Add(columns, ids, rows);
+  }
+  Status Merge(const std::vector<ArrayPtr>& state, const uint32_t* ids,
+               int64_t rows) override {
+    if (state.size() != types_.size() || state.empty()) {
+      return errors::kInternal.Make({}, "a state of {} columns", state.size());
+    }
+    arrow::ArrayVector columns;
+    std::vector<uint32_t> groups;
+    for (size_t c = 0; c < state.size(); ++c) {
+      const auto& lists = static_cast<const arrow::ListArray&>(*state[c]);
+      ARROW_ASSIGN_OR_RAISE(ArrayPtr values, lists.Flatten(pool_));
+      columns.push_back(std::move(values));
+      if (c > 0) continue;
+      for (int64_t i = 0; i < rows; ++i) {
+        groups.insert(groups.end(), lists.value_length(i), GroupOf(ids, i));
+      }
+    }
+    return Add(columns, groups.data(), static_cast<int64_t>(groups.size()));
+  }
+  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+    std::vector<int64_t> order;
+    for (size_t i = 0; i < groups_.size(); ++i) {
+      if (groups_[i] >= begin && groups_[i] < end)
+        order.push_back(static_cast<int64_t>(i));
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [this](int64_t a, int64_t b) { return groups_[a] < groups_[b]; });
+    arrow::Int32Builder offsets(pool_);
+    size_t at = 0;
+    for (int64_t group = begin; group < end; ++group) {
+      ARROW_RETURN_NOT_OK(offsets.Append(static_cast<int32_t>(at)));
+      while (at < order.size() && groups_[order[at]] == group) ++at;
+    }
+    ARROW_RETURN_NOT_OK(offsets.Append(static_cast<int32_t>(at)));
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr bounds, offsets.Finish());
+    arrow::Int64Builder index_builder(pool_);
+    ARROW_RETURN_NOT_OK(index_builder.AppendValues(order));
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr indices, index_builder.Finish());
+    std::vector<ArrayPtr> state;
+    for (size_t c = 0; c < types_.size(); ++c) {
+      ARROW_ASSIGN_OR_RAISE(ArrayPtr all, Values(c));
+      ARROW_ASSIGN_OR_RAISE(
+          arrow::Datum taken,
+          arrow::compute::Take(all, indices, arrow::compute::TakeOptions::NoBoundsCheck(),
+                               &arrow_));
+      ARROW_ASSIGN_OR_RAISE(ArrayPtr lists, arrow::ListArray::FromArrays(
+                                                *bounds, *taken.make_array(), pool_));
+      state.push_back(std::move(lists));
+    }
+    return state;
+  }
+  Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
+    return inner_->Finish(begin, end);
+  }
+  void Clear() override {
+    inner_->Clear();
+    seen_.Clear();
+    groups_.clear();
+    for (auto& chunks : chunks_) chunks.clear();
+  }
+  int64_t extra_bytes() const override {
+    return inner_->extra_bytes() + seen_.bytes() +
+           static_cast<int64_t>(groups_.capacity() * sizeof(uint32_t));
+  }
+
+ private:
+  Status Add(const arrow::ArrayVector& columns, const uint32_t* ids, int64_t rows) {
+    std::vector<ValueBytes> bytes;
+    for (const ArrayPtr& column : columns) bytes.emplace_back(*column);
+    arrow::Int32Builder chosen(pool_);
+    new_groups_.clear();
+    for (int64_t i = 0; i < rows; ++i) {
+      const uint32_t group = GroupOf(ids, i);
+      key_.assign(reinterpret_cast<const char*>(&group), sizeof(group));
+      bool null = false;
+      for (size_t c = 0; c < columns.size() && !null; ++c) {
+        null = bytes[c].IsNull(i);
+        if (!null) AppendCanonical(columns[c]->type_id(), bytes[c][i], &key_);
+      }
+      if (null || !seen_.Insert(key_)) continue;
+      ARROW_RETURN_NOT_OK(chosen.Append(static_cast<int32_t>(i)));
+      new_groups_.push_back(group);
+    }
+    if (new_groups_.empty()) return Status::OK();
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr indices, chosen.Finish());
+    Arguments arguments;
+    for (size_t c = 0; c < columns.size(); ++c) {
+      ARROW_ASSIGN_OR_RAISE(
+          arrow::Datum taken,
+          arrow::compute::Take(columns[c], indices,
+                               arrow::compute::TakeOptions::NoBoundsCheck(), &arrow_));
+      chunks_[c].push_back(taken.make_array());
+      arguments.push_back(std::move(taken));
+    }
+    groups_.insert(groups_.end(), new_groups_.begin(), new_groups_.end());
+    return inner_->Update(arguments, new_groups_.data(),
+                          static_cast<int64_t>(new_groups_.size()));
+  }
+
+  // All distinct values of one argument, by arrival, as one array.
+  Result<ArrayPtr> Values(size_t column) {
+    arrow::ArrayVector& chunks = chunks_[column];
+    if (chunks.empty()) return arrow::MakeEmptyArray(types_[column], pool_);
+    if (chunks.size() > 1) {
+      ARROW_ASSIGN_OR_RAISE(ArrayPtr one, arrow::Concatenate(chunks, pool_));
+      chunks = {std::move(one)};
+    }
+    return chunks[0];
+  }
+
+  std::unique_ptr<Accumulator> inner_;
+  const Types types_;
+  arrow::MemoryPool* const pool_;
+  arrow::compute::ExecContext arrow_;
+  ByteSet seen_;
+  std::vector<arrow::ArrayVector> chunks_;  ///< per argument
+  std::vector<uint32_t> groups_;            ///< of every distinct value, by arrival
+  std::vector<uint32_t> new_groups_;
+  std::string key_;
+};
+
+// HyperLogLog with 4,096 registers: a standard error of 1.6 %. Small groups keep their
+// hashes, which makes them exact and cheap.
+class Sketch {
+ public:
+  static constexpr int kIndexBits = 12;
+  static constexpr size_t kRegisters = 1 << kIndexBits;
+  static constexpr size_t kSparse = 128;
+
+  void Add(uint64_t hash) {
+    if (!registers_.empty()) return AddDense(hash);
+    const auto place = std::lower_bound(hashes_.begin(), hashes_.end(), hash);
+    if (place != hashes_.end() && *place == hash) return;
+    hashes_.insert(place, hash);
+    if (hashes_.size() <= kSparse) return;
+    registers_.assign(kRegisters, 0);
+    for (uint64_t kept : hashes_) AddDense(kept);
+    hashes_ = {};
+  }
+
+  int64_t Estimate() const {
+    if (registers_.empty()) return static_cast<int64_t>(hashes_.size());
+    double sum = 0;
+    int zeros = 0;
+    for (uint8_t rank : registers_) {
+      sum += std::ldexp(1.0, -rank);
+      zeros += rank == 0 ? 1 : 0;
+    }
+    constexpr auto kCount = static_cast<double>(kRegisters);
+    const double alpha = 0.7213 / (1 + 1.079 / kCount);
+    const double raw = alpha * kCount * kCount / sum;
+    // Few values leave registers empty, and counting those is then more exact.
+    if (raw <= 2.5 * kCount && zeros > 0) {
+      return std::llround(kCount * std::log(kCount / zeros));
+    }
+    return std::llround(raw);
+  }
+
+  /// 'S' and the hashes, or 'D' and the registers.
+  std::string Serialize() const {
+    if (!registers_.empty()) {
+      return "D" + std::string(registers_.begin(), registers_.end());
+    }
+    return "S" + std::string(reinterpret_cast<const char*>(hashes_.data()),
+                             hashes_.size() * sizeof(uint64_t));
+  }
+
+  Status Merge(std::string_view bytes) {
+    const bool dense = bytes.size() == 1 + kRegisters && bytes[0] == 'D';
+    if (!dense && (bytes.empty() || bytes[0] != 'S' || bytes.size() % 8 != 1)) {
+      return errors::kInternal.Make({}, "a sketch of {} bytes", bytes.size());
+    }
+    bytes.remove_prefix(1);
+    if (!dense) {
+      for (size_t at = 0; at < bytes.size(); at += sizeof(uint64_t)) {
+        uint64_t hash;
+        std::memcpy(&hash, bytes.data() + at, sizeof(hash));
+        Add(hash);
+      }
+      return Status::OK();
+    }
+    if (registers_.empty()) {
+      registers_.assign(kRegisters, 0);
+      for (uint64_t kept : hashes_) AddDense(kept);
+      hashes_ = {};
+    }
+    for (size_t i = 0; i < kRegisters; ++i) {
+      registers_[i] = std::max(registers_[i], static_cast<uint8_t>(bytes[i]));
+    }
+    return Status::OK();
+  }
+
+  int64_t bytes() const {
+    return static_cast<int64_t>(registers_.capacity() +
+                                hashes_.capacity() * sizeof(uint64_t));
+  }
+
+ private:
+  void AddDense(uint64_t hash) {
+    const size_t index = hash >> (64 - kIndexBits);
+    const uint64_t rest = (hash << kIndexBits) | (uint64_t{1} << (kIndexBits - 1));
+    const auto rank = static_cast<uint8_t>(__builtin_clzll(rest) + 1);
+    registers_[index] = std::max(registers_[index], rank);
+  }
+
+  std::vector<uint64_t> hashes_;    ///< sorted; while there are few
+  std::vector<uint8_t> registers_;  ///< empty while there are few
+};
+
+class ApproximateDistinct final : public Accumulator {
+ public:
+  explicit ApproximateDistinct(arrow::MemoryPool* pool) : pool_(pool) {}
+  Status Resize(int64_t groups) override {
+    if (groups > static_cast<int64_t>(sketches_.size())) sketches_.resize(groups);
+    return Status::OK();
+  }
+  Status Update(const Arguments& arguments, const uint32_t* ids, int64_t rows) override {
+    ARROW_ASSIGN_OR_RAISE(const ArrayPtr array, ArgumentArray(arguments[0], rows, pool_));
+    const ValueBytes bytes(*array);
+    for (int64_t i = 0; i < rows; ++i) {
+      if (bytes.IsNull(i)) continue;
+      key_.clear();
+      AppendCanonical(array->type_id(), bytes[i], &key_);
+      sketches_[GroupOf(ids, i)].Add(XXH3_64bits(key_.data(), key_.size()));
+    }
+    return Status::OK();
+  }
+  Status Merge(const std::vector<ArrayPtr>& state, const uint32_t* ids,
+               int64_t rows) override {
+    const auto& blobs = static_cast<const arrow::BinaryArray&>(*state[0]);
+    for (int64_t i = 0; i < rows; ++i) {
+      ARROW_RETURN_NOT_OK(sketches_[GroupOf(ids, i)].Merge(blobs.GetView(i)));
+    }
+    return Status::OK();
+  }
+  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+    arrow::BinaryBuilder builder(pool_);
+    for (int64_t i = begin; i < end; ++i) {
+      ARROW_RETURN_NOT_OK(builder.Append(sketches_[i].Serialize()));
+    }
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr array, builder.Finish());
+    return std::vector<ArrayPtr>{std::move(array)};
+  }
+  Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
+    arrow::Int64Builder builder(pool_);
+    for (int64_t i = begin; i < end; ++i) {
+      ARROW_RETURN_NOT_OK(builder.Append(sketches_[i].Estimate()));
+    }
+    return builder.Finish();
+  }
+  void Clear() override { sketches_.clear(); }
+  int64_t extra_bytes() const override {
+    int64_t bytes = static_cast<int64_t>(sketches_.capacity() * sizeof(Sketch));
+    for (const Sketch& sketch : sketches_) bytes += sketch.bytes();
+    return bytes;
+  }
+
+ private:
+  arrow::MemoryPool* const pool_;
+  std::vector<Sketch> sketches_;
+  std::string key_;
+};
+
+auto BindHashed(const char* name, bool exact) {
+  return [=](const Types& types, const Literals&) -> Result<AggregateBinding> {
+    if (types.size() != 1) return BadArguments(name, types);
+    const TypePtr type = Widened(types[0]);
+    if (!GroupValues::Supports(*type)) return BadArguments(name, types);
+    return AggregateBinding{{type},
+                            arrow::int64(),
+                            exact ? DistinctStateTypes({type}) : Types{arrow::binary()}};
+  };
+}
+
+}  // namespace
+
+std::unique_ptr<Accumulator> MakeDistinct(std::unique_ptr<Accumulator> inner,
+                                          std::vector<TypePtr> argument_types,
+                                          arrow::MemoryPool* pool) {
+  return std::make_unique<Distinct>(std::move(inner), std::move(argument_types), pool);
+}
+
+std::vector<TypePtr> DistinctStateTypes(const std::vector<TypePtr>& argument_types) {
+  std::vector<TypePtr> types;
+  for (const TypePtr& type : argument_types) types.push_back(arrow::list(type));
+  return types;
+}
+
+Status RegisterDistinctAggregates(FunctionRegistry& registry) {
+  const AggregateFunction* count = registry.FindAggregate("count");
+  ARROW_RETURN_NOT_OK(registry.Add(AggregateFunction{
+      .doc = {"count_distinct",
+              {},
+              "aggregate",
+              "count_distinct(x) → bigint",
+              "Number of distinct values that are not NULL, as COUNT(DISTINCT x).",
+              "count_distinct(x)",
+              "3"},
+      .ignores_distinct = true,
+      .bind = BindHashed("count_distinct", true),
+      .make = [count](const AggregateBinding& binding, const Literals& literals,
+                      arrow::MemoryPool* pool) -> AccumulatorResult {
+        ARROW_ASSIGN_OR_RAISE(auto inner, count->make(binding, literals, pool));
+        return MakeDistinct(std::move(inner), binding.argument_types, pool);
+      }}));
+  return registry.Add(AggregateFunction{
+      .doc =
+          {"approx_count_distinct",
+           {"approx_distinct"},
+           "aggregate",
+           "approx_count_distinct(x) → bigint",
+           "Number of distinct values that are not NULL, with a standard error of 1.6 % "
+           "beyond 128; in 4 KiB a group.",
+           "approx_count_distinct(x)",
+           "3"},
+      .ignores_distinct = true,
+      .bind = BindHashed("approx_count_distinct", false),
+      .make = [](const AggregateBinding&, const Literals&, arrow::MemoryPool* pool)
+          -> AccumulatorResult { return std::make_unique<ApproximateDistinct>(pool); }});
+}
+
+}  // namespace millrace::functions

@@ -1,0 +1,295 @@
+// Aggregates that keep values: MIN and MAX of text, FIRST, LAST, ANY_VALUE, DELTA.
+#include <cstring>
+
+#include <arrow/type_traits.h>
+
+#include "millrace/expr/decimal_math.h"
+#include "millrace/expr/errors.h"
+#include "millrace/functions/aggregate/group_values_internal.h"
+#include "millrace/functions/aggregate/register_internal.h"
+
+namespace millrace::functions {
+
+namespace {
+
+using arrow::Type;
+
+bool LessText(std::string_view a, std::string_view b) { return a < b; }
+bool LessBool(std::string_view a, std::string_view b) { return a[0] < b[0]; }
+bool LessDecimal(std::string_view a, std::string_view b) {
+  return expr::LoadInt128(reinterpret_cast<const uint8_t*>(a.data())) <
+         expr::LoadInt128(reinterpret_cast<const uint8_t*>(b.data()));
+}
+using Less = bool (*)(std::string_view, std::string_view);
+
+// Compares where the value lies; copies only when the extreme changes.
+class Extreme final : public Accumulator {
+ public:
+  Extreme(const TypePtr& type, bool max, Less less, arrow::MemoryPool* pool)
+      : values_(type, pool), max_(max), less_(less), pool_(pool) {}
+  Status Resize(int64_t groups) override {
+    values_.Resize(groups);
+    return Status::OK();
+  }
+  Status Update(const Arguments& arguments, const uint32_t* ids, int64_t rows) override {
+    ARROW_ASSIGN_OR_RAISE(const ArrayPtr array, ArgumentArray(arguments[0], rows, pool_));
+    const ValueBytes bytes(*array);
+    for (int64_t i = 0; i < rows; ++i) {
+      if (bytes.IsNull(i)) continue;
+      const uint32_t group = GroupOf(ids, i);
+      const std::string_view value = bytes[i];
+      if (values_.HasValue(group)) {
+        const std::string_view best = values_.Get(group);
+        if (!(max_ ? less_(best, value) : less_(value, best))) continue;
+      }
+      values_.Set(group, value);
+    }
+    return Status::OK();
+  }
+  Status Merge(const std::vector<ArrayPtr>& state, const uint32_t* ids,
+               int64_t rows) override {
+    return Update({arrow::Datum(state[0])}, ids, rows);
+  }
+  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr values, Finish(begin, end));
+    return std::vector<ArrayPtr>{std::move(values)};
+  }
+  Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
+    return values_.Build(begin, end);
+  }
+  void Clear() override { values_.Clear(); }
+  int64_t extra_bytes() const override { return values_.extra_bytes(); }
+
+ private:
+  GroupValues values_;
+  const bool max_;
+  const Less less_;
+  arrow::MemoryPool* const pool_;
+};
+
+enum class Keep { kFirst, kLast, kAny };
+
+// By arrival. FIRST and LAST take NULLs as they come, ANY_VALUE looks for a value.
+class Arrival final : public Accumulator {
+ public:
+  Arrival(const TypePtr& type, Keep keep, arrow::MemoryPool* pool)
+      : values_(type, pool), keep_(keep), pool_(pool) {}
+  Status Resize(int64_t groups) override {
+    values_.Resize(groups);
+    return Status::OK();
+  }
+  Status Update(const Arguments& arguments, const uint32_t* ids, int64_t rows) override {
+    ARROW_ASSIGN_OR_RAISE(const ArrayPtr array, ArgumentArray(arguments[0], rows, pool_));
+    return Take(*array, nullptr, ids, rows);
+  }
+  Status Merge(const std::vector<ArrayPtr>& state, const uint32_t* ids,
+               int64_t rows) override {
+    return Take(*state[1], static_cast<const arrow::BooleanArray*>(state[0].get()), ids,
+                rows);
+  }
+  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr is_set, values_.BuildIsSet(begin, end));
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr values, values_.Build(begin, end));
+    return std::vector<ArrayPtr>{std::move(is_set), std::move(values)};
+  }
+  Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
+    return values_.Build(begin, end);
+  }
+  void Clear() override { values_.Clear(); }
+  int64_t extra_bytes() const override { return values_.extra_bytes(); }
+
+ private:
+  // `present` null: every row counts.
+  Status Take(const arrow::Array& array, const arrow::BooleanArray* present,
+              const uint32_t* ids, int64_t rows) {
+    const ValueBytes bytes(array);
+    for (int64_t i = 0; i < rows; ++i) {
+      if (present != nullptr && !present->Value(i)) continue;
+      const uint32_t group = GroupOf(ids, i);
+      if (keep_ == Keep::kFirst && values_.IsSet(group)) continue;
+      if (keep_ == Keep::kAny && (values_.HasValue(group) || bytes.IsNull(i))) continue;
+      if (bytes.IsNull(i)) {
+        values_.SetNull(group);
+      } else {
+        values_.Set(group, bytes[i]);
+      }
+    }
+    return Status::OK();
+  }
+
+  GroupValues values_;
+  const Keep keep_;
+  arrow::MemoryPool* const pool_;
+};
+
+// Last value minus first value, both not NULL, by arrival.
+template <typename T>
+class Delta final : public Accumulator {
+ public:
+  explicit Delta(arrow::MemoryPool* pool) : pool_(pool) {}
+  Status Resize(int64_t groups) override {
+    if (groups > static_cast<int64_t>(rows_.size())) rows_.resize(groups);
+    return Status::OK();
+  }
+  Status Update(const Arguments& arguments, const uint32_t* ids, int64_t rows) override {
+    ARROW_ASSIGN_OR_RAISE(const ArrayPtr array, ArgumentArray(arguments[0], rows, pool_));
+    return Add(*array, *array, ids, rows);
+  }
+  Status Merge(const std::vector<ArrayPtr>& state, const uint32_t* ids,
+               int64_t rows) override {
+    return Add(*state[0], *state[1], ids, rows);
+  }
+  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr first, Build(begin, end, [](const Row& row, T* out) {
+                            *out = row.first;
+                            return true;
+                          }));
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr last, Build(begin, end, [](const Row& row, T* out) {
+                            *out = row.last;
+                            return true;
+                          }));
+    return std::vector<ArrayPtr>{std::move(first), std::move(last)};
+  }
+  Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
+    return Build(begin, end, [](const Row& row, T* out) {
+      if constexpr (std::is_floating_point_v<T>) {
+        *out = row.last - row.first;
+        return true;
+      } else {
+        return !__builtin_sub_overflow(row.last, row.first, out);
+      }
+    });
+  }
+  void Clear() override { rows_.clear(); }
+  int64_t extra_bytes() const override {
+    return static_cast<int64_t>(rows_.capacity() * sizeof(Row));
+  }
+
+ private:
+  struct Row {
+    T first{}, last{};
+    bool any = false;
+  };
+  Status Add(const arrow::Array& firsts, const arrow::Array& lasts, const uint32_t* ids,
+             int64_t rows) {
+    const T* first = firsts.data()->GetValues<T>(1);
+    const T* last = lasts.data()->GetValues<T>(1);
+    for (int64_t i = 0; i < rows; ++i) {
+      if (firsts.IsNull(i)) continue;
+      Row& row = rows_[GroupOf(ids, i)];
+      if (!row.any) row.first = first[i];
+      row.last = last[i];
+      row.any = true;
+    }
+    return Status::OK();
+  }
+  template <typename Get>
+  Result<ArrayPtr> Build(int64_t begin, int64_t end, const Get& get) {
+    typename arrow::CTypeTraits<T>::BuilderType builder(pool_);
+    ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
+    for (int64_t i = begin; i < end; ++i) {
+      T out{};
+      if (!rows_[i].any) {
+        builder.UnsafeAppendNull();
+      } else if (get(rows_[i], &out)) {
+        builder.UnsafeAppend(out);
+      } else {
+        return errors::kNumericOverflow.Make({}, "DELTA from {} to {}", rows_[i].first,
+                                             rows_[i].last);
+      }
+    }
+    return builder.Finish();
+  }
+
+  arrow::MemoryPool* const pool_;
+  std::vector<Row> rows_;
+};
+
+Status AddArrival(FunctionRegistry& registry, expr::FunctionDoc doc, Keep keep) {
+  const std::string name = doc.name;
+  return registry.Add(AggregateFunction{
+      .doc = std::move(doc),
+      .bind = [name](const Types& types, const Literals&) -> Result<AggregateBinding> {
+        if (types.size() != 1) return BadArguments(name, types);
+        TypePtr type = types[0];
+        if (type->id() == Type::NA || type->id() == Type::DICTIONARY)
+          type = Widened(type);
+        if (!GroupValues::Supports(*type)) return BadArguments(name, types);
+        return AggregateBinding{{type}, type, {arrow::boolean(), type}};
+      },
+      .make = [keep](const AggregateBinding& binding, const Literals&,
+                     arrow::MemoryPool* pool) -> AccumulatorResult {
+        return std::make_unique<Arrival>(binding.result, keep, pool);
+      }});
+}
+
+}  // namespace
+
+std::unique_ptr<Accumulator> MakeExtreme(const TypePtr& type, bool max,
+                                         arrow::MemoryPool* pool) {
+  Less less = LessText;
+  if (type->id() == Type::BOOL) less = LessBool;
+  if (type->id() == Type::DECIMAL128) less = LessDecimal;
+  return std::make_unique<Extreme>(type, max, less, pool);
+}
+
+Status RegisterOrderedAggregates(FunctionRegistry& registry) {
+  ARROW_RETURN_NOT_OK(AddArrival(registry,
+                                 {"first",
+                                  {"first_value"},
+                                  "aggregate",
+                                  "first(x) → type of x",
+                                  "Value of the row that came first, NULL included.",
+                                  "first(x)",
+                                  "1"},
+                                 Keep::kFirst));
+  ARROW_RETURN_NOT_OK(AddArrival(registry,
+                                 {"last",
+                                  {"last_value"},
+                                  "aggregate",
+                                  "last(x) → type of x",
+                                  "Value of the row that came last, NULL included.",
+                                  "last(x)",
+                                  "3"},
+                                 Keep::kLast));
+  ARROW_RETURN_NOT_OK(AddArrival(registry,
+                                 {"any_value",
+                                  {"arbitrary"},
+                                  "aggregate",
+                                  "any_value(x) → type of x",
+                                  "The first value that is not NULL; NULL for none.",
+                                  "any_value(x)",
+                                  "1"},
+                                 Keep::kAny));
+  return registry.Add(AggregateFunction{
+      .doc =
+          {"delta",
+           {},
+           "aggregate",
+           "delta(x) → bigint or double",
+           "Last value minus first value by arrival, NULLs passed over; NULL for none. "
+           "DECIMALs are computed as DOUBLE.",
+           "delta(x)",
+           "2"},
+      .bind = [](const Types& types, const Literals&) -> Result<AggregateBinding> {
+        if (types.size() != 1) return BadArguments("delta", types);
+        TypePtr type = Widened(types[0]);
+        if (arrow::is_integer(type->id())) {
+          type = arrow::int64();
+        } else if (arrow::is_floating(type->id()) || type->id() == Type::DECIMAL128) {
+          type = arrow::float64();
+        } else {
+          return BadArguments("delta", types);
+        }
+        return AggregateBinding{{type}, type, {type, type}};
+      },
+      .make = [](const AggregateBinding& binding, const Literals&,
+                 arrow::MemoryPool* pool) -> AccumulatorResult {
+        if (binding.result->id() == Type::INT64) {
+          return std::make_unique<Delta<int64_t>>(pool);
+        }
+        return std::make_unique<Delta<double>>(pool);
+      }});
+}
+
+}  // namespace millrace::functions

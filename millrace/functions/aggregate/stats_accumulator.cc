@@ -1,0 +1,531 @@
+#include "millrace/functions/aggregate/stats_accumulator.h"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+#include <arrow/api.h>
+#include <arrow/util/bit_block_counter.h>
+#include <arrow/util/decimal.h>
+
+#include "millrace/data/dictionary.h"
+#include "millrace/expr/decimal_math.h"
+#include "millrace/expr/errors.h"
+#include "millrace/functions/aggregate/stats_row_internal.h"
+
+namespace millrace::functions {
+
+namespace {
+
+using arrow::Type;
+using expr::Int128;
+using ArrayPtr = std::shared_ptr<arrow::Array>;
+using TypePtr = std::shared_ptr<arrow::DataType>;
+
+constexpr int kReplicas = 4;
+// Replicas of more groups than this no longer fit the first-level cache.
+constexpr int64_t kReplicatedGroups = 192;
+// Fewer rows than this are not worth a look at how they are spread.
+constexpr int64_t kSampledRows = 256;
+// Rows of groups beyond this lie outside the second-level cache.
+constexpr int64_t kPrefetchBytes = 1 << 20;
+constexpr int64_t kPrefetchAhead = 24;
+constexpr uint32_t kNoHotGroup = 0xFFFFFFFF;
+
+TypePtr SumStateType(bool is_float) {
+  return is_float ? arrow::float64() : arrow::decimal128(38, 0);
+}
+
+// The most frequent id, if a fourth of a sample shows it. With one group that hot, each
+// row would wait until its predecessor's row was stored.
+uint32_t HotGroup(const uint32_t* ids, int64_t rows) {
+  constexpr int kSample = 64;
+  uint32_t sample[kSample];
+  const int64_t step = rows / kSample;
+  for (int i = 0; i < kSample; ++i) sample[i] = ids[i * step];
+  std::sort(sample, sample + kSample);
+  int run = 0, longest = 0;
+  uint32_t hot = kNoHotGroup;
+  for (int i = 0; i < kSample; ++i) {
+    run = i > 0 && sample[i] == sample[i - 1] ? run + 1 : 1;
+    if (run > longest) {
+      longest = run;
+      hot = sample[i];
+    }
+  }
+  return longest >= kSample / 4 ? hot : kNoHotGroup;
+}
+
+template <typename Row>
+class PackedStats final : public StatsAccumulator {
+ public:
+  using T = typename Row::Value;
+  static constexpr bool kFloat = Row::kFloat;
+
+  PackedStats(TypePtr type, Parts parts, arrow::MemoryPool* pool)
+      : type_(std::move(type)), parts_(parts), pool_(pool) {}
+
+  Status Resize(int64_t groups) override {
+    if (groups <= groups_) return Status::OK();
+    if (groups > capacity_) {
+      // Doubling keeps the cost of growing and of first touch in proportion.
+      const int64_t capacity = std::max<int64_t>({groups, capacity_ * 2, 64});
+      if (buffer_ == nullptr) {
+        ARROW_ASSIGN_OR_RAISE(buffer_, arrow::AllocateResizableBuffer(0, pool_));
+      }
+      ARROW_RETURN_NOT_OK(
+          buffer_->Resize(capacity * static_cast<int64_t>(sizeof(Row)), false));
+      capacity_ = capacity;
+    }
+    std::fill(rows() + groups_, rows() + groups, Row::Empty());
+    groups_ = groups;
+    return Status::OK();
+  }
+
+  Status Update(const arrow::Datum& values, const uint32_t* ids, int64_t rows) override {
+    if (rows == 0) return Status::OK();
+    ARROW_ASSIGN_OR_RAISE(const ArrayPtr array, Values(values, rows));
+    const T* data = array->data()->GetValues<T>(1);
+    ChooseMode(ids, rows);
+    if (array->null_count() == 0) {
+      AddRange(data, ids, rows);
+    } else {
+      AddWithNulls(*array, data, ids, rows);
+    }
+    FoldReplicas();
+    return Status::OK();
+  }
+
+  Status Retract(const arrow::Datum& values, const uint32_t* ids,
+                 int64_t count) override {
+    if (Has(parts_, Part::kMin) || Has(parts_, Part::kMax)) {
+      return errors::kInternal.Make({}, "MIN and MAX can't take rows away");
+    }
+    ARROW_ASSIGN_OR_RAISE(const ArrayPtr array, Values(values, count));
+    const T* data = array->data()->GetValues<T>(1);
+    for (int64_t i = 0; i < count; ++i) {
+      if (array->IsNull(i)) continue;
+      const uint32_t group = ids == nullptr ? 0 : ids[i];
+      Row& row = rows()[group];
+      --row.count;
+      if constexpr (requires { row.sum.value; }) {
+        if constexpr (kFloat) {
+          row.sum.value -= data[i];
+          // Nothing is left: rounding errors must not survive the values.
+          if (row.count == 0) row.sum.value = 0;
+        } else if (__builtin_sub_overflow(row.sum.value, static_cast<int64_t>(data[i]),
+                                          &row.sum.value)) {
+          carries_[group] += data[i] < 0 ? 1 : -1;
+        }
+      }
+    }
+    return Status::OK();
+  }
+
+  Result<ArrayPtr> FinishPart(Part part, int64_t begin, int64_t end) override {
+    switch (part) {
+      case Part::kCount: return Counts(begin, end);
+      case Part::kSum: return Sums(begin, end);
+      case Part::kAvg: return Averages(begin, end);
+      case Part::kMin:
+        if constexpr (requires(Row r) { r.min.value; }) {
+          return Extremes(begin, end, [](const Row& row) { return row.min.value; });
+        }
+        break;
+      case Part::kMax:
+        if constexpr (requires(Row r) { r.max.value; }) {
+          return Extremes(begin, end, [](const Row& row) { return row.max.value; });
+        }
+        break;
+    }
+    return NotWanted();
+  }
+
+  std::vector<TypePtr> state_types() const override {
+    std::vector<TypePtr> types{arrow::int64()};
+    if constexpr (requires(Row r) { r.sum.value; }) types.push_back(SumStateType(kFloat));
+    if constexpr (requires(Row r) { r.min.value; }) types.push_back(type_);
+    if constexpr (requires(Row r) { r.max.value; }) types.push_back(type_);
+    return types;
+  }
+
+  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+    std::vector<ArrayPtr> columns;
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr counts, Counts(begin, end));
+    columns.push_back(std::move(counts));
+    if constexpr (requires(Row r) { r.sum.value; }) {
+      ARROW_ASSIGN_OR_RAISE(ArrayPtr sums, SumState(begin, end));
+      columns.push_back(std::move(sums));
+    }
+    if constexpr (requires(Row r) { r.min.value; }) {
+      ARROW_ASSIGN_OR_RAISE(ArrayPtr values, FinishPart(Part::kMin, begin, end));
+      columns.push_back(std::move(values));
+    }
+    if constexpr (requires(Row r) { r.max.value; }) {
+      ARROW_ASSIGN_OR_RAISE(ArrayPtr values, FinishPart(Part::kMax, begin, end));
+      columns.push_back(std::move(values));
+    }
+    return columns;
+  }
+
+  Status Merge(const std::vector<ArrayPtr>& state, const uint32_t* ids,
+               int64_t count) override {
+    if (state.size() != state_types().size()) {
+      return errors::kInternal.Make({}, "a state of {} columns", state.size());
+    }
+    const auto* counts = state[0]->data()->GetValues<int64_t>(1);
+    for (int64_t i = 0; i < count; ++i) {
+      if (counts[i] == 0) continue;
+      const uint32_t group = ids == nullptr ? 0 : ids[i];
+      Row& row = rows()[group];
+      Row other = Row::Empty();
+      other.count = counts[i];
+      size_t column = 1;
+      if constexpr (requires { row.sum.value; }) {
+        const arrow::Array& sums = *state[column++];
+        if constexpr (kFloat) {
+          other.sum.value = static_cast<const arrow::DoubleArray&>(sums).Value(i);
+        } else {
+          const Int128 sum = expr::LoadInt128(
+              static_cast<const arrow::Decimal128Array&>(sums).GetValue(i));
+          other.sum.value = static_cast<int64_t>(sum);
+          if (const auto carry = CarryOf(sum, other.sum.value); carry != 0) {
+            carries_[group] += carry;
+          }
+        }
+      }
+      if constexpr (requires { row.min.value; }) {
+        other.min.value = state[column++]->data()->template GetValues<T>(1)[i];
+      }
+      if constexpr (requires { row.max.value; }) {
+        other.max.value = state[column++]->data()->template GetValues<T>(1)[i];
+      }
+      FoldInto(group, other);
+    }
+    return Status::OK();
+  }
+
+  void Clear() override {
+    groups_ = 0;
+    carries_.clear();
+  }
+
+ private:
+  Row* rows() { return reinterpret_cast<Row*>(buffer_->mutable_data()); }
+
+  Result<ArrayPtr> Values(const arrow::Datum& values, int64_t count) {
+    if (values.is_scalar()) {
+      return arrow::MakeArrayFromScalar(*values.scalar(), count, pool_);
+    }
+    return data::Decoded(values.make_array(), pool_);
+  }
+
+  // How many times a sum went round 64 bits, given its low half read as signed.
+  static int64_t CarryOf(Int128 sum, int64_t low) {
+    return static_cast<int64_t>((sum - low) >> 64);
+  }
+
+  [[gnu::noinline, gnu::cold]] void Carry(uint32_t group, bool negative) {
+    carries_[group] += negative ? -1 : 1;
+  }
+
+  [[gnu::always_inline]] void AddTo(Row* row, uint32_t group, T value) {
+    if (row->Add(value)) [[unlikely]]
+      Carry(group, value < 0);
+  }
+
+  void FoldInto(uint32_t group, const Row& other) {
+    bool negative = false;
+    if constexpr (requires { other.sum.value; }) negative = other.sum.value < 0;
+    if (rows()[group].Fold(other)) Carry(group, negative);
+  }
+
+  void ChooseMode(const uint32_t* ids, int64_t count) {
+    hot_ = kNoHotGroup;
+    replicated_ = false;
+    if (ids == nullptr || count < kSampledRows) return;
+    if (groups_ <= kReplicatedGroups && count >= groups_ * 8) {
+      replicated_ = true;
+      replicas_.assign(static_cast<size_t>(groups_) * kReplicas, Row::Empty());
+      return;
+    }
+    hot_ = HotGroup(ids, count);
+    if (hot_ != kNoHotGroup) replicas_.assign(kReplicas, Row::Empty());
+  }
+
+  void FoldReplicas() {
+    if (replicated_) {
+      for (int64_t group = 0; group < groups_; ++group) {
+        for (int replica = 0; replica < kReplicas; ++replica) {
+          FoldInto(static_cast<uint32_t>(group), replicas_[replica * groups_ + group]);
+        }
+      }
+    } else if (hot_ != kNoHotGroup) {
+      for (const Row& replica : replicas_) FoldInto(hot_, replica);
+    }
+  }
+
+  void AddRange(const T* values, const uint32_t* ids, int64_t count) {
+    if (ids == nullptr) {
+      AddOneGroup(values, count);
+    } else if (replicated_) {
+      AddReplicated(values, ids, count);
+    } else if (hot_ != kNoHotGroup) {
+      AddHot(values, ids, count);
+    } else if (groups_ * static_cast<int64_t>(sizeof(Row)) > kPrefetchBytes) {
+      AddPrefetched(values, ids, count);
+    } else {
+      Row* const base = rows();
+      for (int64_t i = 0; i < count; ++i) AddTo(base + ids[i], ids[i], values[i]);
+    }
+  }
+
+  // Four independent rows: no addition waits for the one before it.
+  void AddOneGroup(const T* values, int64_t count) {
+    Row parts[kReplicas] = {Row::Empty(), Row::Empty(), Row::Empty(), Row::Empty()};
+    int64_t i = 0;
+    for (; i + kReplicas <= count; i += kReplicas) {
+      AddTo(&parts[0], 0, values[i]);
+      AddTo(&parts[1], 0, values[i + 1]);
+      AddTo(&parts[2], 0, values[i + 2]);
+      AddTo(&parts[3], 0, values[i + 3]);
+    }
+    for (; i < count; ++i) AddTo(&parts[0], 0, values[i]);
+    for (const Row& part : parts) FoldInto(0, part);
+  }
+
+  void AddReplicated(const T* values, const uint32_t* ids, int64_t count) {
+    Row* const r0 = replicas_.data();
+    Row* const r1 = r0 + groups_;
+    Row* const r2 = r1 + groups_;
+    Row* const r3 = r2 + groups_;
+    int64_t i = 0;
+    for (; i + kReplicas <= count; i += kReplicas) {
+      AddTo(r0 + ids[i], ids[i], values[i]);
+      AddTo(r1 + ids[i + 1], ids[i + 1], values[i + 1]);
+      AddTo(r2 + ids[i + 2], ids[i + 2], values[i + 2]);
+      AddTo(r3 + ids[i + 3], ids[i + 3], values[i + 3]);
+    }
+    for (; i < count; ++i) AddTo(r0 + ids[i], ids[i], values[i]);
+  }
+
+  // The hot group's rows go round the replicas. Their place is computed rather than
+  // branched to: a branch on a skewed id is mispredicted as often as the skew has
+  // exceptions.
+  void AddHot(const T* values, const uint32_t* ids, int64_t count) {
+    const auto base = reinterpret_cast<uintptr_t>(rows());
+    const auto spare = reinterpret_cast<uintptr_t>(replicas_.data());
+    const uint32_t hot = hot_;
+    for (int64_t i = 0; i < count; ++i) {
+      const uintptr_t own = base + ids[i] * sizeof(Row);
+      const uintptr_t replica = spare + (i & (kReplicas - 1)) * sizeof(Row);
+      const uintptr_t is_hot = -static_cast<uintptr_t>(ids[i] == hot);
+      AddTo(reinterpret_cast<Row*>(own ^ ((own ^ replica) & is_hot)), ids[i], values[i]);
+    }
+  }
+
+  void AddPrefetched(const T* values, const uint32_t* ids, int64_t count) {
+    Row* const base = rows();
+    const int64_t ahead = std::max<int64_t>(0, count - kPrefetchAhead);
+    int64_t i = 0;
+    for (; i < ahead; ++i) {
+      __builtin_prefetch(base + ids[i + kPrefetchAhead], 1);
+      AddTo(base + ids[i], ids[i], values[i]);
+    }
+    for (; i < count; ++i) AddTo(base + ids[i], ids[i], values[i]);
+  }
+
+  // Blocks of 64 rows without NULL take the fast path.
+  void AddWithNulls(const arrow::Array& array, const T* values, const uint32_t* ids,
+                    int64_t count) {
+    arrow::internal::BitBlockCounter blocks(array.null_bitmap_data(), array.offset(),
+                                            count);
+    for (int64_t at = 0; at < count;) {
+      const auto block = blocks.NextWord();
+      if (block.AllSet()) {
+        AddRange(values + at, ids == nullptr ? nullptr : ids + at, block.length);
+      } else if (!block.NoneSet()) {
+        for (int64_t i = at; i < at + block.length; ++i) {
+          if (array.IsNull(i)) continue;
+          const uint32_t group = ids == nullptr ? 0 : ids[i];
+          AddTo(rows() + group, group, values[i]);
+        }
+      }
+      at += block.length;
+    }
+  }
+
+  Result<ArrayPtr> Counts(int64_t begin, int64_t end) {
+    arrow::Int64Builder builder(pool_);
+    ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
+    for (int64_t i = begin; i < end; ++i) builder.UnsafeAppend(rows()[i].count);
+    return builder.Finish();
+  }
+
+  Int128 ExactSum(int64_t group) {
+    if constexpr (!kFloat && requires(Row r) { r.sum.value; }) {
+      Int128 sum = rows()[group].sum.value;
+      if (!carries_.empty()) {
+        const auto carry = carries_.find(static_cast<uint32_t>(group));
+        if (carry != carries_.end()) sum += static_cast<Int128>(carry->second) << 64;
+      }
+      return sum;
+    }
+    return 0;
+  }
+
+  Result<ArrayPtr> Sums(int64_t begin, int64_t end) {
+    if constexpr (requires(Row r) { r.sum.value; }) {
+      using Builder =
+          std::conditional_t<kFloat, arrow::DoubleBuilder, arrow::Int64Builder>;
+      Builder builder(pool_);
+      ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
+      for (int64_t i = begin; i < end; ++i) {
+        const Row& row = rows()[i];
+        if (row.count == 0) {
+          builder.UnsafeAppendNull();
+          continue;
+        }
+        if constexpr (!kFloat) {
+          if (ExactSum(i) != row.sum.value) {
+            return errors::kNumericOverflow.Make(
+                {}, "SUM of {} values exceeds BIGINT; cast them to DECIMAL(38, 0)",
+                row.count);
+          }
+        }
+        builder.UnsafeAppend(row.sum.value);
+      }
+      return builder.Finish();
+    }
+    return NotWanted();
+  }
+
+  Result<ArrayPtr> Averages(int64_t begin, int64_t end) {
+    if constexpr (requires(Row r) { r.sum.value; }) {
+      arrow::DoubleBuilder builder(pool_);
+      ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
+      for (int64_t i = begin; i < end; ++i) {
+        const Row& row = rows()[i];
+        if (row.count == 0) {
+          builder.UnsafeAppendNull();
+        } else {
+          const double sum = kFloat ? static_cast<double>(row.sum.value)
+                                    : static_cast<double>(ExactSum(i));
+          builder.UnsafeAppend(sum / static_cast<double>(row.count));
+        }
+      }
+      return builder.Finish();
+    }
+    return NotWanted();
+  }
+
+  Result<ArrayPtr> SumState(int64_t begin, int64_t end) {
+    if constexpr (requires(Row r) { r.sum.value; }) {
+      if constexpr (kFloat) {
+        arrow::DoubleBuilder builder(pool_);
+        for (int64_t i = begin; i < end; ++i) {
+          ARROW_RETURN_NOT_OK(builder.Append(rows()[i].sum.value));
+        }
+        return builder.Finish();
+      } else {
+        arrow::Decimal128Builder builder(SumStateType(false), pool_);
+        for (int64_t i = begin; i < end; ++i) {
+          const Int128 sum = ExactSum(i);
+          ARROW_RETURN_NOT_OK(builder.Append(arrow::Decimal128(
+              static_cast<int64_t>(sum >> 64), static_cast<uint64_t>(sum))));
+        }
+        return builder.Finish();
+      }
+    }
+    return NotWanted();
+  }
+
+  template <typename Get>
+  Result<ArrayPtr> Extremes(int64_t begin, int64_t end, const Get& get) {
+    typename arrow::CTypeTraits<T>::BuilderType builder(pool_);
+    ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
+    for (int64_t i = begin; i < end; ++i) {
+      if (rows()[i].count == 0) {
+        builder.UnsafeAppendNull();
+      } else {
+        builder.UnsafeAppend(get(rows()[i]));
+      }
+    }
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr array, builder.Finish());
+    auto data = array->data()->Copy();
+    data->type = type_;
+    return arrow::MakeArray(std::move(data));
+  }
+
+  static Status NotWanted() {
+    return errors::kInternal.Make({}, "a statistic was asked for that was not declared");
+  }
+
+  const TypePtr type_;
+  const Parts parts_;
+  arrow::MemoryPool* const pool_;
+  std::shared_ptr<arrow::ResizableBuffer> buffer_;
+  int64_t groups_ = 0;
+  int64_t capacity_ = 0;
+  std::vector<Row> replicas_;  ///< of one Update: kReplicas × groups, or × the hot group
+  bool replicated_ = false;
+  uint32_t hot_ = kNoHotGroup;
+  /// How often a group's 64-bit sum went round, upwards positive. Hardly ever filled.
+  std::unordered_map<uint32_t, int64_t> carries_;
+};
+
+template <typename T>
+std::unique_ptr<StatsAccumulator> MakeFor(const TypePtr& type, Parts parts,
+                                          arrow::MemoryPool* pool) {
+  const bool sum = Has(parts, Part::kSum) || Has(parts, Part::kAvg);
+  const bool min = Has(parts, Part::kMin);
+  const bool max = Has(parts, Part::kMax);
+  auto make =
+      [&]<bool kSum, bool kMin, bool kMax>() -> std::unique_ptr<StatsAccumulator> {
+    return std::make_unique<PackedStats<StatsRow<T, kSum, kMin, kMax>>>(type, parts,
+                                                                        pool);
+  };
+  switch ((sum ? 4 : 0) | (min ? 2 : 0) | (max ? 1 : 0)) {
+    case 0: return make.template operator()<false, false, false>();
+    case 1: return make.template operator()<false, false, true>();
+    case 2: return make.template operator()<false, true, false>();
+    case 3: return make.template operator()<false, true, true>();
+    case 4: return make.template operator()<true, false, false>();
+    case 5: return make.template operator()<true, false, true>();
+    case 6: return make.template operator()<true, true, false>();
+    default: return make.template operator()<true, true, true>();
+  }
+}
+
+}  // namespace
+
+bool StatsAccumulator::Supports(const arrow::DataType& type) {
+  switch (type.id()) {
+    case Type::INT32:
+    case Type::DATE32:
+    case Type::TIME32:
+    case Type::INT64:
+    case Type::TIMESTAMP:
+    case Type::TIME64:
+    case Type::DOUBLE:
+    case Type::FLOAT: return true;
+    default: return false;
+  }
+}
+
+Result<std::unique_ptr<StatsAccumulator>> StatsAccumulator::Make(
+    const TypePtr& type, Parts parts, arrow::MemoryPool* pool) {
+  switch (type->id()) {
+    case Type::INT32:
+    case Type::DATE32:
+    case Type::TIME32: return MakeFor<int32_t>(type, parts, pool);
+    case Type::INT64:
+    case Type::TIMESTAMP:
+    case Type::TIME64: return MakeFor<int64_t>(type, parts, pool);
+    case Type::DOUBLE: return MakeFor<double>(type, parts, pool);
+    case Type::FLOAT: return MakeFor<float>(type, parts, pool);
+    default: return errors::kInternal.Make({}, "statistics over {}", type->ToString());
+  }
+}
+
+}  // namespace millrace::functions

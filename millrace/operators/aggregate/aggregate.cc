@@ -1,0 +1,340 @@
+// GROUP BY, with and without tumbling windows.
+#include <algorithm>
+#include <map>
+
+#include <arrow/array.h>
+#include <arrow/builder.h>
+#include <arrow/compute/api_vector.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+#include "millrace/operators/aggregate/emission.h"
+#include "millrace/operators/factories_internal.h"
+#include "millrace/operators/window_bounds.h"
+#include "millrace/plan/scan_node.h"
+
+namespace millrace::operators {
+
+namespace {
+
+using plan::AggregatePhase;
+
+// A first half that holds so many groups passes them on: the second half holds them
+// anyway, and a first half that hardly merges anything should not hold twice the memory.
+constexpr int64_t kPartialGroups = 4 * 1024 * 1024;
+
+using KeyArrays = std::vector<std::shared_ptr<arrow::Array>>;
+
+// What both forms share: keys, fresh groups, results that wait to be put out.
+class AggregateBase : public UnaryOperator {
+ public:
+  AggregateBase(const plan::AggregateNode& node, const OperatorContext& context)
+      : memory_(context.memory),
+        evaluation_(context),
+        phase_(node.phase()),
+        keys_(node.keys()),
+        calls_(node.aggregates()),
+        emission_(node.schema(), context.batch_rows, context.memory->pool()) {
+    first_state_ = static_cast<int>(keys_.size()) + (node.window() ? 2 : 0);
+  }
+
+ protected:
+  Result<KeyArrays> Keys(const arrow::RecordBatch& rows) {
+    KeyArrays out;
+    for (const expr::ExprPtr& key : keys_) {
+      ARROW_ASSIGN_OR_RAISE(auto column,
+                            expr::EvaluateToArray(*key, rows, evaluation_.context()));
+      out.push_back(std::move(column));
+    }
+    return out;
+  }
+
+  /// Groups over `leading` (or none) and the keys.
+  Result<std::unique_ptr<Groups>> NewGroups(
+      const std::shared_ptr<arrow::DataType>& leading) {
+    if (!spare_.empty()) {
+      auto groups = std::move(spare_.back());
+      spare_.pop_back();
+      return groups;
+    }
+    std::vector<std::shared_ptr<arrow::DataType>> types;
+    if (leading) types.push_back(leading);
+    for (const expr::ExprPtr& key : keys_) types.push_back(key->type());
+    return Groups::Make(types, calls_, phase_, evaluation_, memory_);
+  }
+
+  Result<OpState> Continue(Output& out) override {
+    if (emission_.empty()) return OpState::kNeedInput;
+    ARROW_ASSIGN_OR_RAISE(auto done, emission_.Next(out));
+    if (done && spare_.size() < kSpareGroups) spare_.push_back(std::move(done));
+    return emission_.empty() ? OpState::kNeedInput : OpState::kHasOutput;
+  }
+
+  static constexpr size_t kSpareGroups = 8;
+  const std::shared_ptr<MemoryBudget> memory_;
+  Evaluation evaluation_;
+  const AggregatePhase phase_;
+  const std::vector<expr::ExprPtr> keys_;
+  const std::vector<plan::AggregateCall> calls_;
+  int first_state_ = 0;
+  Emission emission_;
+  std::vector<std::unique_ptr<Groups>> spare_;
+};
+
+class GroupBy final : public AggregateBase {
+ public:
+  using AggregateBase::AggregateBase;
+
+ protected:
+  Result<OpState> OnBatch(data::Batch batch, Output& out) override {
+    ARROW_RETURN_NOT_OK(EnsureGroups());
+    ARROW_ASSIGN_OR_RAISE(KeyArrays keys, Keys(*batch.rows));
+    ARROW_RETURN_NOT_OK(groups_->Add(*batch.rows, keys, first_state_));
+    if (phase_ == AggregatePhase::kPartial && groups_->size() > kPartialGroups)
+      return Flush(out);
+    return OpState::kNeedInput;
+  }
+
+  Result<OpState> OnBarrier(Output& out) override {
+    return phase_ == AggregatePhase::kPartial && groups_ ? Flush(out)
+                                                         : OpState::kNeedInput;
+  }
+
+  Result<OpState> OnEnd(Output& out) override {
+    // Without keys there is one group even of no rows.
+    if (keys_.empty()) ARROW_RETURN_NOT_OK(EnsureGroups());
+    return groups_ ? Flush(out) : OpState::kNeedInput;
+  }
+
+ private:
+  Status EnsureGroups() {
+    if (groups_) return Status::OK();
+    return NewGroups(nullptr).Value(&groups_);
+  }
+  Result<OpState> Flush(Output& out) {
+    emission_.Add(std::move(groups_), std::nullopt, 0);
+    return Continue(out);
+  }
+
+  std::unique_ptr<Groups> groups_;
+};
+
+// Windows that the watermark closes: one Groups for each open window, so that closing one
+// is a walk over its own groups. Without a watermark nothing closes before the end and
+// windows may be many and sparse: then the window's start is one more key of a single
+// Groups.
+class WindowedGroupBy final : public AggregateBase {
+ public:
+  WindowedGroupBy(const plan::AggregateNode& node, bool has_watermark,
+                  const OperatorContext& context)
+      : AggregateBase(node, context),
+        window_(*node.window()),
+        time_type_(node.schema()->field(0)->type()),
+        has_watermark_(has_watermark),
+        counters_(context.counters) {}
+
+ protected:
+  Result<OpState> OnBatch(data::Batch batch, Output& out) override {
+    ARROW_ASSIGN_OR_RAISE(auto rows, WithTimes(batch.rows));
+    if (rows->num_rows() == 0) return OpState::kNeedInput;
+    ARROW_ASSIGN_OR_RAISE(KeyArrays keys, Keys(*rows));
+    if (has_watermark_) {
+      ARROW_RETURN_NOT_OK(AddByWindow(rows, keys));
+    } else {
+      ARROW_RETURN_NOT_OK(AddWithStarts(*rows, keys));
+      if (phase_ == AggregatePhase::kPartial && all_->size() > kPartialGroups)
+        return FlushAll(out);
+    }
+    return OpState::kNeedInput;
+  }
+
+  // A window [s, e) is complete when the watermark has reached its last microsecond.
+  Result<OpState> OnWatermark(const Watermark& watermark, Output& out) override {
+    closed_ = std::max(closed_, watermark.micros);
+    while (!open_.empty() && IsClosed(open_.begin()->first)) {
+      emission_.Add(std::move(open_.begin()->second), open_.begin()->first,
+                    window_.size_micros);
+      open_.erase(open_.begin());
+    }
+    return Continue(out);
+  }
+
+  Result<OpState> OnBarrier(Output& out) override {
+    return phase_ == AggregatePhase::kPartial ? FlushAll(out) : OpState::kNeedInput;
+  }
+
+  Result<OpState> OnEnd(Output& out) override { return FlushAll(out); }
+
+ private:
+  bool IsClosed(int64_t start) const {
+    return start + window_.size_micros - 1 <= closed_;
+  }
+
+  Result<OpState> FlushAll(Output& out) {
+    for (auto& [start, groups] : open_) {
+      emission_.Add(std::move(groups), start, window_.size_micros);
+    }
+    open_.clear();
+    if (all_) emission_.Add(std::move(all_), std::nullopt, window_.size_micros);
+    return Continue(out);
+  }
+
+  const int64_t* Times(const arrow::RecordBatch& rows) const {
+    return rows.column(window_.time_column)->data()->GetValues<int64_t>(1);
+  }
+
+  Result<std::shared_ptr<arrow::RecordBatch>> Chosen(
+      const std::shared_ptr<arrow::RecordBatch>& rows,
+      const std::shared_ptr<arrow::Array>& chosen) {
+    ARROW_ASSIGN_OR_RAISE(
+        arrow::Datum taken,
+        arrow::compute::Take(rows, chosen, arrow::compute::TakeOptions::NoBoundsCheck(),
+                             evaluation_.arrow()));
+    return taken.record_batch();
+  }
+
+  // Rows without a time belong to no window, rows of a closed window come too late: left
+  // out and counted.
+  Result<std::shared_ptr<arrow::RecordBatch>> WithTimes(
+      const std::shared_ptr<arrow::RecordBatch>& rows) {
+    const arrow::Array& column = *rows->column(window_.time_column);
+    const int64_t* times = Times(*rows);
+    const int64_t count = rows->num_rows();
+    // First instant of the earliest window that is still open.
+    const int64_t first_open =
+        closed_ == data::event_time::kMin
+            ? data::event_time::kMin
+            : WindowStart(closed_ + 1, window_.size_micros, window_.offset_micros);
+    bool late = false;
+    for (int64_t i = 0; i < count; ++i) late |= times[i] < first_open;
+    if (column.null_count() == 0 && !late) return rows;
+    arrow::Int32Builder chosen(evaluation_.pool());
+    ARROW_RETURN_NOT_OK(chosen.Reserve(count));
+    int64_t without_time = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      if (column.IsNull(i)) {
+        ++without_time;
+      } else if (times[i] >= first_open) {
+        chosen.UnsafeAppend(static_cast<int32_t>(i));
+      }
+    }
+    counters_->without_time.fetch_add(without_time, std::memory_order_relaxed);
+    counters_->late.fetch_add(count - without_time - chosen.length(),
+                              std::memory_order_relaxed);
+    ARROW_ASSIGN_OR_RAISE(auto indices, chosen.Finish());
+    return Chosen(rows, indices);
+  }
+
+  Status AddWithStarts(const arrow::RecordBatch& rows, KeyArrays& keys) {
+    if (!all_) ARROW_RETURN_NOT_OK(NewGroups(time_type_).Value(&all_));
+    const int64_t count = rows.num_rows();
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> data,
+                          arrow::AllocateBuffer(count * 8, evaluation_.pool()));
+    auto* starts = reinterpret_cast<int64_t*>(data->mutable_data());
+    const int64_t* times = Times(rows);
+    // Neighbours mostly share a window: one comparison instead of a division.
+    int64_t start = 0, end = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      if (times[i] < start || times[i] >= end) {
+        start = WindowStart(times[i], window_.size_micros, window_.offset_micros);
+        end = start + window_.size_micros;
+      }
+      starts[i] = start;
+    }
+    keys.insert(keys.begin(), arrow::MakeArray(arrow::ArrayData::Make(
+                                  time_type_, count, {nullptr, data}, 0)));
+    return all_->Add(rows, keys, first_state_);
+  }
+
+  // Runs of rows in one window are added as slices of the batch, without looking at their
+  // time again. A batch that jumps between windows is put in order first, or every run
+  // would be a row.
+  Status AddByWindow(const std::shared_ptr<arrow::RecordBatch>& rows,
+                     const KeyArrays& keys) {
+    const int64_t count = rows->num_rows();
+    const int64_t* times = Times(*rows);
+    std::vector<Run> runs;
+    for (int64_t begin = 0; begin < count;) {
+      const int64_t start =
+          WindowStart(times[begin], window_.size_micros, window_.offset_micros);
+      const int64_t end_time = start + window_.size_micros;
+      int64_t end = begin + 1;
+      while (end < count && times[end] >= start && times[end] < end_time) ++end;
+      runs.push_back({start, begin, end});
+      begin = end;
+    }
+    if (static_cast<int64_t>(runs.size()) * kMinRunRows > count && runs.size() > 4) {
+      return AddSorted(rows, runs);
+    }
+    for (const Run& run : runs) {
+      KeyArrays part;
+      for (const auto& key : keys)
+        part.push_back(key->Slice(run.begin, run.end - run.begin));
+      ARROW_RETURN_NOT_OK(
+          AddToWindow(run.start, *rows->Slice(run.begin, run.end - run.begin), part));
+    }
+    return Status::OK();
+  }
+
+  struct Run {
+    int64_t start, begin, end;
+  };
+  static constexpr int64_t kMinRunRows = 64;
+
+  Status AddSorted(const std::shared_ptr<arrow::RecordBatch>& rows,
+                   std::vector<Run> runs) {
+    std::stable_sort(runs.begin(), runs.end(),
+                     [](const Run& a, const Run& b) { return a.start < b.start; });
+    for (size_t first = 0; first < runs.size();) {
+      arrow::Int32Builder chosen(evaluation_.pool());
+      size_t last = first;
+      for (; last < runs.size() && runs[last].start == runs[first].start; ++last) {
+        for (int64_t i = runs[last].begin; i < runs[last].end; ++i) {
+          ARROW_RETURN_NOT_OK(chosen.Append(static_cast<int32_t>(i)));
+        }
+      }
+      ARROW_ASSIGN_OR_RAISE(auto indices, chosen.Finish());
+      ARROW_ASSIGN_OR_RAISE(auto part, Chosen(rows, indices));
+      ARROW_ASSIGN_OR_RAISE(KeyArrays keys, Keys(*part));
+      ARROW_RETURN_NOT_OK(AddToWindow(runs[first].start, *part, keys));
+      first = last;
+    }
+    return Status::OK();
+  }
+
+  Status AddToWindow(int64_t start, const arrow::RecordBatch& rows,
+                     const KeyArrays& keys) {
+    auto& groups = open_[start];
+    if (!groups) ARROW_RETURN_NOT_OK(NewGroups(nullptr).Value(&groups));
+    return groups->Add(rows, keys, first_state_);
+  }
+
+  const plan::TumblingWindow window_;
+  const std::shared_ptr<arrow::DataType> time_type_;
+  const bool has_watermark_;
+  RowCounters* const counters_;
+  int64_t closed_ = data::event_time::kMin;  // the watermark
+  std::map<int64_t, std::unique_ptr<Groups>> open_;
+  std::unique_ptr<Groups> all_;
+};
+
+bool HasWatermark(const plan::Node& node) {
+  if (node.kind() == plan::ScanNode::kKind) {
+    return static_cast<const plan::ScanNode&>(node).table()->watermark.has_value();
+  }
+  return std::any_of(node.inputs().begin(), node.inputs().end(),
+                     [](const plan::NodePtr& input) { return HasWatermark(*input); });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Operator>> MakeAggregate(const plan::Node& node,
+                                                const OperatorContext& context) {
+  const auto& aggregate = static_cast<const plan::AggregateNode&>(node);
+  if (aggregate.window()) {
+    return std::make_unique<WindowedGroupBy>(aggregate, HasWatermark(node), context);
+  }
+  return std::make_unique<GroupBy>(aggregate, context);
+}
+
+}  // namespace millrace::operators

@@ -1,0 +1,219 @@
+#include "millrace/operators/aggregate/aggregate_set.h"
+
+#include <optional>
+#include <string_view>
+
+#include <arrow/array.h>
+#include <arrow/compute/api_vector.h>
+#include <arrow/record_batch.h>
+
+#include "millrace/data/dictionary.h"
+#include "millrace/functions/aggregate/distinct.h"
+
+namespace millrace::operators {
+
+namespace {
+
+using functions::Part;
+using functions::StatsAccumulator;
+using plan::AggregatePhase;
+
+std::optional<Part> PartOf(std::string_view function) {
+  if (function == "count") return Part::kCount;
+  if (function == "sum") return Part::kSum;
+  if (function == "avg") return Part::kAvg;
+  if (function == "min") return Part::kMin;
+  if (function == "max") return Part::kMax;
+  return std::nullopt;
+}
+
+// May the call share a StatsAccumulator? Distinct forms see other rows; a type whose
+// result is not what the shared row answers (decimal sums) keeps its own.
+bool CanShare(const plan::AggregateCall& call) {
+  if (call.arguments.size() != 1 || (call.distinct && !call.function->ignores_distinct))
+    return false;
+  const auto part = PartOf(call.function->doc.name);
+  if (!part || !StatsAccumulator::Supports(*call.arguments[0]->type())) return false;
+  const auto type = call.arguments[0]->type()->id();
+  const bool number = arrow::is_integer(type) || arrow::is_floating(type);
+  return number || *part == Part::kCount || *part == Part::kMin || *part == Part::kMax;
+}
+
+bool SameInput(const std::vector<expr::ExprPtr>& arguments, const expr::ExprPtr& filter,
+               const plan::AggregateCall& call) {
+  if (arguments.size() != 1 || !arguments[0]->Equals(*call.arguments[0])) return false;
+  if (!filter || !call.filter) return !filter && !call.filter;
+  return filter->Equals(*call.filter);
+}
+
+}  // namespace
+
+Result<AggregateSet> AggregateSet::Make(const std::vector<plan::AggregateCall>& calls,
+                                        plan::AggregatePhase phase,
+                                        Evaluation& evaluation) {
+  AggregateSet set;
+  set.phase_ = phase;
+  set.evaluation_ = &evaluation;
+  for (const plan::AggregateCall& call : calls) ARROW_RETURN_NOT_OK(set.AddCall(call));
+  ARROW_RETURN_NOT_OK(set.MakeAccumulators(calls));
+  return set;
+}
+
+Status AggregateSet::AddCall(const plan::AggregateCall& call) {
+  Answer answer;
+  answer.state_columns = call.binding.state.size();
+  // The final half merges one row a group: sharing would gain nothing there.
+  if (phase_ != AggregatePhase::kFinal && CanShare(call)) {
+    answer.shared = true;
+    answer.part = *PartOf(call.function->doc.name);
+    answer.feed = feeds_.size();
+    for (size_t i = 0; i < feeds_.size(); ++i) {
+      if (feeds_[i].parts != 0 &&
+          SameInput(feeds_[i].arguments, feeds_[i].filter, call)) {
+        answer.feed = i;
+      }
+    }
+    if (answer.feed == feeds_.size()) {
+      feeds_.emplace_back();
+      feeds_.back().arguments = call.arguments;
+      feeds_.back().filter = call.filter;
+    }
+    Feed& feed = feeds_[answer.feed];
+    feed.parts = feed.parts | static_cast<functions::Parts>(answer.part);
+  } else {
+    answer.feed = feeds_.size();
+    feeds_.emplace_back();
+    feeds_.back().arguments = call.arguments;
+    feeds_.back().filter = call.filter;
+  }
+  answers_.push_back(answer);
+  return Status::OK();
+}
+
+Status AggregateSet::MakeAccumulators(const std::vector<plan::AggregateCall>& calls) {
+  for (size_t i = 0; i < calls.size(); ++i) {
+    Feed& feed = feeds_[answers_[i].feed];
+    if (answers_[i].shared) {
+      if (feed.stats) continue;
+      ARROW_ASSIGN_OR_RAISE(feed.stats,
+                            StatsAccumulator::Make(feed.arguments[0]->type(), feed.parts,
+                                                   evaluation_->pool()));
+      continue;
+    }
+    const plan::AggregateCall& call = calls[i];
+    ARROW_ASSIGN_OR_RAISE(
+        feed.own, call.function->make(call.binding, call.literals, evaluation_->pool()));
+    if (call.distinct && !call.function->ignores_distinct) {
+      feed.own = functions::MakeDistinct(std::move(feed.own), call.binding.argument_types,
+                                         evaluation_->pool());
+    }
+  }
+  return Status::OK();
+}
+
+Status AggregateSet::Resize(int64_t groups) {
+  for (Feed& feed : feeds_) {
+    ARROW_RETURN_NOT_OK(feed.stats ? feed.stats->Resize(groups)
+                                   : feed.own->Resize(groups));
+  }
+  return Status::OK();
+}
+
+Status AggregateSet::Update(const arrow::RecordBatch& rows, const uint32_t* ids,
+                            int first_state) {
+  if (phase_ == AggregatePhase::kFinal) {
+    int column = first_state;
+    for (const Answer& answer : answers_) {
+      std::vector<std::shared_ptr<arrow::Array>> state;
+      for (size_t i = 0; i < answer.state_columns; ++i) {
+        ARROW_ASSIGN_OR_RAISE(auto plain,
+                              data::Decoded(rows.column(column++), evaluation_->pool()));
+        state.push_back(std::move(plain));
+      }
+      ARROW_RETURN_NOT_OK(feeds_[answer.feed].own->Merge(state, ids, rows.num_rows()));
+    }
+    return Status::OK();
+  }
+  for (Feed& feed : feeds_) ARROW_RETURN_NOT_OK(UpdateFeed(feed, rows, ids));
+  return Status::OK();
+}
+
+Status AggregateSet::UpdateFeed(Feed& feed, const arrow::RecordBatch& rows,
+                                const uint32_t* ids) {
+  std::vector<arrow::Datum> arguments;
+  for (const expr::ExprPtr& argument : feed.arguments) {
+    ARROW_ASSIGN_OR_RAISE(arrow::Datum value,
+                          expr::Evaluate(*argument, rows, evaluation_->context()));
+    arguments.push_back(std::move(value));
+  }
+  int64_t count = rows.num_rows();
+  if (feed.filter) {
+    ARROW_ASSIGN_OR_RAISE(auto chosen, expr::EvaluateToSelection(*feed.filter, rows,
+                                                                 evaluation_->context()));
+    count = chosen->length();
+    if (count == 0) return Status::OK();
+    for (arrow::Datum& argument : arguments) {
+      if (argument.is_scalar()) continue;
+      ARROW_ASSIGN_OR_RAISE(
+          argument, arrow::compute::Take(argument, chosen,
+                                         arrow::compute::TakeOptions::NoBoundsCheck(),
+                                         evaluation_->arrow()));
+    }
+    if (ids != nullptr) {
+      chosen_ids_.resize(static_cast<size_t>(count));
+      for (int64_t i = 0; i < count; ++i)
+        chosen_ids_[static_cast<size_t>(i)] = ids[chosen->Value(i)];
+      ids = chosen_ids_.data();
+    }
+  }
+  return feed.stats ? feed.stats->Update(arguments[0], ids, count)
+                    : feed.own->Update(arguments, ids, count);
+}
+
+Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::Finish(int64_t begin,
+                                                                        int64_t end) {
+  std::vector<std::shared_ptr<arrow::Array>> out;
+  for (const Answer& answer : answers_) {
+    Feed& feed = feeds_[answer.feed];
+    if (phase_ != AggregatePhase::kPartial) {
+      ARROW_ASSIGN_OR_RAISE(
+          auto column, answer.shared ? feed.stats->FinishPart(answer.part, begin, end)
+                                     : feed.own->Finish(begin, end));
+      out.push_back(std::move(column));
+      continue;
+    }
+    if (!answer.shared) {
+      ARROW_ASSIGN_OR_RAISE(auto state, feed.own->State(begin, end));
+      out.insert(out.end(), state.begin(), state.end());
+      continue;
+    }
+    // The shared state is count, sum, min, max, as far as wanted; each call's own is the
+    // count and its part.
+    ARROW_ASSIGN_OR_RAISE(auto state, feed.stats->State(begin, end));
+    out.push_back(state[0]);
+    const bool has_sum =
+        functions::Has(feed.parts, Part::kSum) || functions::Has(feed.parts, Part::kAvg);
+    const size_t min_at = 1 + (has_sum ? 1 : 0);
+    const size_t max_at = min_at + (functions::Has(feed.parts, Part::kMin) ? 1 : 0);
+    switch (answer.part) {
+      case Part::kCount: break;
+      case Part::kSum:
+      case Part::kAvg: out.push_back(state[1]); break;
+      case Part::kMin: out.push_back(state[min_at]); break;
+      case Part::kMax: out.push_back(state[max_at]); break;
+    }
+  }
+  return out;
+}
+
+void AggregateSet::Clear() {
+  for (Feed& feed : feeds_) {
+    if (feed.stats) {
+      feed.stats->Clear();
+    } else {
+      feed.own->Clear();
+    }
+  }
+}
+
+}  // namespace millrace::operators

@@ -1,0 +1,60 @@
+// AggregateSet: the aggregates of one GROUP BY over its dense group ids.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "millrace/functions/aggregate/stats_accumulator.h"
+#include "millrace/operators/evaluation.h"
+#include "millrace/plan/aggregate_node.h"
+
+namespace millrace::operators {
+
+/// COUNT, SUM, AVG, MIN and MAX over the same argument share one accumulator, whose
+/// packed row is touched once a row of input whatever their number; every other aggregate
+/// has its own. Used by one thread.
+class AggregateSet {
+ public:
+  /// `phase` decides what is fed (rows, or states of a partial set) and what comes out.
+  static Result<AggregateSet> Make(const std::vector<plan::AggregateCall>& calls,
+                                   plan::AggregatePhase phase, Evaluation& evaluation);
+
+  /// Make room for groups [0, groups).
+  Status Resize(int64_t groups);
+  /// Add rows of the node's input: row i to group ids[i]; null `ids`: all to group 0. For
+  /// kFinal the states start at column `first_state` of `rows`.
+  Status Update(const arrow::RecordBatch& rows, const uint32_t* ids, int first_state);
+  /// Results (kSingle, kFinal) or states (kPartial) of groups [begin, end), in the order
+  /// of the node's output.
+  Result<std::vector<std::shared_ptr<arrow::Array>>> Finish(int64_t begin, int64_t end);
+  void Clear();
+
+ private:
+  // One accumulator with what it is fed.
+  struct Feed {
+    std::vector<expr::ExprPtr> arguments;
+    expr::ExprPtr filter;
+    std::unique_ptr<expr::Accumulator> own;
+    std::unique_ptr<functions::StatsAccumulator> stats;
+    functions::Parts parts = 0;
+  };
+  // Where a call's answer comes from.
+  struct Answer {
+    size_t feed = 0;
+    bool shared = false;
+    functions::Part part = functions::Part::kCount;
+    size_t state_columns = 0;
+  };
+
+  Status AddCall(const plan::AggregateCall& call);
+  Status MakeAccumulators(const std::vector<plan::AggregateCall>& calls);
+  Status UpdateFeed(Feed& feed, const arrow::RecordBatch& rows, const uint32_t* ids);
+
+  plan::AggregatePhase phase_ = plan::AggregatePhase::kSingle;
+  Evaluation* evaluation_ = nullptr;
+  std::vector<Feed> feeds_;
+  std::vector<Answer> answers_;
+  std::vector<uint32_t> chosen_ids_;
+};
+
+}  // namespace millrace::operators
