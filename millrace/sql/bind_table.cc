@@ -276,6 +276,11 @@ Result<Relation> QueryBinder::BindTableFunction(const TableFunction& function,
     NamedTable named;
     named.path = table->path;
     ARROW_ASSIGN_OR_RAISE(input, BindNamedTable(named, {}, arguments[0].value->where));
+  } else if (const auto* file = arguments[0].value->As<Literal>();
+             file != nullptr && file->kind == Literal::Kind::kString) {
+    NamedTable named;
+    named.file = file->text;
+    ARROW_ASSIGN_OR_RAISE(input, BindNamedTable(named, {}, arguments[0].value->where));
   } else if (const auto* query = arguments[0].value->As<ScalarQuery>()) {
     ARROW_ASSIGN_OR_RAISE(input,
                           BindSubquery(*query->query, {}, arguments[0].value->where));

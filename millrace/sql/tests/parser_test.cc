@@ -226,6 +226,8 @@ TEST(ParseQuery, TableFunctions) {
       "MINUTES, INTERVAL '1' MINUTE)) w",
       "SELECT * FROM TUMBLE(TABLE bids, DESCRIPTOR(ts), INTERVAL '5' MINUTE, "
       "INTERVAL '1' MINUTE) AS w");
+  ExpectText("SELECT * FROM TUMBLE(TABLE 'b.csv', DESCRIPTOR(ts), 2s)",
+             "SELECT * FROM TUMBLE(TABLE 'b.csv', DESCRIPTOR(ts), INTERVAL '2' SECOND)");
   ExpectText("SELECT * FROM HOP(bids, ts, 2s, 10s)",
              "SELECT * FROM HOP(bids, ts, INTERVAL '2' SECOND, INTERVAL '10' SECOND)");
   ExpectText("SELECT * FROM SESSION(TABLE t PARTITION BY k, DESCRIPTOR(ts), 5m)",

@@ -274,6 +274,12 @@ TEST_F(Planner, Files) {
   Expect("SELECT a FROM 'x.parquet' LIMIT 3 OFFSET 2",
          "limit 3 offset 2\n  scan x.parquet (a) limit 5\n");
   EXPECT_EQ(Columns("SELECT x.b FROM 'd/x.parquet'"), "b string");
+  for (const char* first : {"TABLE 'd/x.parquet'", "'d/x.parquet'"}) {
+    EXPECT_EQ(
+        ErrorNumber(
+            Statement(fmt::format("SELECT * FROM TUMBLE({}, a, 1m)", first)).status()),
+        3030);  // found, but BIGINT is no time
+  }
   Expect("INSERT INTO 'out.csv' SELECT * FROM 'x.parquet'",
          "write out.csv (files)\n  scan x.parquet (a, b)\n");
 }
