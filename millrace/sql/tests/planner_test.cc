@@ -83,6 +83,16 @@ TEST_F(Planner, ConditionsThatCantMove) {
          "filter (id#0 > 1::BIGINT)\n"
          "  limit 5\n"
          "    scan orders (id) limit 5\n");
+  // What can fail stays behind the condition that may keep rows from it.
+  Expect(
+      "SELECT o.id FROM orders o JOIN customers c ON o.id = c.id WHERE c.city = 'x' "
+      "AND 10 / o.qty > 1",
+      "project id#0 as id\n"
+      "  filter ((10 / qty#1) > 1)\n"
+      "    join inner on id#0 = id#0\n"
+      "      scan orders (id, qty)\n"
+      "      filter (city#1 = 'x')\n"
+      "        scan customers (id, city) where city = x\n");
   // After LEFT JOIN a condition on the right sees the NULLs.
   Expect(
       "SELECT o.id FROM orders o LEFT JOIN customers c ON o.id = c.id WHERE c.city IS "
