@@ -7,6 +7,7 @@
 #include "millrace/sql/errors.h"
 #include "millrace/sql/keywords.h"
 #include "millrace/sql/query_binder_internal.h"
+#include "millrace/sql/statement_planner_internal.h"
 
 namespace millrace::sql {
 
@@ -14,15 +15,6 @@ using expr::ExprPtr;
 using plan::NodePtr;
 
 namespace {
-
-std::string JoinPath(const Path& path) {
-  std::string out;
-  for (const Identifier& part : path) {
-    if (!out.empty()) out += '.';
-    out += part.text;
-  }
-  return out;
-}
 
 // orders.csv without quotes is a path with a table called orders.
 bool LooksLikeFile(const Path& path) {
@@ -107,7 +99,7 @@ Result<Relation> QueryBinder::BindNamedTable(const NamedTable& table,
     name = name.substr(0, name.find('.'));
   } else {
     name = table.path.back().text;
-    const std::string full = JoinPath(table.path);
+    const std::string full = CatalogName(table.path);
     for (auto scope = common_; scope != nullptr; scope = scope->outer) {
       if (table.path.size() > 1 || !EqualsIgnoreCase(scope->table->name.text, full)) {
         continue;
