@@ -95,7 +95,7 @@ Result<ExprPtr> BindLiteral(const Literal& literal, bool negative, Location wher
       double value = 0;
       const char* end = text.data() + text.size();
       if (std::from_chars(text.data(), end, value).ec != std::errc()) {
-        return BadLiteral(where, text, "DOUBLE");
+        return BadLiteral(where, text, "DOUBLE: it is too large or too small");
       }
       return Expr::Literal(std::make_shared<arrow::DoubleScalar>(value));
     }

@@ -37,6 +37,12 @@ bool HasKind(const NodePtr& node, std::string_view kind) {
                      [&](const NodePtr& input) { return HasKind(input, kind); });
 }
 
+bool HasWindow(const NodePtr& node) {
+  const auto* group = plan::As<plan::AggregateNode>(node);
+  if (group != nullptr && group->window()) return true;
+  return std::any_of(node->inputs().begin(), node->inputs().end(), HasWindow);
+}
+
 // The columns of `node` cast to `types`, under the names of `names`.
 NodePtr CastColumns(NodePtr node, const std::vector<expr::TypePtr>& types,
                     const arrow::Schema& names) {
@@ -133,7 +139,7 @@ Status QueryBinder::CheckEmit(const Query& query, const NodePtr& node) {
   switch (query.emit->mode) {
     case EmitClause::Mode::kFinal: return Status::OK();
     case EmitClause::Mode::kOnWindowClose:
-      if (groups) return Status::OK();
+      if (HasWindow(node)) return Status::OK();
       return errors::kSqlBadWindow.Make(query.emit->where.ToWhere(),
                                         "EMIT ON WINDOW CLOSE without a window");
     case EmitClause::Mode::kChanges:

@@ -7,6 +7,7 @@
 #include "millrace/sql/errors.h"
 #include "millrace/sql/keywords.h"
 #include "millrace/sql/query_binder_internal.h"
+#include "millrace/sql/statement_planner_internal.h"
 
 namespace millrace::sql {
 
@@ -14,15 +15,6 @@ using expr::ExprPtr;
 using plan::NodePtr;
 
 namespace {
-
-std::string JoinPath(const Path& path) {
-  std::string out;
-  for (const Identifier& part : path) {
-    if (!out.empty()) out += '.';
-    out += part.text;
-  }
-  return out;
-}
 
 // orders.csv without quotes is a path with a table called orders.
 bool LooksLikeFile(const Path& path) {
@@ -107,7 +99,7 @@ Result<Relation> QueryBinder::BindNamedTable(const NamedTable& table,
     name = name.substr(0, name.find('.'));
   } else {
     name = table.path.back().text;
-    const std::string full = JoinPath(table.path);
+    const std::string full = CatalogName(table.path);
     for (auto scope = common_; scope != nullptr; scope = scope->outer) {
       if (table.path.size() > 1 || !EqualsIgnoreCase(scope->table->name.text, full)) {
         continue;
@@ -275,6 +267,11 @@ Result<Relation> QueryBinder::BindTableFunction(const TableFunction& function,
   } else if (const auto* table = arguments[0].value->As<Name>()) {
     NamedTable named;
     named.path = table->path;
+    ARROW_ASSIGN_OR_RAISE(input, BindNamedTable(named, {}, arguments[0].value->where));
+  } else if (const auto* file = arguments[0].value->As<Literal>();
+             file != nullptr && file->kind == Literal::Kind::kString) {
+    NamedTable named;
+    named.file = file->text;
     ARROW_ASSIGN_OR_RAISE(input, BindNamedTable(named, {}, arguments[0].value->where));
   } else if (const auto* query = arguments[0].value->As<ScalarQuery>()) {
     ARROW_ASSIGN_OR_RAISE(input,

@@ -165,7 +165,8 @@ Result<TableArgument> Parser::ParseTableArgument() {
     ARROW_ASSIGN_OR_RAISE(argument.name, ParseIdentifier("the name of an argument"));
     Advance();
   }
-  if (AtWord("TABLE") && (AtName(1) || AtSymbol("(", 1))) {
+  if (AtWord("TABLE") &&
+      (AtName(1) || AtSymbol("(", 1) || Peek(1).kind == TokenKind::kString)) {
     Advance();
     ARROW_ASSIGN_OR_RAISE(argument.table, ParseTablePrimary());
     if (TakeWords({"PARTITION", "BY"})) {

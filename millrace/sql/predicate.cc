@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <cmath>
 #include <optional>
 
 #include <arrow/scalar.h>
@@ -74,12 +76,36 @@ std::shared_ptr<arrow::Scalar> ValueAs(const ExprPtr& value, const expr::TypePtr
   return (*there)->literal();
 }
 
+// Statistics of files leave NaN out, while here it is greater than every number: a source
+// that trusts its maximum would drop rows that pass.
+bool MayMissNaN(const arrow::DataType& type, Comparison comparison) {
+  return arrow::is_floating(type.id()) &&
+         (comparison == Comparison::kGreater || comparison == Comparison::kGreaterEqual ||
+          comparison == Comparison::kNotEqual);
+}
+
+bool IsNaN(const arrow::Scalar& value) {
+  if (value.type->id() == arrow::Type::DOUBLE) {
+    return std::isnan(static_cast<const arrow::DoubleScalar&>(value).value);
+  }
+  return value.type->id() == arrow::Type::FLOAT &&
+         std::isnan(static_cast<const arrow::FloatScalar&>(value).value);
+}
+
+bool ReadsFloat(const Expr& expression) {
+  if (expression.kind() == ExprKind::kColumn) {
+    return arrow::is_floating(expression.type()->id());
+  }
+  return std::any_of(expression.children().begin(), expression.children().end(),
+                     [](const ExprPtr& child) { return ReadsFloat(*child); });
+}
+
 PredicatePtr Compare(const ExprPtr& side, Comparison comparison, const ExprPtr& value,
                      const RuleContext& context) {
   const Expr* column = ColumnBelow(*side);
-  if (column == nullptr) return nullptr;
+  if (column == nullptr || MayMissNaN(*column->type(), comparison)) return nullptr;
   auto scalar = ValueAs(value, column->type(), context);
-  if (scalar == nullptr) return nullptr;
+  if (scalar == nullptr || IsNaN(*scalar)) return nullptr;
   auto out = std::make_shared<Predicate>();
   out->kind = Predicate::Kind::kCompare;
   out->column = column->name();
@@ -96,7 +122,7 @@ PredicatePtr In(const Expr& call, const RuleContext& context) {
   out->column = column->name();
   for (size_t i = 1; i < call.children().size(); ++i) {
     auto scalar = ValueAs(call.children()[i], column->type(), context);
-    if (scalar == nullptr) return nullptr;
+    if (scalar == nullptr || IsNaN(*scalar)) return nullptr;
     out->values.push_back(std::move(scalar));
   }
   return out;
@@ -161,7 +187,9 @@ PredicatePtr ToPredicate(const ExprPtr& condition, const RuleContext& context) {
   }
   if (name == "and") return Children(Predicate::Kind::kAnd, *condition, context);
   if (name == "or") return Children(Predicate::Kind::kOr, *condition, context);
-  if (name == "not") return Children(Predicate::Kind::kNot, *condition, context);
+  if (name == "not" && !ReadsFloat(*condition)) {
+    return Children(Predicate::Kind::kNot, *condition, context);
+  }
   if (name == "in") return In(*condition, context);
   if (name == "is_null") return NullTest(*condition, false);
   if (name == "is_not_null") return NullTest(*condition, true);

@@ -8,7 +8,7 @@
 namespace millrace::sql {
 
 /// `condition` as a predicate over columns and constants, true for the same rows; null
-/// where it has no such form.
+/// where it has no such form, or where NaN could be lost on the way.
 data::PredicatePtr ToPredicate(const expr::ExprPtr& condition,
                                const RuleContext& context);
 

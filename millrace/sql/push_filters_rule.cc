@@ -31,6 +31,12 @@ bool IsTrue(const expr::Expr& condition) {
          static_cast<const arrow::BooleanScalar&>(*condition.literal()).value;
 }
 
+// WHERE c.flag AND 10 / o.qty > 1: alone the second would fail on rows that the first
+// keeps from it, so what can fail is not parted from the conditions beside it.
+bool CanMoveAlone(const expr::Expr& condition) {
+  return condition.is_deterministic() && !expr::CanFail(condition);
+}
+
 class FilterPusher {
  public:
   explicit FilterPusher(const RuleContext& context) : context_(context) {}
@@ -86,7 +92,7 @@ class FilterPusher {
     Conditions below;
     Conditions above;
     for (const ExprPtr& condition : conditions) {
-      const bool moves = condition->is_deterministic() && passes(condition);
+      const bool moves = CanMoveAlone(*condition) && passes(condition);
       (moves ? below : above).push_back(condition);
     }
     ARROW_ASSIGN_OR_RAISE(NodePtr input, Push(node->input(), std::move(below)));
@@ -102,7 +108,8 @@ class FilterPusher {
       const bool moves = std::all_of(used.begin(), used.end(), [&](int column) {
         return expressions[static_cast<size_t>(column)]->is_deterministic();
       });
-      if (moves && CanSubstitute(*condition, expressions)) {
+      const bool guarded = !above.empty() && expr::CanFail(*condition);
+      if (moves && !guarded && CanSubstitute(*condition, expressions)) {
         // SELECT 1 AS k … WHERE k = 1 is decided here.
         ARROW_ASSIGN_OR_RAISE(
             ExprPtr moved, expr::FoldConstants(expr::Substitute(condition, expressions),
@@ -130,7 +137,7 @@ class FilterPusher {
       const std::vector<int> used = expr::ColumnsOf(*condition);
       const bool on_keys =
           !used.empty() && used.front() >= first && used.back() < end &&
-          condition->is_deterministic() &&
+          CanMoveAlone(*condition) &&
           std::all_of(aggregate->keys().begin(), aggregate->keys().end(),
                       [](const ExprPtr& key) { return key->is_deterministic(); });
       if (on_keys && CanSubstitute(*condition, replacements)) {
@@ -156,12 +163,13 @@ class FilterPusher {
     std::vector<ExprPtr> right_keys = join->right_keys();
     for (const ExprPtr& condition : conditions) {
       const Side side = SideOf(*condition, width);
-      const bool movable = condition->is_deterministic();
+      const bool movable = CanMoveAlone(*condition);
       if (movable && left_kept && side == Side::kLeft) {
         left.push_back(condition);
       } else if (movable && right_kept && side == Side::kRight) {
         right.push_back(ShiftColumns(condition, -width));
-      } else if (movable && type == JoinType::kInner && side == Side::kBoth) {
+      } else if (type == JoinType::kInner && side == Side::kBoth &&
+                 condition->is_deterministic()) {
         JoinKeys keys = SplitJoinCondition(condition, width);
         left_keys.insert(left_keys.end(), keys.left.begin(), keys.left.end());
         right_keys.insert(right_keys.end(), keys.right.begin(), keys.right.end());
@@ -176,7 +184,7 @@ class FilterPusher {
     for (const ExprPtr& term : SplitConjunction(join->residual())) {
       if (IsTrue(*term)) continue;
       const Side side = SideOf(*term, width);
-      const bool movable = term->is_deterministic();
+      const bool movable = CanMoveAlone(*term);
       const bool filters_right =
           type == JoinType::kInner || type == JoinType::kLeft || type == JoinType::kSemi;
       const bool filters_left =

@@ -71,6 +71,7 @@ constexpr ErrorCase kErrors[] = {
     {"SELECT 1 FROM TUMBLE(bids, at)", 3030, 15, "has 2 arguments"},
     {"SELECT tumble_start(at, 5m) FROM bids", 3030, 8, "needs GROUP BY"},
     {"SELECT 1 FROM orders EMIT ON WINDOW CLOSE", 3030, 22, "without a window"},
+    {"SELECT count(*) FROM orders EMIT ON WINDOW CLOSE", 3030, 29, "without a window"},
     // unbounded input
     {"SELECT count(*) FROM bids", 4001, 1, "an aggregation without a window"},
     {"SELECT price FROM bids ORDER BY price", 4001, 33, "ORDER BY"},

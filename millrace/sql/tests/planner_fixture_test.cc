@@ -4,6 +4,12 @@
 
 #include "millrace/base/testing.h"
 #include "millrace/functions/functions.h"
+#include "millrace/plan/aggregate_node.h"
+#include "millrace/plan/filter_node.h"
+#include "millrace/plan/join_node.h"
+#include "millrace/plan/project_node.h"
+#include "millrace/plan/sort_node.h"
+#include "millrace/plan/union_node.h"
 #include "millrace/sql/keywords.h"
 #include "millrace/sql/parser.h"
 
@@ -40,6 +46,64 @@ void AddAggregate(expr::FunctionRegistry& functions, const std::string& name,
     return expr::AggregateBinding{types, type, {type}};
   };
   ASSERT_OK(functions.Add(std::move(out)));
+}
+
+// Every column that an expression reads is there and has the type that it says.
+void ExpectFits(const expr::ExprPtr& expression, const arrow::Schema& input) {
+  if (expression == nullptr) return;
+  if (expression->kind() == expr::ExprKind::kColumn) {
+    ASSERT_LT(expression->column(), input.num_fields()) << expression->ToString();
+    const auto& type = input.field(expression->column())->type();
+    EXPECT_TRUE(type->Equals(*expression->type())) << expression->ToString();
+  }
+  for (const expr::ExprPtr& child : expression->children()) ExpectFits(child, input);
+}
+
+void ExpectJoinFits(const plan::JoinNode& join) {
+  const arrow::Schema& left = *join.inputs()[0]->schema();
+  const arrow::Schema& right = *join.inputs()[1]->schema();
+  arrow::FieldVector both = left.fields();
+  both.insert(both.end(), right.fields().begin(), right.fields().end());
+  ExpectFits(join.residual(), *arrow::schema(both));
+  ASSERT_EQ(join.left_keys().size(), join.right_keys().size());
+  for (size_t i = 0; i < join.left_keys().size(); ++i) {
+    ExpectFits(join.left_keys()[i], left);
+    ExpectFits(join.right_keys()[i], right);
+    EXPECT_TRUE(join.left_keys()[i]->type()->Equals(*join.right_keys()[i]->type()));
+  }
+}
+
+void ExpectSound(const plan::NodePtr& node) {
+  for (const plan::NodePtr& input : node->inputs()) ExpectSound(input);
+  if (node->inputs().empty()) return;
+  const arrow::Schema& input = *node->input()->schema();
+  if (const auto* filter = plan::As<plan::FilterNode>(node)) {
+    ExpectFits(filter->condition(), input);
+    EXPECT_EQ(filter->condition()->type()->id(), arrow::Type::BOOL);
+  } else if (const auto* project = plan::As<plan::ProjectNode>(node)) {
+    for (const auto& expression : project->expressions()) ExpectFits(expression, input);
+  } else if (const auto* sort = plan::As<plan::SortNode>(node)) {
+    for (const auto& key : sort->keys()) ExpectFits(key.expression, input);
+  } else if (const auto* join = plan::As<plan::JoinNode>(node)) {
+    ExpectJoinFits(*join);
+  } else if (const auto* group = plan::As<plan::AggregateNode>(node)) {
+    for (const auto& key : group->keys()) ExpectFits(key, input);
+    for (const plan::AggregateCall& call : group->aggregates()) {
+      for (const auto& argument : call.arguments) ExpectFits(argument, input);
+      ExpectFits(call.filter, input);
+    }
+    if (group->window()) {
+      EXPECT_EQ(input.field(group->window()->time_column)->type()->id(),
+                arrow::Type::TIMESTAMP);
+    }
+  } else if (plan::As<plan::UnionNode>(node) != nullptr) {
+    for (const plan::NodePtr& other : node->inputs()) {
+      ASSERT_EQ(other->schema()->num_fields(), input.num_fields());
+      for (int i = 0; i < input.num_fields(); ++i) {
+        EXPECT_TRUE(other->schema()->field(i)->type()->Equals(*input.field(i)->type()));
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -128,7 +192,14 @@ PlannerFixture::PlannerFixture() {
 Result<PlannedStatement> PlannerFixture::Statement(const std::string& sql,
                                                    bool optimize) {
   ARROW_ASSIGN_OR_RAISE(StatementPtr statement, ParseStatement(sql));
-  return Plan(*statement, PlannerContext{&catalog, &functions, &evaluation, optimize});
+  ARROW_ASSIGN_OR_RAISE(
+      PlannedStatement planned,
+      Plan(*statement, PlannerContext{&catalog, &functions, &evaluation, optimize}));
+  if (planned.root != nullptr) {
+    SCOPED_TRACE(sql);
+    ExpectSound(planned.root);
+  }
+  return planned;
 }
 
 std::string PlannerFixture::Explain(const std::string& sql, bool optimize) {
