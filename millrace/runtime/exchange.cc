@@ -131,7 +131,8 @@ bool ExchangeReceiver::Take(Sender& sender, Event* out, bool* emit) {
     *emit = BarrierComplete(out);
   } else if (auto* split = std::get_if<SplitBegin>(out)) {
     sender.split = split->split;
-    *emit = in_split_order_;
+    // The order is restored here; nobody behind needs the announcement.
+    *emit = false;
   } else if (std::holds_alternative<End>(*out)) {
     sender.ended = true;
     sender.idle = true;

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Every test: style and layers, release and sanitizer builds, unit tests, end-to-end tests, fuzzers.
+#
+#   tools/test.sh            all of it
+#   FUZZ_SECONDS=5 tools/test.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+step() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
+
+step "style and layers"
+tools/format.sh check
+
+step "release build"
+tools/build.sh release
+step "release: unit tests and simulation"
+ctest --test-dir build/release --output-on-failure
+
+step "data for the end-to-end tests"
+tools/demo_data.sh demo/data
+
+step "generated documentation"
+tools/check_docs.sh build/release/bin/millrace
+
+step "end-to-end tests"
+.venv/bin/python -m pytest -q tests/python
+
+step "AddressSanitizer and UBSan build"
+tools/build.sh asan
+step "AddressSanitizer and UBSan: unit tests and simulation"
+MILLRACE_SEEDS=60 ctest --test-dir build/asan --output-on-failure
+
+step "ThreadSanitizer: the runtime"
+tools/build.sh tsan runtime_test
+ctest --test-dir build/tsan --output-on-failure -R '^runtime_test$'
+
+step "fuzzers"
+tools/fuzz.sh "${FUZZ_SECONDS:-30}"
+
+step "done"
