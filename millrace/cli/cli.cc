@@ -114,14 +114,13 @@ int UsageError(const CLI::App& app, const CLI::ParseError& error, Talk talk) {
 
 }  // namespace
 
-int Main(int argc, char** argv) {
-  TakeSignals();
-  CLI::App app("Millrace moves data at memory speed and computes on it while it moves.",
-               "millrace");
+void AddCommands(CLI::App& app, Program& program) {
+  app.name("millrace");
+  app.description(
+      "Millrace moves data at memory speed and computes on it while it moves.");
+  app.footer("Example:\n  millrace copy flights.csv flights.parquet");
   app.require_subcommand(0, 1);
   app.fallthrough();
-  app.footer("Example:\n  millrace copy flights.csv flights.parquet");
-  Program program;
   AddProgramOptions(app, program);
   AddCopy(app, program);
   AddRun(app, program);
@@ -131,6 +130,13 @@ int Main(int argc, char** argv) {
   AddFunctions(app, program);
   AddCompletion(app, program);
   AddDocs(app, program);
+}
+
+int Main(int argc, char** argv) {
+  TakeSignals();
+  CLI::App app;
+  Program program;
+  AddCommands(app, program);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& asked) {

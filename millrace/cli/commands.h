@@ -26,6 +26,9 @@ struct Program {
   Result<std::unique_ptr<engine::Engine>> MakeEngine() const;
 };
 
+/// Every command and option of the program, on an empty `app`.
+void AddCommands(CLI::App& app, Program& program);
+
 /// "key=value" words as a map; `form` is how an error says that they should look.
 Result<std::map<std::string, std::string>> Pairs(const std::vector<std::string>& words,
                                                  const char* form);

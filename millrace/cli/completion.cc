@@ -29,10 +29,15 @@ void AddOptions(const CLI::App& app, std::vector<Word>& out) {
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_group().empty()) continue;
     const bool takes = option->get_items_expected_max() > 0;
-    for (const std::string& name : option->get_lnames())
-      out.push_back({"--" + name, option->get_description(), takes});
-    for (const std::string& name : option->get_snames())
-      out.push_back({"-" + name, option->get_description(), takes});
+    auto add = [&](const std::string& name) {
+      // A command has options of its own and those of the program, --help in both.
+      for (const Word& known : out) {
+        if (known.name == name) return;
+      }
+      out.push_back({name, option->get_description(), takes});
+    };
+    for (const std::string& name : option->get_lnames()) add("--" + name);
+    for (const std::string& name : option->get_snames()) add("-" + name);
   }
 }
 

@@ -115,15 +115,20 @@ void AddCopy(CLI::App& app, Program& program) {
       "rows by --key where the destination can");
   command
       ->add_option("--key", copy->key, "Columns that tell rows apart, for --mode upsert")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->allow_extra_args(false);
   command->add_option("--select", copy->select,
                       "A SELECT over the table 'source', whose rows are copied instead");
   command->add_option("--format", copy->format,
                       "Format of the destination; by the name's extension when absent");
-  command->add_option("--from", copy->from,
-                      "Option of the source, as option=value; repeatable");
-  command->add_option("--to", copy->to,
-                      "Option of the destination, as option=value; repeatable");
+  command
+      ->add_option("--from", copy->from,
+                   "Option of the source, as option=value; repeatable")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--to", copy->to,
+                   "Option of the destination, as option=value; repeatable")
+      ->allow_extra_args(false);
   command->add_option("--dead-letters", copy->dead_letters,
                       "File for rows that were set aside");
   command->callback([copy, &program] {

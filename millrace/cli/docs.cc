@@ -135,7 +135,11 @@ std::string ErrorsPage() {
 }
 
 // The help of every command.
-std::string CommandsPage(const CLI::App& app) {
+std::string CommandsPage() {
+  // A table of its own: help of one that has read a command line is that of the command.
+  CLI::App app;
+  Program program;
+  AddCommands(app, program);
   std::string out = "# Command line\n\n" + std::string(kMadeBy) +
                     "Results go to standard output, everything else to standard error. "
                     "Exit codes: 0 done, 1 failed,\n2 bad usage or configuration, 130 "
@@ -148,7 +152,7 @@ std::string CommandsPage(const CLI::App& app) {
   add("millrace", app.help());
   for (const CLI::App* command : app.get_subcommands(
            [](const CLI::App* sub) { return !sub->get_group().empty(); })) {
-    add("millrace " + command->get_name(), command->help());
+    add("millrace " + command->get_name(), command->help("millrace"));
   }
   return out;
 }
@@ -163,7 +167,7 @@ Status WriteText(const std::filesystem::path& path, const std::string& text) {
   return Status::OK();
 }
 
-Status WriteDocs(const Program& program, const CLI::App& app, const std::string& folder) {
+Status WriteDocs(const Program& program, const std::string& folder) {
   ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
   const std::filesystem::path root(folder);
   const std::filesystem::path pages = root / "docs" / "reference";
@@ -172,7 +176,7 @@ Status WriteDocs(const Program& program, const CLI::App& app, const std::string&
   ARROW_RETURN_NOT_OK(
       WriteText(pages / "functions.md", FunctionsPage(engine->functions())));
   ARROW_RETURN_NOT_OK(WriteText(pages / "errors.md", ErrorsPage()));
-  ARROW_RETURN_NOT_OK(WriteText(pages / "cli.md", CommandsPage(app)));
+  ARROW_RETURN_NOT_OK(WriteText(pages / "cli.md", CommandsPage()));
   return WriteText(root / "api" / "pipeline.schema.json",
                    engine::PipelineJsonSchema(engine->connectors()));
 }
@@ -185,9 +189,9 @@ void AddDocs(CLI::App& app, Program& program) {
       "docs", "Write the generated pages below DIR: docs/reference and api");
   command->group("");
   command->add_option("dir", *folder, "Folder of the project")->required();
-  command->callback([folder, &app, &program] {
-    program.run = [folder, &app, &program] {
-      const Status status = WriteDocs(program, app, *folder);
+  command->callback([folder, &program] {
+    program.run = [folder, &program] {
+      const Status status = WriteDocs(program, *folder);
       if (!status.ok()) Terminal(program.talk).Error(status);
       return ExitCodeOf(status);
     };

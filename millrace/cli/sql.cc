@@ -151,7 +151,8 @@ void AddResultOptions(CLI::App* command, Arguments& arguments) {
                    "Form of results: table, csv, json or arrow")
       ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case)
                       .description("table|csv|json|arrow"));
-  command->add_option("--rows", arguments.max_rows, "Rows of a table that are shown");
+  command->add_option("--rows", arguments.max_rows, "Rows of a table that are shown")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--dead-letters", arguments.dead_letters,
                       "File for rows that were set aside");
 }
@@ -187,8 +188,10 @@ void AddRun(CLI::App& app, Program& program) {
   command
       ->add_option("file", arguments->file, "SQL script, or YAML pipeline (.yaml, .yml)")
       ->required();
-  command->add_option("--set", arguments->settings,
-                      "Value of a ${variable}, as name=value; repeatable");
+  command
+      ->add_option("--set", arguments->settings,
+                   "Value of a ${variable}, as name=value; repeatable")
+      ->allow_extra_args(false);
   AddResultOptions(command, *arguments);
   command->callback([arguments, &program] {
     program.run = [arguments, &program] { return RunFile(*arguments, program); };
@@ -204,8 +207,10 @@ void AddCheck(CLI::App& app, Program& program) {
   command
       ->add_option("file", arguments->file, "SQL script, or YAML pipeline (.yaml, .yml)")
       ->required();
-  command->add_option("--set", arguments->settings,
-                      "Value of a ${variable}, as name=value; repeatable");
+  command
+      ->add_option("--set", arguments->settings,
+                   "Value of a ${variable}, as name=value; repeatable")
+      ->allow_extra_args(false);
   command->callback([arguments, &program] {
     program.run = [arguments, &program] { return CheckFile(*arguments, program); };
   });
