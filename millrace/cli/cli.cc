@@ -16,7 +16,12 @@ Result<std::unique_ptr<engine::Engine>> Program::MakeEngine() const {
   options.shards = shards;
   options.pin = pin;
   if (!memory.empty()) {
-    ARROW_ASSIGN_OR_RAISE(options.memory_limit, ParseBytes(memory));
+    auto bytes = ParseBytes(memory);
+    if (!bytes.ok())
+      return errors::kBadArgument.Make({}, "--memory: {}", bytes.status().message());
+    if (*bytes < 1)
+      return errors::kBadArgument.Make({}, "--memory: it has to be more than 0");
+    options.memory_limit = *bytes;
   }
   return engine::Engine::Make(options);
 }
