@@ -3,8 +3,10 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "millrace/cli/terminal.h"
 #include "millrace/engine/engine.h"
@@ -24,11 +26,24 @@ struct Program {
   Result<std::unique_ptr<engine::Engine>> MakeEngine() const;
 };
 
+/// Every command and option of the program, on an empty `app`.
+void AddCommands(CLI::App& app, Program& program);
+
+/// "key=value" words as a map; `form` is how an error says that they should look.
+Result<std::map<std::string, std::string>> Pairs(const std::vector<std::string>& words,
+                                                 const char* form);
+
 void AddCopy(CLI::App& app, Program& program);
 void AddRun(CLI::App& app, Program& program);
 void AddSql(CLI::App& app, Program& program);
 void AddCheck(CLI::App& app, Program& program);
 void AddConnectors(CLI::App& app, Program& program);
 void AddFunctions(CLI::App& app, Program& program);
+void AddCompletion(CLI::App& app, Program& program);
+/// Hidden: writes the generated pages of the reference.
+void AddDocs(CLI::App& app, Program& program);
+
+/// The completion script of `app` for "bash", "zsh" or "fish".
+std::string CompletionScript(const CLI::App& app, const std::string& shell);
 
 }  // namespace millrace::cli

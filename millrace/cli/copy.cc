@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -7,8 +8,10 @@
 #include "millrace/cli/commands.h"
 #include "millrace/cli/errors.h"
 #include "millrace/cli/run_job.h"
+#include "millrace/cli/script.h"
 #include "millrace/engine/catalog.h"
 #include "millrace/engine/job.h"
+#include "millrace/engine/session.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/write_node.h"
 
@@ -16,37 +19,65 @@ namespace millrace::cli {
 
 namespace {
 
+// How errors name the text of --select.
+constexpr const char kSelectName[] = "--select";
+
 struct Copy {
   std::string source, destination;
   std::string mode;
+  std::vector<std::string> key;
+  std::string select;
   std::string format;
   std::string dead_letters;
   std::vector<std::string> from, to;
 };
 
-// "key=value" words → options.
-Result<std::map<std::string, std::string>> Pairs(const std::vector<std::string>& words) {
-  std::map<std::string, std::string> out;
-  for (const std::string& word : words) {
-    const size_t equals = word.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      return errors::kBadArgument.Make({}, "'{}' is not of the form option=value", word);
-    }
-    out[word.substr(0, equals)] = word.substr(equals + 1);
+// Does the destination have a mode for rows that replace others?
+Status CheckUpsert(const Copy& copy, const engine::Engine& engine,
+                   const plan::Table& table) {
+  const bool upsert = copy.mode == "upsert";
+  if (!upsert && !copy.key.empty())
+    return errors::kBadArgument.Make({}, "--key goes with --mode upsert only");
+  if (!upsert) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const connector::ConnectorSpec* spec,
+                        engine.connectors().Get(table.connector));
+  for (const connector::OptionGroup& group : spec->sink_options) {
+    const OptionSpec* mode = group.options.Find("mode");
+    if (mode == nullptr) continue;
+    const auto& choices = mode->choices;
+    if (std::find(choices.begin(), choices.end(), "upsert") == choices.end()) continue;
+    if (copy.key.empty())
+      return errors::kBadArgument.Make({}, "--mode upsert needs --key");
+    return Status::OK();
   }
-  return out;
+  return errors::kCannotUpsert.Make({}, "connector '{}' adds rows, it can't replace them",
+                                    spec->name);
 }
 
 Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
   ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
-  ARROW_ASSIGN_OR_RAISE(auto from, Pairs(copy.from));
-  ARROW_ASSIGN_OR_RAISE(auto to, Pairs(copy.to));
+  engine::Session session(engine.get(), {});
+  engine::SessionCatalog& catalog = session.catalog();
+  ARROW_ASSIGN_OR_RAISE(auto from, Pairs(copy.from, "option=value"));
+  ARROW_ASSIGN_OR_RAISE(auto to, Pairs(copy.to, "option=value"));
   if (!copy.mode.empty()) to["mode"] = copy.mode;
   if (!copy.format.empty()) to["format"] = copy.format;
-  engine::SessionCatalog catalog(engine.get(), engine->NewBudget());
   ARROW_ASSIGN_OR_RAISE(auto source, catalog.ReadableTable(copy.source, std::move(from)));
   ARROW_ASSIGN_OR_RAISE(auto sink,
                         catalog.WritableTable(copy.destination, std::move(to)));
+  ARROW_RETURN_NOT_OK(CheckUpsert(copy, *engine, *sink));
+  if (!copy.key.empty()) {
+    auto keyed = std::make_shared<plan::Table>(*sink);
+    keyed->primary_key = copy.key;
+    sink = std::move(keyed);
+  }
+  plan::NodePtr rows = plan::ScanNode::Make(source);
+  if (!copy.select.empty()) {
+    catalog.GiveName("source", source);
+    auto planned = session.PlanSelect(copy.select);
+    if (!planned.ok()) return WithWhere(planned.status(), {.file = kSelectName});
+    rows = std::move(*planned);
+  }
   engine::JobOptions options;
   options.name = "copy";
   if (!copy.dead_letters.empty()) {
@@ -56,10 +87,9 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
     while (base.size() > 1 && base.back() == '/') base.pop_back();
     options.dead_letters = base + ".dead-letters.ndjson";
   }
-  ARROW_ASSIGN_OR_RAISE(
-      auto job, engine::Job::Make(
-                    engine.get(), &catalog,
-                    plan::WriteNode::Make(plan::ScanNode::Make(source), sink), options));
+  ARROW_ASSIGN_OR_RAISE(auto job,
+                        engine::Job::Make(engine.get(), &catalog,
+                                          plan::WriteNode::Make(rows, sink), options));
   return RunJob(*job, terminal, "copied").status();
 }
 
@@ -67,26 +97,50 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
 
 void AddCopy(CLI::App& app, Program& program) {
   auto copy = std::make_shared<Copy>();
-  CLI::App* command = app.add_subcommand(
-      "copy", "Copy a table: millrace copy flights.csv flights.parquet");
+  CLI::App* command =
+      app.add_subcommand("copy", "Copy a table from one place or format to another");
+  command->footer(
+      "Examples:\n"
+      "  millrace copy flights.csv flights.parquet --from null=NA\n"
+      "  millrace copy 'logs/*.csv.gz' - --to format=csv\n"
+      "  millrace copy flights.csv late.parquet \\\n"
+      "      --select 'SELECT carrier, dep_delay FROM source WHERE dep_delay > 60'");
   command->add_option("source", copy->source, "File, folder, glob or - for stdin")
       ->required();
   command->add_option("destination", copy->destination, "File, folder/ or - for stdout")
       ->required();
-  command->add_option("--mode", copy->mode,
-                      "error, append or overwrite, when the destination exists");
-  command->add_option("--format", copy->format, "Format of the destination");
-  command->add_option("--from", copy->from,
-                      "Option of the source, as option=value; repeatable");
-  command->add_option("--to", copy->to,
-                      "Option of the destination, as option=value; repeatable");
+  command->add_option(
+      "--mode", copy->mode,
+      "error, append or overwrite, when the destination exists; upsert replaces "
+      "rows by --key where the destination can");
+  command
+      ->add_option("--key", copy->key, "Columns that tell rows apart, for --mode upsert")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command->add_option("--select", copy->select,
+                      "A SELECT over the table 'source', whose rows are copied instead");
+  command->add_option("--format", copy->format,
+                      "Format of the destination; by the name's extension when absent");
+  command
+      ->add_option("--from", copy->from,
+                   "Option of the source, as option=value; repeatable")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--to", copy->to,
+                   "Option of the destination, as option=value; repeatable")
+      ->allow_extra_args(false);
   command->add_option("--dead-letters", copy->dead_letters,
                       "File for rows that were set aside");
   command->callback([copy, &program] {
     program.run = [copy, &program] {
       Terminal terminal(program.talk);
       const Status status = Run(*copy, program, terminal);
-      if (!status.ok()) terminal.Error(status);
+      if (!status.ok()) {
+        terminal.Error(status);
+        const ErrorDetail* detail = ErrorDetail::Of(status);
+        if (detail != nullptr && detail->where().file == kSelectName)
+          terminal.Excerpt(Excerpt(copy->select, status));
+      }
       return ExitCodeOf(status);
     };
   });

@@ -100,9 +100,10 @@ Status Functions(const Program& program, const std::string& name) {
 }
 
 void AddList(CLI::App& app, Program& program, const char* name, const char* doc,
-             Status (*list)(const Program&, const std::string&)) {
+             const char* example, Status (*list)(const Program&, const std::string&)) {
   auto wanted = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand(name, doc);
+  command->footer(std::string("Example:\n  ") + example);
   command->add_option("name", *wanted, "Show this one in full");
   command->callback([wanted, list, &program] {
     program.run = [wanted, list, &program] {
@@ -117,12 +118,12 @@ void AddList(CLI::App& app, Program& program, const char* name, const char* doc,
 
 void AddConnectors(CLI::App& app, Program& program) {
   AddList(app, program, "connectors", "List connectors, or one with its options",
-          Connectors);
+          "millrace connectors files", Connectors);
 }
 
 void AddFunctions(CLI::App& app, Program& program) {
   AddList(app, program, "functions", "List SQL functions, or one with its documentation",
-          Functions);
+          "millrace functions date_trunc", Functions);
 }
 
 }  // namespace millrace::cli

@@ -1,68 +1,56 @@
 #include "millrace/cli/run_job.h"
 
-#include <pthread.h>
 #include <signal.h>
-#include <unistd.h>
 
-#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 #include "millrace/base/clock.h"
 #include "millrace/base/error.h"
+#include "millrace/cli/signals.h"
 
 namespace millrace::cli {
 
 namespace {
 
-constexpr int64_t kTickNanos = 100'000'000;
+constexpr std::chrono::milliseconds kTick(100);
 // A job that ends at once shows no progress line.
 constexpr int64_t kQuietStartNanos = 300'000'000;
 
-sigset_t StopSignals() {
-  sigset_t set;
-  sigemptyset(&set);
-  sigaddset(&set, SIGINT);
-  sigaddset(&set, SIGTERM);
-  // Sent by RunJob itself to end the watching thread.
-  sigaddset(&set, SIGUSR2);
-  return set;
-}
-
 }  // namespace
-
-void BlockSignals() {
-  const sigset_t set = StopSignals();
-  pthread_sigmask(SIG_BLOCK, &set, nullptr);
-  signal(SIGPIPE, SIG_IGN);
-}
 
 Result<engine::JobSummary> RunJob(engine::Job& job, Terminal& terminal,
                                   std::string_view verb) {
   SystemClock clock;
+  if (!verb.empty()) terminal.Note("guarantee: " + job.guarantee());
+  const JobSignals signals;
   const int64_t start = clock.MonotonicNanos();
-  std::atomic<bool> done{false};
+  std::mutex mutex;
+  std::condition_variable changed;
+  bool done = false;
   job.Start();
   std::thread watcher([&] {
-    const sigset_t set = StopSignals();
     bool cancelled = false;
-    while (!done.load()) {
-      const timespec tick{0, kTickNanos};
-      const int caught = sigtimedwait(&set, nullptr, &tick);
-      if (caught == SIGINT || caught == SIGTERM) {
-        if (cancelled) ::_exit(kExitInterrupted);
+    std::unique_lock lock(mutex);
+    while (!changed.wait_for(lock, kTick, [&] { return done; })) {
+      if (const int caught = JobSignals::caught(); caught != 0 && !cancelled) {
         cancelled = true;
         job.Cancel(errors::kCancelled.Make({}, "by {}",
                                            caught == SIGINT ? "SIGINT" : "SIGTERM"));
         continue;
       }
       const int64_t elapsed = clock.MonotonicNanos() - start;
-      if (!done.load() && elapsed > kQuietStartNanos)
-        terminal.Progress(job.progress(), elapsed);
+      if (elapsed > kQuietStartNanos) terminal.Progress(job.progress(), elapsed);
     }
   });
   Result<engine::JobSummary> summary = job.Finish();
-  done.store(true);
-  pthread_kill(watcher.native_handle(), SIGUSR2);
+  {
+    std::lock_guard lock(mutex);
+    done = true;
+  }
+  changed.notify_one();
   watcher.join();
   terminal.ClearProgress();
   ARROW_RETURN_NOT_OK(summary.status());

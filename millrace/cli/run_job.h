@@ -14,12 +14,9 @@ inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitInterrupted = 130;
 
-/// Keep SIGINT and SIGTERM for RunJob; called once, before any other thread starts.
-/// SIGPIPE becomes an ordinary error.
-void BlockSignals();
-
 /// Start `job` and wait for its end. A signal cancels it, a second one ends the process
-/// at once. Prints progress, and the summary ("<verb> 12 rows …") unless `verb` is empty.
+/// at once. Prints progress and, unless `verb` is empty, the guarantee before the start
+/// and the summary ("<verb> 12 rows …").
 Result<engine::JobSummary> RunJob(engine::Job& job, Terminal& terminal,
                                   std::string_view verb);
 

@@ -11,18 +11,20 @@
 #include <iterator>
 
 #include "millrace/base/error.h"
+#include "millrace/cli/signals.h"
 
 namespace millrace::cli {
 
 namespace {
 
 constexpr const char* kKeywords[] = {
-    "SELECT",   "DISTINCT",  "FROM",     "WHERE",       "GROUP BY", "HAVING",
-    "ORDER BY", "LIMIT",     "JOIN",     "LEFT",        "INNER",    "ON",
-    "USING",    "UNION ALL", "WITH",     "AS",          "CASE",     "WHEN",
-    "THEN",     "ELSE",      "END",      "CAST",        "CREATE",   "SOURCE",
-    "SINK",     "TABLE",     "STREAM",   "INSERT INTO", "EXPLAIN",  "ANALYZE",
-    "DROP",     "WINDOW",    "TUMBLING", "EMIT FINAL",  "INTERVAL", "NULL"};
+    "SELECT",   "DISTINCT",    "FROM",          "WHERE",       "GROUP BY", "HAVING",
+    "ORDER BY", "LIMIT",       "JOIN",          "LEFT",        "INNER",    "ON",
+    "USING",    "UNION ALL",   "WITH",          "AS",          "CASE",     "WHEN",
+    "THEN",     "ELSE",        "END",           "CAST",        "CREATE",   "SOURCE",
+    "SINK",     "TABLE",       "STREAM",        "INSERT INTO", "EXPLAIN",  "ANALYZE",
+    "DROP",     "WINDOW",      "TUMBLING",      "EMIT FINAL",  "INTERVAL", "NULL",
+    "DESCRIBE", "SHOW TABLES", "SHOW FUNCTIONS"};
 
 // libedit asks through C callbacks without an argument: what it may offer lives here
 // while the shell runs.
@@ -75,8 +77,20 @@ bool IsComplete(const std::string& text) {
       if (c == quote) quote = 0;
       continue;
     }
-    if (c == '-' && i + 1 < text.size() && text[i + 1] == '-') {
+    if (text.compare(i, 2, "--") == 0) {
       i = std::min(text.find('\n', i), text.size());
+      continue;
+    }
+    if (text.compare(i, 2, "/*") == 0) {
+      int depth = 0;
+      for (; i < text.size(); ++i) {
+        const bool opens = text.compare(i, 2, "/*") == 0;
+        const bool closes = text.compare(i, 2, "*/") == 0;
+        depth += opens ? 1 : closes ? -1 : 0;
+        if (opens || closes) ++i;
+        if (depth == 0) break;
+      }
+      if (depth > 0) return false;
       continue;
     }
     if (c == '\'' || c == '"' || c == '`') quote = c;
@@ -141,7 +155,20 @@ int RunShell(engine::Engine& engine, engine::Session& session, ScriptListener& l
               std::string(engine::Version()).c_str());
   std::string text;
   for (;;) {
-    char* line = readline(text.empty() ? "millrace> " : "     ...> ");
+    char* line = nullptr;
+    bool interrupted = false;
+    {
+      const PromptSignals signals;
+      line = readline(text.empty() ? "millrace> " : "     ...> ");
+      interrupted = PromptSignals::interrupted();
+    }
+    if (interrupted) {
+      // What was typed is forgotten, as in other shells.
+      std::free(line);
+      text.clear();
+      std::fputs("\n", stdout);
+      continue;
+    }
     if (line == nullptr) break;
     const std::string input = line;
     std::free(line);

@@ -11,6 +11,7 @@
 #include "millrace/cli/errors.h"
 #include "millrace/cli/script.h"
 #include "millrace/cli/shell.h"
+#include "millrace/engine/yaml_pipeline.h"
 #include "millrace/io/errors.h"
 
 namespace millrace::cli {
@@ -87,28 +88,18 @@ int RunText(const std::string& text, const Arguments& arguments, const Program& 
   Terminal terminal(program.talk);
   auto runner = Runner::Make(arguments, program, &terminal);
   if (!runner.ok()) return Report(runner.status(), text, terminal);
+  engine::Session& session = (*runner)->session();
   const Status status =
-      (*runner)->session().Execute(text, arguments.file, (*runner)->listener());
+      engine::IsYamlPath(arguments.file)
+          ? session.ExecutePipeline(text, arguments.file, (*runner)->listener())
+          : session.Execute(text, arguments.file, (*runner)->listener());
   return Report(status, text, terminal);
-}
-
-Result<std::map<std::string, std::string>> Settings(
-    const std::vector<std::string>& words) {
-  std::map<std::string, std::string> out;
-  for (const std::string& word : words) {
-    const size_t equals = word.find('=');
-    if (equals == std::string::npos || equals == 0) {
-      return errors::kBadArgument.Make({}, "'{}' is not of the form name=value", word);
-    }
-    out[word.substr(0, equals)] = word.substr(equals + 1);
-  }
-  return out;
 }
 
 // The script with its variables filled in.
 Result<std::string> ScriptText(const Arguments& arguments, const Program& program) {
   ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
-  ARROW_ASSIGN_OR_RAISE(auto settings, Settings(arguments.settings));
+  ARROW_ASSIGN_OR_RAISE(auto settings, Pairs(arguments.settings, "name=value"));
   ARROW_ASSIGN_OR_RAISE(std::string text, ReadText(arguments.file));
   auto replaced = engine::Substitute(text, settings, engine->environment());
   if (!replaced.ok()) return WithWhere(replaced.status(), {.file = arguments.file});
@@ -132,7 +123,12 @@ int CheckFile(const Arguments& arguments, const Program& program) {
   if (!runner.ok()) return Report(runner.status(), "", terminal);
   connector::Report report;
   std::vector<std::string> plans;
-  (*runner)->session().Check(*text, arguments.file, report, plans);
+  engine::Session& session = (*runner)->session();
+  if (engine::IsYamlPath(arguments.file)) {
+    session.CheckPipeline(*text, arguments.file, report, plans);
+  } else {
+    session.Check(*text, arguments.file, report, plans);
+  }
   for (const std::string& plan : plans) std::printf("%s\n", plan.c_str());
   for (const connector::Finding& finding : report.findings()) {
     using Severity = connector::Finding::Severity;
@@ -155,7 +151,8 @@ void AddResultOptions(CLI::App* command, Arguments& arguments) {
                    "Form of results: table, csv, json or arrow")
       ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case)
                       .description("table|csv|json|arrow"));
-  command->add_option("--rows", arguments.max_rows, "Rows of a table that are shown");
+  command->add_option("--rows", arguments.max_rows, "Rows of a table that are shown")
+      ->check(CLI::NonNegativeNumber);
   command->add_option("--dead-letters", arguments.dead_letters,
                       "File for rows that were set aside");
 }
@@ -165,6 +162,10 @@ void AddResultOptions(CLI::App* command, Arguments& arguments) {
 void AddSql(CLI::App& app, Program& program) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand("sql", "Run SQL statements, or open a shell");
+  command->footer(
+      "Examples:\n"
+      "  millrace sql -c \"SELECT origin, COUNT(*) FROM 'flights.csv' GROUP BY origin\"\n"
+      "  millrace sql --format csv < report.sql > report.csv");
   command->add_option("-c,--command", arguments->statement, "Statements to run");
   AddResultOptions(command, *arguments);
   command->callback([arguments, &program] {
@@ -182,10 +183,15 @@ void AddSql(CLI::App& app, Program& program) {
 
 void AddRun(CLI::App& app, Program& program) {
   auto arguments = std::make_shared<Arguments>();
-  CLI::App* command = app.add_subcommand("run", "Run a SQL script");
-  command->add_option("file", arguments->file, "Script")->required();
-  command->add_option("--set", arguments->settings,
-                      "Value of a ${variable}, as name=value; repeatable");
+  CLI::App* command = app.add_subcommand("run", "Run a SQL script or a YAML pipeline");
+  command->footer("Example:\n  millrace run delays.sql --set data=/srv/data");
+  command
+      ->add_option("file", arguments->file, "SQL script, or YAML pipeline (.yaml, .yml)")
+      ->required();
+  command
+      ->add_option("--set", arguments->settings,
+                   "Value of a ${variable}, as name=value; repeatable")
+      ->allow_extra_args(false);
   AddResultOptions(command, *arguments);
   command->callback([arguments, &program] {
     program.run = [arguments, &program] { return RunFile(*arguments, program); };
@@ -195,10 +201,16 @@ void AddRun(CLI::App& app, Program& program) {
 void AddCheck(CLI::App& app, Program& program) {
   auto arguments = std::make_shared<Arguments>();
   CLI::App* command = app.add_subcommand(
-      "check", "Plan a script and look for everything that would fail, moving nothing");
-  command->add_option("file", arguments->file, "Script")->required();
-  command->add_option("--set", arguments->settings,
-                      "Value of a ${variable}, as name=value; repeatable");
+      "check",
+      "Plan a script or pipeline and look for all that would fail, moving nothing");
+  command->footer("Example:\n  millrace check pipeline.yaml --set data=/srv/data");
+  command
+      ->add_option("file", arguments->file, "SQL script, or YAML pipeline (.yaml, .yml)")
+      ->required();
+  command
+      ->add_option("--set", arguments->settings,
+                   "Value of a ${variable}, as name=value; repeatable")
+      ->allow_extra_args(false);
   command->callback([arguments, &program] {
     program.run = [arguments, &program] { return CheckFile(*arguments, program); };
   });

@@ -23,6 +23,9 @@ size_t TerminalWidth() {
   return 80;
 }
 
+// A log is for reading later: one line a second, where a terminal moves all the time.
+constexpr int64_t kJsonEveryNanos = 1'000'000'000;
+
 double Seconds(int64_t nanos) {
   return static_cast<double>(std::max<int64_t>(nanos, 1)) / 1e9;
 }
@@ -73,6 +76,10 @@ Terminal::Terminal(Talk talk) : talk_(talk) {
 
 void Terminal::Progress(const runtime::Progress& progress, int64_t elapsed_nanos) {
   if (!progress_) return;
+  if (talk_.format == LogFormat::kJson) {
+    if (elapsed_nanos < next_json_nanos_) return;
+    next_json_nanos_ = elapsed_nanos + kJsonEveryNanos;
+  }
   const double seconds = Seconds(elapsed_nanos);
   const int64_t rows = progress.rows_read.load(std::memory_order_relaxed);
   const int64_t bytes = progress.bytes_read.load(std::memory_order_relaxed);
@@ -149,6 +156,7 @@ void Terminal::Excerpt(std::string_view text) {
 }
 
 void Terminal::Summary(std::string_view verb, const engine::JobSummary& summary) {
+  next_json_nanos_ = 0;
   if (talk_.quiet) return;
   ClearProgress();
   const double seconds = Seconds(summary.nanos);
@@ -162,10 +170,12 @@ void Terminal::Summary(std::string_view verb, const engine::JobSummary& summary)
                                {"bytes_written", summary.bytes_written},
                                {"dead_letters", summary.dead_letters},
                                {"dead_letter_file", summary.dead_letter_file},
+                               {"rows_late", summary.rows_late},
+                               {"rows_without_time", summary.rows_without_time},
                                {"seconds", seconds},
                                {"rows_per_second", rate},
                                {"peak_memory_bytes", summary.peak_memory}}
-            .dump() +
+            .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
         "\n");
     return;
   }
@@ -184,6 +194,14 @@ void Terminal::Summary(std::string_view verb, const engine::JobSummary& summary)
   if (summary.dead_letters > 0) {
     Put(fmt::format("{} rows set aside in {}\n", CountText(summary.dead_letters),
                     summary.dead_letter_file));
+  }
+  if (summary.rows_late > 0) {
+    Put(fmt::format("{} rows left out: they came after their window had closed\n",
+                    CountText(summary.rows_late)));
+  }
+  if (summary.rows_without_time > 0) {
+    Put(fmt::format("{} rows left out: their event time is NULL\n",
+                    CountText(summary.rows_without_time)));
   }
 }
 

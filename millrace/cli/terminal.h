@@ -41,6 +41,7 @@ class Terminal {
   const Talk talk_;
   bool progress_ = false;
   bool line_open_ = false;
+  int64_t next_json_nanos_ = 0;  // of the job's time: when the next progress line is due
 };
 
 /// "336,776", "12.3 MB", "1.52 s".

@@ -84,6 +84,13 @@ Result<plan::TablePtr> SessionCatalog::WritableTable(const std::string& uri,
   return plan::TablePtr(std::move(table));
 }
 
+void SessionCatalog::GiveName(const std::string& name, plan::TablePtr table) {
+  const std::string key = Lowered(name);
+  declared_[key] = *table;
+  declared_[key].name = name;
+  resolved_[key] = std::move(table);
+}
+
 Result<plan::TablePtr> SessionCatalog::TableOfPath(const std::string& path) {
   const std::string key = "'" + path + "'";
   if (auto found = resolved_.find(key); found != resolved_.end()) return found->second;

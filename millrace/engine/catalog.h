@@ -31,6 +31,9 @@ class SessionCatalog final : public plan::Catalog {
   Result<plan::TablePtr> WritableTable(const std::string& uri,
                                        connector::Options options);
 
+  /// Let SQL know `table` as `name` too.
+  void GiveName(const std::string& name, plan::TablePtr table);
+
   /// A source that reads `table`: the one that told its schema, unless that is taken
   /// already.
   Result<std::unique_ptr<connector::Source>> SourceOf(

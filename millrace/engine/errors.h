@@ -25,8 +25,26 @@ inline constexpr ErrorSpec kBadVariable{
     1025, arrow::StatusCode::Invalid, false, "variable can't be replaced",
     "set it with --set name=value or in the environment, or write ${name:-default}"};
 
-inline constexpr const ErrorSpec* kEngineErrors[] = {&kNameTaken,       &kNoSuchName,
-                                                     &kUnknownScheme,   &kNoSchema,
-                                                     &kUnsupportedMode, &kBadVariable};
+inline constexpr ErrorSpec kNotASelect{1026, arrow::StatusCode::Invalid, false,
+                                       "only a SELECT can stand here",
+                                       "put other statements into a script"};
+inline constexpr ErrorSpec kPipelineSyntax{1030, arrow::StatusCode::Invalid, false,
+                                           "pipeline file is no YAML",
+                                           "mend the line that is named"};
+inline constexpr ErrorSpec kPipelineKey{
+    1031, arrow::StatusCode::Invalid, false,
+    "pipeline file has a key that can't be there",
+    "api/pipeline.schema.json describes pipeline files"};
+inline constexpr ErrorSpec kPipelineValue{
+    1032, arrow::StatusCode::Invalid, false,
+    "pipeline file has a value that can't be there",
+    "api/pipeline.schema.json describes pipeline files"};
+inline constexpr ErrorSpec kPipelineMissing{1033, arrow::StatusCode::Invalid, false,
+                                            "pipeline file lacks a key", "add it"};
+
+inline constexpr const ErrorSpec* kEngineErrors[] = {
+    &kNameTaken,       &kNoSuchName,    &kUnknownScheme,  &kNoSchema,
+    &kUnsupportedMode, &kBadVariable,   &kNotASelect,     &kPipelineSyntax,
+    &kPipelineKey,     &kPipelineValue, &kPipelineMissing};
 
 }  // namespace millrace::errors

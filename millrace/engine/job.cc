@@ -142,6 +142,8 @@ Result<JobSummary> Job::Finish() {
   summary.bytes_read = progress.bytes_read.load();
   summary.bytes_written = progress.bytes_committed.load();
   summary.dead_letters = progress.dead_letters.load();
+  summary.rows_late = progress.left_out.late.load();
+  summary.rows_without_time = progress.left_out.without_time.load();
   if (summary.dead_letters > 0) summary.dead_letter_file = dead_letters_->path();
   summary.nanos = engine_->clock().MonotonicNanos() - started_nanos_;
   summary.peak_memory = memory_->peak();

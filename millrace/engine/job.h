@@ -31,7 +31,9 @@ struct JobSummary {
   int64_t bytes_read = 0;
   int64_t bytes_written = 0;
   int64_t dead_letters = 0;
-  std::string dead_letter_file;  ///< where they are, when there are any
+  std::string dead_letter_file;   ///< where they are, when there are any
+  int64_t rows_late = 0;          ///< left out: their window had been closed
+  int64_t rows_without_time = 0;  ///< left out: their event time was NULL
   int64_t nanos = 0;
   int64_t peak_memory = 0;  ///< of the budget
 };

@@ -64,37 +64,37 @@ Session::~Session() = default;
 
 Status Session::Execute(std::string_view text, const std::string& file,
                         SessionListener& listener) {
-  auto located = [&file](const Status& status) {
+  const Locate locate = [&file](const Status& status) {
     return WithWhere(status, {.file = file});
   };
   auto parsed = sql::Parse(text);
-  if (!parsed.ok()) return located(parsed.status());
+  if (!parsed.ok()) return locate(parsed.status());
   for (const auto& statement : parsed->statements) {
-    Planning planning(*this);
-    auto planned = sql::Plan(*statement, planning.context);
-    if (!planned.ok()) return located(planned.status());
-    using Action = sql::PlannedStatement::Action;
-    switch (planned->action) {
-      case Action::kQuery:
-        ARROW_RETURN_NOT_OK(RunQuery(planned->root, listener, nullptr));
-        break;
-      case Action::kWrite:
-        ARROW_RETURN_NOT_OK(RunWrite(planned->root, listener, nullptr));
-        break;
-      case Action::kDone: listener.OnMessage(planned->message); break;
-      case Action::kSet:
-        ARROW_RETURN_NOT_OK(located(Set(planned->key, planned->value, planned->reset)));
-        break;
-      case Action::kExplain: {
-        std::string out = plan::Explain(planned->root);
-        if (planned->explain == sql::ExplainStatement::Mode::kAnalyze) {
-          ARROW_RETURN_NOT_OK(plan::As<plan::WriteNode>(planned->root) != nullptr
-                                  ? RunWrite(planned->root, listener, &out)
-                                  : RunQuery(planned->root, listener, &out));
-        }
-        listener.OnPlan(out);
-        break;
+    ARROW_RETURN_NOT_OK(Run(*statement, locate, listener));
+  }
+  return Status::OK();
+}
+
+Status Session::Run(const sql::Statement& statement, const Locate& locate,
+                    SessionListener& listener) {
+  Planning planning(*this);
+  auto planned = sql::Plan(statement, planning.context);
+  if (!planned.ok()) return locate(planned.status());
+  using Action = sql::PlannedStatement::Action;
+  switch (planned->action) {
+    case Action::kQuery: return RunQuery(planned->root, listener, nullptr);
+    case Action::kWrite: return RunWrite(planned->root, listener, nullptr);
+    case Action::kDone: listener.OnMessage(planned->message); break;
+    case Action::kSet: return locate(Set(planned->key, planned->value, planned->reset));
+    case Action::kExplain: {
+      std::string out = plan::Explain(planned->root);
+      if (planned->explain == sql::ExplainStatement::Mode::kAnalyze) {
+        ARROW_RETURN_NOT_OK(plan::As<plan::WriteNode>(planned->root) != nullptr
+                                ? RunWrite(planned->root, listener, &out)
+                                : RunQuery(planned->root, listener, &out));
       }
+      listener.OnPlan(out);
+      break;
     }
   }
   return Status::OK();
@@ -172,33 +172,56 @@ void Session::Check(std::string_view text, const std::string& file,
     report.Error(file, parsed.status());
     return;
   }
+  // The report names the file already.
+  const Locate locate = [](const Status& status) { return status; };
   for (const auto& statement : parsed->statements) {
-    Planning planning(*this);
-    auto planned = sql::Plan(*statement, planning.context);
-    if (!planned.ok()) {
-      report.Error(file, planned.status());
-      continue;
-    }
-    if (!planned->root) continue;
-    plans.push_back(plan::Explain(planned->root));
-    const connector::Surroundings surroundings =
-        engine_->For(options_.name, planning_memory_);
-    ForEachTable(planned->root, [&](const plan::TablePtr& table) {
-      auto source = catalog_.SourceOf(table, surroundings);
-      Status status = source.ok() ? (*source)->Preflight(report) : source.status();
-      if (!status.ok()) report.Error("source " + table->name, status);
-    });
-    if (const auto* write = plan::As<plan::WriteNode>(planned->root)) {
-      const plan::Table& table = *write->table();
-      auto spec = engine_->connectors().Get(table.connector);
-      Status status = spec.status();
-      if (status.ok() && (*spec)->make_sink) {
-        auto sink = (*spec)->make_sink(table.options, surroundings);
-        status = sink.ok() ? (*sink)->Preflight(report) : sink.status();
-      }
-      if (!status.ok()) report.Error("sink " + table.name, status);
-    }
+    Check(*statement, file, locate, report, plans);
   }
+}
+
+void Session::Check(const sql::Statement& statement, const std::string& subject,
+                    const Locate& locate, connector::Report& report,
+                    std::vector<std::string>& plans) {
+  Planning planning(*this);
+  auto planned = sql::Plan(statement, planning.context);
+  if (!planned.ok()) {
+    report.Error(subject, locate(planned.status()));
+    return;
+  }
+  using Action = sql::PlannedStatement::Action;
+  if (planned->action == Action::kSet) {
+    // What follows is planned with it; a value that can't be is found here.
+    const Status set = Set(planned->key, planned->value, planned->reset);
+    if (!set.ok()) report.Error(subject, locate(set));
+  }
+  if (!planned->root) return;
+  plans.push_back(plan::Explain(planned->root));
+  const connector::Surroundings surroundings =
+      engine_->For(options_.name, planning_memory_);
+  ForEachTable(planned->root, [&](const plan::TablePtr& table) {
+    auto source = catalog_.SourceOf(table, surroundings);
+    Status status = source.ok() ? (*source)->Preflight(report) : source.status();
+    if (!status.ok()) report.Error("source " + table->name, status);
+  });
+  if (const auto* write = plan::As<plan::WriteNode>(planned->root)) {
+    const plan::Table& table = *write->table();
+    auto spec = engine_->connectors().Get(table.connector);
+    Status status = spec.status();
+    if (status.ok() && (*spec)->make_sink) {
+      auto sink = (*spec)->make_sink(table.options, surroundings);
+      status = sink.ok() ? (*sink)->Preflight(report) : sink.status();
+    }
+    if (!status.ok()) report.Error("sink " + table.name, status);
+  }
+}
+
+Result<plan::NodePtr> Session::PlanSelect(std::string_view select) {
+  ARROW_ASSIGN_OR_RAISE(sql::StatementPtr statement, sql::ParseStatement(select));
+  const auto* query = std::get_if<sql::QueryStatement>(&statement->node);
+  if (query == nullptr || query->query->into)
+    return errors::kNotASelect.Make(statement->where.ToWhere(), "");
+  Planning planning(*this);
+  return sql::PlanQuery(*query->query, planning.context);
 }
 
 Result<std::string> Substitute(std::string_view text,

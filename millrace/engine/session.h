@@ -13,6 +13,10 @@
 #include "millrace/engine/engine.h"
 #include "millrace/engine/job.h"
 
+namespace millrace::sql {
+struct Statement;
+}
+
 namespace millrace::engine {
 
 /// Who sees what a session does. Called by the thread that runs the session, except
@@ -35,6 +39,9 @@ class SessionListener {
   virtual void OnPlan(const std::string& text) = 0;
 };
 
+/// Adds to an error where its text stands: the file, and the place in it.
+using Locate = std::function<Status(const Status&)>;
+
 /// A place where names live: one shell, one script. Used by one thread.
 class Session {
  public:
@@ -52,6 +59,16 @@ class Session {
   void Check(std::string_view text, const std::string& file, connector::Report& report,
              std::vector<std::string>& plans);
 
+  /// As Execute and Check, for a YAML pipeline. `yaml` may not be run twice by one
+  /// session: the names that it declares stay.
+  Status ExecutePipeline(std::string_view yaml, const std::string& file,
+                         SessionListener& listener);
+  void CheckPipeline(std::string_view yaml, const std::string& file,
+                     connector::Report& report, std::vector<std::string>& plans);
+
+  /// The plan of one SELECT over the session's names; any other statement is refused.
+  Result<plan::NodePtr> PlanSelect(std::string_view select);
+
   /// Write the rows of every SELECT into `table` instead of giving them to the listener.
   void SendResultsTo(plan::TablePtr table) { results_ = std::move(table); }
 
@@ -59,6 +76,13 @@ class Session {
 
  private:
   struct Planning;
+  struct Lowered;
+  Status Run(const sql::Statement& statement, const Locate& locate,
+             SessionListener& listener);
+  void Check(const sql::Statement& statement, const std::string& subject,
+             const Locate& locate, connector::Report& report,
+             std::vector<std::string>& plans);
+  Result<Lowered> Lower(std::string_view yaml, const std::string& file);
   Status RunQuery(const plan::NodePtr& root, SessionListener& listener,
                   std::string* analyzed);
   Status RunWrite(const plan::NodePtr& root, SessionListener& listener,

@@ -1,0 +1,177 @@
+// The JSON Schema of pipeline files, generated from the specs that check them.
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+#include "millrace/engine/yaml_pipeline.h"
+
+namespace millrace::engine {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// A ${variable} stands for any value: it is replaced before the file is read.
+Json OrVariable(Json type) {
+  return {{"anyOf", Json::array({std::move(type), {{"$ref", "#/$defs/variable"}}})}};
+}
+
+Json TypeSchema(const OptionSpec& option) {
+  switch (option.type) {
+    case OptionType::kBool:
+      return OrVariable(
+          {{"enum",
+            {true, false, "true", "false", "yes", "no", "on", "off", "1", "0", 1, 0}}});
+    case OptionType::kInt: return OrVariable({{"type", "integer"}});
+    case OptionType::kDouble: return OrVariable({{"type", "number"}});
+    case OptionType::kBytes: return {{"$ref", "#/$defs/size"}};
+    case OptionType::kDuration: return {{"$ref", "#/$defs/duration"}};
+    case OptionType::kEnum: return OrVariable({{"enum", option.choices}});
+    case OptionType::kChar:
+      return OrVariable(
+          {{"type", "string"}, {"pattern", "^([^\\u0080-\\uffff]|tab|\\\\t)$"}});
+    case OptionType::kList:
+      return {{"anyOf", Json::array({{{"$ref", "#/$defs/scalar"}},
+                                     {{"type", "array"},
+                                      {"items", {{"$ref", "#/$defs/scalar"}}}}})}};
+    case OptionType::kString: break;
+  }
+  return {{"$ref", "#/$defs/scalar"}};
+}
+
+Json OptionSchema(const OptionSpec& option, const std::string& group) {
+  Json out = {{"description", option.doc}, {"title", group}};
+  if (option.default_value) out["default"] = *option.default_value;
+  out.update(TypeSchema(option));
+  return out;
+}
+
+// One connector on one side. An option that several formats have may be written as any of
+// them takes it.
+Json ConnectorSchema(const connector::ConnectorSpec& spec, bool source) {
+  std::map<std::string, Json> variants;
+  std::vector<std::string> order, required = {"connector"};
+  for (const auto& group : source ? spec.source_options : spec.sink_options) {
+    for (const OptionSpec& option : group.options.options()) {
+      Json& all = variants[option.name];
+      if (all.is_null()) {
+        all = Json::array();
+        order.push_back(option.name);
+      }
+      all.push_back(OptionSchema(option, group.title));
+      if (option.required && option.environment.empty()) required.push_back(option.name);
+    }
+  }
+  Json properties = {{"connector", {{"const", spec.name}, {"description", spec.doc}}}};
+  for (const std::string& name : order) {
+    Json& all = variants[name];
+    properties[name] = all.size() == 1 ? all[0] : Json{{"anyOf", all}};
+  }
+  if (source) {
+    properties["columns"] = {{"$ref", "#/$defs/columns"}};
+    properties["watermark"] = {{"$ref", "#/$defs/watermark"}};
+  }
+  return {{"type", "object"},
+          {"description", spec.doc},
+          {"properties", properties},
+          {"required", required},
+          {"additionalProperties", false}};
+}
+
+Json Definitions() {
+  const Json type = {{"type", "string"},
+                     {"description", "A SQL type: BIGINT, VARCHAR, DECIMAL(10, 2), …"}};
+  return {
+      {"variable", {{"type", "string"}, {"pattern", "\\$\\{[^}]+\\}"}}},
+      {"scalar", {{"type", {"string", "number", "boolean"}}}},
+      {"size",
+       {{"description", "Bytes: 4096, 64KiB, 10MB"},
+        {"anyOf",
+         Json::array({{{"type", "integer"}, {"minimum", 0}},
+                      {{"type", "string"},
+                       {"pattern", "^\\s*[0-9.]+\\s*([kKmMgGtT]?[iI]?[bB]?)\\s*$"}},
+                      {{"$ref", "#/$defs/variable"}}})}}},
+      {"duration",
+       {{"description", "250ms, 5s, 10m, 1h, 2d"},
+        {"anyOf",
+         Json::array({{{"type", "string"}, {"pattern", "^\\s*[0-9.]+\\s*[a-z]*\\s*$"}},
+                      {{"$ref", "#/$defs/variable"}}})}}},
+      {"columns",
+       {{"description", "Names and types of the columns; inferred when absent."},
+        {"anyOf",
+         Json::array({{{"type", "array"},
+                       {"minItems", 1},
+                       {"items",
+                        {{"type", "object"},
+                         {"properties", {{"name", {{"type", "string"}}}, {"type", type}}},
+                         {"required", {"name", "type"}},
+                         {"additionalProperties", false}}}},
+                      {{"type", "object"},
+                       {"minProperties", 1},
+                       {"additionalProperties", type}}})}}},
+      {"watermark",
+       {{"description",
+         "Rows with a time up to max(column) - delay are complete. Needs columns."},
+        {"type", "object"},
+        {"properties",
+         {{"column", {{"type", "string"}}}, {"delay", {{"$ref", "#/$defs/duration"}}}}},
+        {"required", {"column"}},
+        {"additionalProperties", false}}}};
+}
+
+}  // namespace
+
+std::string PipelineJsonSchema(const connector::Registry& connectors) {
+  Json definitions = Definitions();
+  Json sources = Json::array(), sinks = Json::array();
+  for (const connector::ConnectorSpec* spec : connectors.all()) {
+    if (spec->make_source) {
+      definitions["source_" + spec->name] = ConnectorSchema(*spec, true);
+      sources.push_back({{"$ref", "#/$defs/source_" + spec->name}});
+    }
+    if (spec->make_sink) {
+      definitions["sink_" + spec->name] = ConnectorSchema(*spec, false);
+      sinks.push_back({{"$ref", "#/$defs/sink_" + spec->name}});
+    }
+  }
+  definitions["source"] = {{"anyOf", sources}};
+  definitions["sink"] = {{"anyOf", sinks}};
+  const Json positive = OrVariable({{"type", "integer"}, {"minimum", 1}});
+  const Json schema = {
+      {"$schema", "https://json-schema.org/draft/2020-12/schema"},
+      {"title", "Millrace pipeline"},
+      {"type", "object"},
+      {"properties",
+       {{"name", {{"type", "string"}, {"description", "Name of the pipeline."}}},
+        {"source", {{"$ref", "#/$defs/source"}}},
+        {"sources",
+         {{"type", "object"},
+          {"minProperties", 1},
+          {"propertyNames", {{"not", {{"const", std::string(kPipelineSink)}}}}},
+          {"additionalProperties", {{"$ref", "#/$defs/source"}}}}},
+        {"sql",
+         {{"type", "string"},
+          {"description",
+           "A SELECT over the sources; SELECT * of the one source when absent."}}},
+        {"sink", {{"$ref", "#/$defs/sink"}}},
+        {"settings",
+         {{"type", "object"},
+          {"properties",
+           {{"parallelism", positive},
+            {"batch_rows", positive},
+            {"dead_letters",
+             {{"type", "string"},
+              {"description", "File for rows that were set aside."}}}}},
+          {"additionalProperties", false}}}}},
+      {"required", {"sink"}},
+      {"oneOf", Json::array({{{"required", {"source"}}},
+                             {{"required", {"sources", "sql"}}},
+                             {{"required", {"sources"}},
+                              {"properties", {{"sources", {{"maxProperties", 1}}}}},
+                              {"not", {{"required", {"sql"}}}}}})},
+      {"additionalProperties", false},
+      {"$defs", definitions}};
+  return schema.dump(2) + "\n";
+}
+
+}  // namespace millrace::engine
