@@ -75,6 +75,9 @@ struct Pushdown {
       columns;                   ///< indices into the schema, ascending; absent: all
   data::PredicatePtr predicate;  ///< null: none
   std::optional<int64_t> limit;  ///< rows in total that anybody will read
+  /// Index into the schema of the column that carries event time; Discover then says of
+  /// every split what is known of its minimum.
+  std::optional<int> event_time;
 };
 struct Accepted {
   bool columns = false;          ///< batches hold the asked columns only
@@ -105,7 +108,8 @@ class Source {
   virtual Status Setup() = 0;
   /// Undo Setup, when the pipeline is removed for good.
   virtual Status Teardown() = 0;
-  /// Called once, before the first Open.
+  /// Called once, before the first Open. Splits found earlier stay; Discover may tell
+  /// more of them afterwards.
   virtual Accepted Push(const Pushdown& pushdown) = 0;
   virtual Replay replay() const = 0;
   /// Is there an end? A bounded source's splits end with kEnd.

@@ -4,6 +4,7 @@
 #include "millrace/engine/errors.h"
 #include "millrace/expr/errors.h"
 #include "millrace/formats/csv/errors.h"
+#include "millrace/formats/json/errors.h"
 #include "millrace/formats/parquet/errors.h"
 #include "millrace/io/errors.h"
 #include "millrace/plan/errors.h"
@@ -12,11 +13,11 @@
 namespace millrace::engine {
 
 std::vector<const ErrorSpec*> AllErrors() {
-  const ErrorList lists[] = {errors::kBaseErrors,   errors::kConnectorErrors,
-                             errors::kEngineErrors, errors::kIoErrors,
-                             errors::kCsvErrors,    errors::kParquetErrors,
-                             errors::kFilesErrors,  errors::kExprErrors,
-                             errors::kPlanErrors,   errors::kSqlErrors};
+  const ErrorList lists[] = {
+      errors::kBaseErrors,    errors::kConnectorErrors, errors::kEngineErrors,
+      errors::kIoErrors,      errors::kCsvErrors,       errors::kJsonErrors,
+      errors::kParquetErrors, errors::kFilesErrors,     errors::kExprErrors,
+      errors::kPlanErrors,    errors::kSqlErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

@@ -59,6 +59,7 @@ Engine::~Engine() = default;
 
 Status Engine::RegisterBuiltIns() {
   formats_.push_back(formats::MakeCsvFormat());
+  formats_.push_back(formats::MakeJsonFormat());
   formats_.push_back(formats::MakeParquetFormat());
   ARROW_RETURN_NOT_OK(connectors_.Add(files::MakeFilesConnector(formats_)));
   return functions::RegisterAll(functions_);

@@ -105,6 +105,11 @@ class FileReader {
   /// Parts of about `target_bytes` in file order; one part when the format or its options
   /// forbid splitting.
   virtual Result<std::vector<Range>> Ranges(int64_t target_bytes) = 0;
+  /// The least value of timestamp column `column` in that range, in microseconds, where
+  /// the file itself tells. Thread-safe.
+  virtual std::optional<int64_t> MinEventTime(size_t ordinal, int column) {
+    return std::nullopt;
+  }
   /// A reader of range number `ordinal` of Ranges' answer. Thread-safe.
   virtual Result<std::unique_ptr<RangeReader>> Open(size_t ordinal,
                                                     const Pushdown& pushdown,

@@ -193,8 +193,9 @@ class Pipeline::Builder {
       columns.insert(std::lower_bound(columns.begin(), columns.end(), watermark->column),
                      watermark->column);
     }
-    const connector::Accepted accepted =
-        shared->source->Push({columns, scan.predicate(), scan.limit()});
+    const connector::Accepted accepted = shared->source->Push(
+        {columns, scan.predicate(), scan.limit(),
+         watermark ? std::optional<int>(watermark->column) : std::nullopt});
     auto index_of = [&](int column) {
       if (!accepted.columns) return column;
       return static_cast<int>(std::lower_bound(columns.begin(), columns.end(), column) -

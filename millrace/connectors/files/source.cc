@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <limits>
 
 #include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
@@ -87,6 +88,19 @@ class FileSplitReader final : public connector::SplitReader {
   size_t at_ = 0;
   std::unique_ptr<formats::RangeReader> range_;
 };
+
+// File and range of a split.
+std::pair<size_t, int64_t> Described(const connector::Split& split) {
+  const std::string& text = split.description;
+  const size_t space = text.find(' ');
+  size_t file = std::numeric_limits<size_t>::max();
+  int64_t range = kWholeFile;
+  if (space != std::string::npos) {
+    std::from_chars(text.data(), text.data() + space, file);
+    std::from_chars(text.data() + space + 1, text.data() + text.size(), range);
+  }
+  return {file, range};
+}
 
 std::string ColumnNames(const arrow::Schema& schema) {
   std::string out;
@@ -177,7 +191,10 @@ Result<std::shared_ptr<arrow::Schema>> FilesSource::InferSchema() {
 }
 
 Result<std::vector<connector::Split>> FilesSource::Discover() {
-  if (!splits_.empty()) return splits_;
+  if (!splits_.empty()) {
+    ARROW_RETURN_NOT_OK(FindEventTimes());
+    return splits_;
+  }
   ARROW_RETURN_NOT_OK(InferSchema().status());
   const int64_t target = options_.own.GetInt("split_size");
   std::vector<connector::Split>& splits = splits_;
@@ -208,6 +225,22 @@ Result<std::vector<connector::Split>> FilesSource::Discover() {
   return splits;
 }
 
+// Unread splits hold the watermark back at the minimum that their statistics give. Only
+// files that are open already are asked: opening ten thousand small ones for their
+// footers would cost more than it gains.
+Status FilesSource::FindEventTimes() {
+  if (!event_time_) return Status::OK();
+  for (connector::Split& split : splits_) {
+    const auto [file, range] = Described(split);
+    if (range == kWholeFile) continue;
+    ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[file]));
+    if (auto least = reader->MinEventTime(static_cast<size_t>(range), *event_time_)) {
+      split.min_event_time = *least;
+    }
+  }
+  return Status::OK();
+}
+
 Status FilesSource::Preflight(connector::Report& report) {
   const std::string subject = "source " + options_.path;
   Status status = InferSchema().status();
@@ -229,19 +262,16 @@ connector::Accepted FilesSource::Push(const connector::Pushdown& pushdown) {
   pushdown_.columns = pushdown.columns;
   pushdown_.predicate = pushdown.predicate;
   pushdown_.limit = pushdown.limit;
+  event_time_ = pushdown.event_time;
   return {.columns = true, .predicate_exact = false, .limit = false};
 }
 
 Result<std::unique_ptr<connector::SplitReader>> FilesSource::Open(
     const connector::Split& split) {
-  const std::string& text = split.description;
-  const size_t space = text.find(' ');
-  size_t file = 0;
-  int64_t range = kWholeFile;
-  std::from_chars(text.data(), text.data() + space, file);
-  std::from_chars(text.data() + space + 1, text.data() + text.size(), range);
-  if (space == std::string::npos || file >= files_.size()) {
-    return errors::kInternal.Make({}, "split '{}' is none of this source", text);
+  const auto [file, range] = Described(split);
+  if (file >= files_.size()) {
+    return errors::kInternal.Make({}, "split '{}' is none of this source",
+                                  split.description);
   }
   ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[file]));
   std::vector<size_t> ordinals;

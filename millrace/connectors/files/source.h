@@ -37,6 +37,7 @@ class FilesSource final : public connector::Source {
     std::shared_ptr<formats::FileReader> kept;  // files that are read in parts
   };
   Status Expand();
+  Status FindEventTimes();
   Result<std::shared_ptr<formats::FileReader>> OpenFile(File& file);
   formats::Context FormatContext() const;
 
@@ -47,6 +48,7 @@ class FilesSource final : public connector::Source {
   std::vector<std::unique_ptr<File>> files_;
   formats::Pushdown pushdown_;
   std::vector<connector::Split> splits_;
+  std::optional<int> event_time_;
 };
 
 }  // namespace millrace::files

@@ -10,8 +10,8 @@
 
 #include "millrace/formats/csv/errors.h"
 #include "millrace/formats/csv/index.h"
-#include "millrace/formats/csv/validity.h"
-#include "millrace/formats/csv/values.h"
+#include "millrace/formats/text_values.h"
+#include "millrace/formats/validity.h"
 
 namespace millrace::formats::csv {
 
@@ -223,13 +223,6 @@ int64_t PerSecond(arrow::TimeUnit::type unit) {
   return 1;
 }
 
-// Digits finer than the unit are cut off.
-bool Scale(const Moment& moment, int64_t per_second, int64_t* out) {
-  int64_t whole;
-  return !__builtin_mul_overflow(moment.seconds, per_second, &whole) &&
-         !__builtin_add_overflow(whole, moment.nanos / (1000000000 / per_second), out);
-}
-
 std::unique_ptr<ColumnParser> Timestamp(std::shared_ptr<arrow::DataType> type,
                                         const Dialect& dialect, arrow::MemoryPool* pool) {
   const auto& timestamp = static_cast<const arrow::TimestampType&>(*type);
@@ -243,7 +236,7 @@ std::unique_ptr<ColumnParser> Timestamp(std::shared_ptr<arrow::DataType> type,
             const char* b, const char* e, int64_t* out) {
           Moment moment;
           return (ParseMomentAs(format, b, e, &moment) || ParseMoment(b, e, &moment)) &&
-                 (zoned || !moment.zoned) && Scale(moment, per_second, out);
+                 (zoned || !moment.zoned) && ScaleMoment(moment, per_second, out);
         });
   }
   return Fixed<int64_t>(
@@ -254,7 +247,7 @@ std::unique_ptr<ColumnParser> Timestamp(std::shared_ptr<arrow::DataType> type,
           return true;
         Moment moment;
         return ParseMoment(b, e, &moment) && (zoned || !moment.zoned) &&
-               Scale(moment, per_second, out);
+               ScaleMoment(moment, per_second, out);
       });
 }
 
@@ -280,16 +273,17 @@ template <class T>
 std::unique_ptr<ColumnParser> Time(std::shared_ptr<arrow::DataType> type,
                                    arrow::TimeUnit::type unit, const Dialect& dialect,
                                    arrow::MemoryPool* pool) {
-  return Fixed<T>(std::move(type), dialect, pool,
-                  [per_second = PerSecond(unit)](const char* b, const char* e, T* out) {
-                    Moment moment;
-                    int64_t wide;
-                    if (!ParseTime(b, e, &moment) || !Scale(moment, per_second, &wide)) {
-                      return false;
-                    }
-                    *out = static_cast<T>(wide);
-                    return true;
-                  });
+  return Fixed<T>(
+      std::move(type), dialect, pool,
+      [per_second = PerSecond(unit)](const char* b, const char* e, T* out) {
+        Moment moment;
+        int64_t wide;
+        if (!ParseTime(b, e, &moment) || !ScaleMoment(moment, per_second, &wide)) {
+          return false;
+        }
+        *out = static_cast<T>(wide);
+        return true;
+      });
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include <arrow/type_fwd.h>
 
 #include "millrace/formats/csv/dialect.h"
-#include "millrace/formats/csv/format_value.h"
+#include "millrace/formats/format_value.h"
 
 namespace millrace::formats::csv {
 

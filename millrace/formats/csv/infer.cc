@@ -1,10 +1,7 @@
 #include "millrace/formats/csv/infer.h"
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <map>
-#include <mutex>
 
 #include <arrow/type.h>
 #include <arrow/type_traits.h>
@@ -13,8 +10,9 @@
 #include "millrace/formats/csv/errors.h"
 #include "millrace/formats/csv/index.h"
 #include "millrace/formats/csv/sample.h"
-#include "millrace/formats/csv/text_dictionary.h"
-#include "millrace/formats/csv/values.h"
+#include "millrace/formats/input.h"
+#include "millrace/formats/text_dictionary.h"
+#include "millrace/formats/text_values.h"
 
 namespace millrace::formats::csv {
 
@@ -92,76 +90,6 @@ std::shared_ptr<arrow::DataType> TypeOf(uint32_t kinds) {
   return arrow::utf8();
 }
 
-// Wakes the thread that opens a stream.
-class OpenWait final : public Wakeable {
- public:
-  void Wake() override {
-    std::lock_guard lock(mutex_);
-    woken_ = true;
-    condition_.notify_all();
-  }
-  bool WaitFor(std::chrono::milliseconds time) {
-    std::unique_lock lock(mutex_);
-    const bool woken = condition_.wait_for(lock, time, [this] { return woken_; });
-    woken_ = false;
-    return woken;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable condition_;
-  bool woken_ = false;
-};
-
-// The head of the input, grown on demand.
-class Head {
- public:
-  explicit Head(const OpenFile& file) : file_(file) {}
-
-  const std::string& text() const { return text_; }
-  bool complete() const { return complete_; }
-
-  Status GrowTo(int64_t size) {
-    const int64_t have = static_cast<int64_t>(text_.size());
-    if (complete_ || size <= have) return Status::OK();
-    if (file_.input.file) {
-      text_.resize(static_cast<size_t>(std::min(size, file_.input.file_size)));
-      ARROW_ASSIGN_OR_RAISE(const int64_t got,
-                            ReadAt(file_, have, static_cast<int64_t>(text_.size()) - have,
-                                   reinterpret_cast<uint8_t*>(text_.data()) + have));
-      text_.resize(static_cast<size_t>(have + got));
-      complete_ = static_cast<int64_t>(text_.size()) >= file_.input.file_size ||
-                  static_cast<int64_t>(text_.size()) < size;
-      return Status::OK();
-    }
-    auto wait = std::make_shared<OpenWait>();
-    const Waker waker(wait);
-    while (!complete_ && static_cast<int64_t>(text_.size()) < size) {
-      const size_t at = text_.size();
-      text_.resize(static_cast<size_t>(size));
-      int64_t got = 0;
-      auto state = file_.input.stream->Read(reinterpret_cast<uint8_t*>(text_.data()) + at,
-                                            size - static_cast<int64_t>(at), &got, waker);
-      const bool some = state.ok() && *state == ByteStream::State::kBytes;
-      text_.resize(at + (some ? static_cast<size_t>(got) : 0));
-      ARROW_RETURN_NOT_OK(state.status());
-      if (*state == ByteStream::State::kEnd) complete_ = true;
-      // A stream that pauses after some lines is judged by what it has given.
-      if (*state == ByteStream::State::kPending &&
-          !wait->WaitFor(std::chrono::milliseconds(200)) &&
-          std::count(text_.begin(), text_.end(), '\n') >= 2) {
-        break;
-      }
-    }
-    return Status::OK();
-  }
-
- private:
-  const OpenFile& file_;
-  std::string text_;
-  bool complete_ = false;
-};
-
 // '\r' when the first line outside quotes ends in a lone one.
 char DetectNewline(std::string_view text, const Dialect& dialect) {
   bool in_quote = false;
@@ -194,7 +122,7 @@ size_t SkipLines(std::string_view text, size_t at, int64_t lines) {
 class Inference {
  public:
   Inference(OpenFile* file, const std::shared_ptr<arrow::Schema>& declared)
-      : file_(*file), dialect_(file->dialect), declared_(declared), head_(*file) {}
+      : file_(*file), dialect_(file->dialect), declared_(declared), head_(file->input) {}
 
   Status Run();
 
@@ -222,7 +150,7 @@ class Inference {
   OpenFile& file_;
   Dialect& dialect_;
   std::shared_ptr<arrow::Schema> declared_;
-  Head head_;
+  InputHead head_;
   size_t begin_ = 0;  // of the first record, header included, in the head
   std::vector<uint32_t> kinds_;
   std::vector<TextDictionary> distinct_;
@@ -417,7 +345,7 @@ Status Inference::SamplePlaces() {
         from, i == kPlaces ? size - kPlaceBytes : from + (size - from) / kPlaces * i);
     piece.resize(static_cast<size_t>(std::min(kPlaceBytes, size - at)));
     ARROW_ASSIGN_OR_RAISE(const int64_t got,
-                          ReadAt(file_, at, static_cast<int64_t>(piece.size()),
+                          ReadAt(file_.input, at, static_cast<int64_t>(piece.size()),
                                  reinterpret_cast<uint8_t*>(piece.data())));
     piece.resize(static_cast<size_t>(got));
     for (const bool inside : {false, true}) {

@@ -3,33 +3,16 @@
 #include <algorithm>
 
 #include <arrow/buffer.h>
-#include <arrow/io/interfaces.h>
 
 #include "millrace/formats/csv/block.h"
 #include "millrace/formats/csv/index.h"
-#include "millrace/io/errors.h"
+#include "millrace/formats/input.h"
 
 namespace millrace::formats::csv {
 
 namespace {
 constexpr int64_t kReadPiece = 256 * 1024;  // stays in the second-level cache
 }  // namespace
-
-Result<int64_t> ReadAt(const OpenFile& file, int64_t offset, int64_t size, uint8_t* out) {
-  int64_t total = 0;
-  size = std::min(size, file.input.file_size - offset);
-  while (total < size) {
-    auto got = file.input.file->ReadAt(offset + total, size - total, out + total);
-    if (!got.ok()) {
-      if (ErrorDetail::Of(got.status()) != nullptr) return got.status();
-      return errors::kFileIo.Make({.file = file.input.name, .byte = offset + total}, "{}",
-                                  got.status().message());
-    }
-    if (*got == 0) break;
-    total += *got;
-  }
-  return total;
-}
 
 RangeStarts::RangeStarts(std::shared_ptr<const OpenFile> file, std::vector<Range> ranges)
     : file_(std::move(file)),
@@ -46,7 +29,7 @@ Result<int8_t> RangeStarts::Parity(size_t ordinal, arrow::MemoryPool* pool) {
     while (at < ranges_[ordinal].end) {
       ARROW_ASSIGN_OR_RAISE(
           const int64_t got,
-          ReadAt(*file_, at, std::min(kReadPiece, ranges_[ordinal].end - at),
+          ReadAt(file_->input, at, std::min(kReadPiece, ranges_[ordinal].end - at),
                  piece->mutable_data()));
       if (got == 0) break;
       count += CountByte(piece->data(), static_cast<size_t>(got),
@@ -93,7 +76,7 @@ Result<int64_t> RangeStarts::Find(size_t ordinal, arrow::MemoryPool* pool) {
   // The byte before the range may end a record; it is no quote if so, and the parity
   // before it is the same.
   int64_t at = range.begin - 1;
-  ARROW_RETURN_NOT_OK(ReadAt(*file_, at, 1, data).status());
+  ARROW_RETURN_NOT_OK(ReadAt(file_->input, at, 1, data).status());
   int64_t start = range.end;
   if (!inside && data[0] == static_cast<uint8_t>(dialect.newline)) {
     start = range.begin;
@@ -101,8 +84,9 @@ Result<int64_t> RangeStarts::Find(size_t ordinal, arrow::MemoryPool* pool) {
     at = range.begin;
     int64_t size = 4096;  // mostly enough
     while (at < range.end && start == range.end) {
-      ARROW_ASSIGN_OR_RAISE(const int64_t got,
-                            ReadAt(*file_, at, std::min(size, range.end - at), data));
+      ARROW_ASSIGN_OR_RAISE(
+          const int64_t got,
+          ReadAt(file_->input, at, std::min(size, range.end - at), data));
       if (got == 0) break;
       memset(data + got, 0, kPadding);
       const size_t count =
@@ -137,7 +121,7 @@ Result<int64_t> CountRecords(const OpenFile& file, int64_t offset,
   for (int64_t at = file.data_begin; at < offset;) {
     ARROW_ASSIGN_OR_RAISE(uint8_t * out, block.Extend(kReadPiece));
     ARROW_ASSIGN_OR_RAISE(const int64_t got,
-                          ReadAt(file, at, std::min(kReadPiece, offset - at), out));
+                          ReadAt(file.input, at, std::min(kReadPiece, offset - at), out));
     if (got == 0) break;
     ARROW_RETURN_NOT_OK(block.Commit(got));
     at += got;

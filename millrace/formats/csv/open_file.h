@@ -67,9 +67,6 @@ class RangeStarts final : public FileState {
   std::unique_ptr<Shared[]> shared_;
 };
 
-/// Read [offset, offset + size) of the file; less only at its end.
-Result<int64_t> ReadAt(const OpenFile& file, int64_t offset, int64_t size, uint8_t* out);
-
 /// Number of records between data_begin and `offset`, which begins one. Blank lines and
 /// comments are no records.
 Result<int64_t> CountRecords(const OpenFile& file, int64_t offset,

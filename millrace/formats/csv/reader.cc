@@ -8,6 +8,8 @@
 #include <simdjson.h>
 
 #include "millrace/formats/csv/errors.h"
+#include "millrace/formats/input.h"
+#include "millrace/io/errors.h"
 
 namespace millrace::formats::csv {
 
@@ -19,7 +21,6 @@ constexpr int64_t kMaxChunk = 1024 * 1024;
 constexpr int64_t kOverhang =
     64 * 1024;  // read at a time to finish a range's last record
 constexpr int64_t kDeadLetterBytes = 64 * 1024;
-constexpr int64_t kExcerptBytes = 100;
 
 // Rows::ends of rows picked one by one, after the first row's own begin.
 const uint32_t* FirstEnd(const std::vector<uint32_t>& picked) {
@@ -59,23 +60,12 @@ Result<std::unique_ptr<RangeReader>> CsvRangeReader::Make(
   return reader;
 }
 
-// Big-endian, so that positions compare bytewise as the offsets do.
-data::Position CsvRangeReader::PositionAt(int64_t offset) const {
-  std::string bytes(8, '\0');
-  for (int i = 0; i < 8; ++i) bytes[i] = static_cast<char>(offset >> (56 - 8 * i));
-  return data::Position(std::move(bytes));
-}
-
 Status CsvRangeReader::Seek(const data::Position& position) {
   if (position.empty()) return Status::OK();
-  if (started_ || position.bytes().size() != 8) {
+  int64_t offset = 0;
+  if (started_ || !OffsetOf(position, &offset)) {
     return errors::kInternal.Make({.file = file_->input.name},
                                   "a CSV reader can't seek there");
-  }
-  int64_t offset = 0;
-  for (char c : position.bytes()) {
-    offset = static_cast<int64_t>(static_cast<uint64_t>(offset) << 8 |
-                                  static_cast<unsigned char>(c));
   }
   if (!file_->input.file && offset != file_->data_begin) {
     return errors::kFileUnreadable.Make({.file = file_->input.name, .byte = offset},
@@ -111,7 +101,7 @@ Result<int64_t> CsvRangeReader::ReadBytes(uint8_t* out, int64_t capacity,
   *state = Filled::kRecords;
   if (file_->input.file) {
     const int64_t at = block_.end_offset();
-    ARROW_ASSIGN_OR_RAISE(const int64_t got, ReadAt(*file_, at, capacity, out));
+    ARROW_ASSIGN_OR_RAISE(const int64_t got, ReadAt(file_->input, at, capacity, out));
     if (got < capacity || at + got >= file_->input.file_size) *state = Filled::kEnd;
     return got;
   }
@@ -182,7 +172,7 @@ Result<ReadResult> CsvRangeReader::Next(const Budget& budget, const Waker& waker
     }
     ARROW_ASSIGN_OR_RAISE(result.rows, ParseRows());
   }
-  result.position = PositionAt(block_.offset() + block_.record_begin());
+  result.position = OffsetPosition(block_.offset() + block_.record_begin());
   result.dead_letters = std::move(dead_letters_);
   dead_letters_.clear();
   result.bytes_read = std::exchange(bytes_read_, 0);
@@ -437,24 +427,10 @@ Result<int64_t> CsvRangeReader::RecordNumber(int64_t record) {
   return first_record_ + record + 1;
 }
 
-// Bytes of the block for a message, made printable.
 std::string CsvRangeReader::Excerpt(int64_t begin, int64_t end) const {
-  std::string out;
-  const bool cut = end - begin > kExcerptBytes;
-  if (cut) end = begin + kExcerptBytes;
-  for (int64_t i = begin; i < end; ++i) {
-    const uint8_t c = block_.data()[i - block_.offset()];
-    if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else if (c < 0x20 || c >= 0x7F) {
-      out += fmt::format("\\x{:02x}", c);
-    } else {
-      out += static_cast<char>(c);
-    }
-  }
-  return cut ? out + "…" : out;
+  return formats::Excerpt(
+      {reinterpret_cast<const char*>(block_.data()) + (begin - block_.offset()),
+       static_cast<size_t>(end - begin)});
 }
 
 }  // namespace millrace::formats::csv

@@ -54,7 +54,6 @@ class CsvRangeReader final : public RangeReader {
   Status Reject(Fault fault, bool allowed);
   Result<int64_t> RecordNumber(int64_t record);
   std::string Excerpt(int64_t begin, int64_t end) const;
-  data::Position PositionAt(int64_t offset) const;
 
   std::shared_ptr<const OpenFile> file_;
   std::shared_ptr<RangeStarts> starts_;

@@ -7,8 +7,8 @@
 
 #include "millrace/formats/csv/column.h"
 #include "millrace/formats/csv/errors.h"
-#include "millrace/formats/csv/text_dictionary.h"
-#include "millrace/formats/csv/validity.h"
+#include "millrace/formats/text_dictionary.h"
+#include "millrace/formats/validity.h"
 
 namespace millrace::formats::csv {
 

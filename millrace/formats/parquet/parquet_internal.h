@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "millrace/formats/format.h"
 
@@ -24,6 +26,11 @@ Result<std::unique_ptr<FileReader>> OpenParquetReader(
 Result<std::unique_ptr<FileWriter>> OpenParquetWriter(
     io::WritableFile& file, const Config& options,
     const std::shared_ptr<arrow::Schema>& schema, const Context& context);
+
+/// The least value of a flat timestamp column in a row group, in microseconds, by its
+/// statistics.
+std::optional<int64_t> MinMicros(const parquet::FileMetaData& metadata, int row_group,
+                                 const std::string& column);
 
 /// May a row group hold rows for which `predicate` is true? Judged by min, max and null
 /// count of its columns; what is not known may.

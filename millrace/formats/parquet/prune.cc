@@ -95,6 +95,25 @@ bool MayCompare(const Extremes& extremes, Comparison comparison, const ScalarPtr
 
 }  // namespace
 
+std::optional<int64_t> MinMicros(const parquet::FileMetaData& metadata, int row_group,
+                                 const std::string& column) {
+  Extremes extremes;
+  if (!ExtremesOf(metadata, row_group, column, &extremes) || !extremes.min)
+    return std::nullopt;
+  if (extremes.min->type->id() != arrow::Type::TIMESTAMP) return std::nullopt;
+  const auto& type = static_cast<const arrow::TimestampType&>(*extremes.min->type);
+  const int64_t value = static_cast<const arrow::TimestampScalar&>(*extremes.min).value;
+  switch (type.unit()) {
+    case arrow::TimeUnit::SECOND: return value * 1'000'000;
+    case arrow::TimeUnit::MILLI: return value * 1'000;
+    case arrow::TimeUnit::MICRO: return value;
+    // Rounded down: an earlier minimum holds time back a little, a later one would lose
+    // rows.
+    case arrow::TimeUnit::NANO: return value / 1'000 - (value % 1'000 < 0 ? 1 : 0);
+  }
+  return std::nullopt;
+}
+
 bool MayMatch(const parquet::FileMetaData& metadata, int row_group,
               const arrow::Schema& schema, const data::Predicate& predicate) {
   using Kind = data::Predicate::Kind;

@@ -237,6 +237,19 @@ class ParquetFile final : public FileReader {
     return ranges_;
   }
 
+  std::optional<int64_t> MinEventTime(size_t ordinal, int column) override {
+    std::lock_guard lock(mutex_);
+    if (ordinal >= ranges_.size()) return std::nullopt;
+    std::optional<int64_t> least;
+    for (int64_t group = ranges_[ordinal].begin; group < ranges_[ordinal].end; ++group) {
+      auto micros = MinMicros(*file_->metadata, static_cast<int>(group),
+                              file_->schema->field(column)->name());
+      if (!micros) return std::nullopt;
+      least = std::min(least.value_or(*micros), *micros);
+    }
+    return least;
+  }
+
   Result<std::unique_ptr<RangeReader>> Open(size_t ordinal, const Pushdown& pushdown,
                                             const Context& context) override {
     Range range;

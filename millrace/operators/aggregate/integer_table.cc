@@ -72,7 +72,7 @@ bool IntegerTable::FitsRange(const int64_t* keys, int64_t rows, int64_t* low,
   *low = min;
   *high = max;
   const uint64_t width = static_cast<uint64_t>(max) - static_cast<uint64_t>(min);
-  const int64_t allowed = std::clamp(rows_seen_ * kRangePerRow, kMinRange, kMaxRange);
+  const int64_t allowed = AllowedRange();
   return width < static_cast<uint64_t>(allowed);
 }
 
@@ -163,10 +163,25 @@ Status IntegerTable::MapHash(const int64_t* keys, int64_t rows, uint32_t* ids) {
 void IntegerTable::Clear() {
   if (by_range_) {
     for (int64_t key : keys_) range_[static_cast<size_t>(key - range_base_)] = kNone;
-  } else {
-    std::fill(slots_.begin(), slots_.end(), Slot{0, kNone});
+  } else if (!keys_.empty()) {
+    // What looked sparse in a few rows may be dense in many: the next round begins with
+    // what this one has learnt.
+    const auto [low, high] = std::minmax_element(keys_.begin(), keys_.end());
+    const uint64_t width = static_cast<uint64_t>(*high) - static_cast<uint64_t>(*low);
+    if (width < static_cast<uint64_t>(AllowedRange())) {
+      slots_ = {};
+      by_range_ = true;
+      range_base_ = *low;
+      range_.assign(static_cast<size_t>(width) + 1, kNone);
+    } else {
+      std::fill(slots_.begin(), slots_.end(), Slot{0, kNone});
+    }
   }
   keys_.clear();
+}
+
+int64_t IntegerTable::AllowedRange() const {
+  return std::clamp(rows_seen_ * kRangePerRow, kMinRange, kMaxRange);
 }
 
 }  // namespace millrace::operators

@@ -40,6 +40,7 @@ class IntegerTable {
   static constexpr int64_t kVector = 1024;
 
   bool FitsRange(const int64_t* keys, int64_t rows, int64_t* low, int64_t* high) const;
+  int64_t AllowedRange() const;
   Status WidenRange(int64_t low, int64_t high);
   void MapRange(const int64_t* keys, int64_t rows, uint32_t* ids);
   Status MapHash(const int64_t* keys, int64_t rows, uint32_t* ids);

@@ -5,7 +5,7 @@
 #include <arrow/compute/api.h>
 #include <arrow/util/decimal.h>
 
-#include "millrace/formats/csv/format_value.h"
+#include "millrace/formats/format_value.h"
 #include "millrace/formats/csv/tests/csv_testing.h"
 
 namespace millrace::formats::csv {

@@ -8,7 +8,7 @@
 
 #include "millrace/base/result.h"
 
-namespace millrace::formats::csv {
+namespace millrace::formats {
 
 /// Used by one thread, for one array of a known length.
 class Validity {
@@ -55,4 +55,4 @@ class Validity {
   Status status_;
 };
 
-}  // namespace millrace::formats::csv
+}  // namespace millrace::formats

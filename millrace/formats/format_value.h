@@ -10,7 +10,7 @@
 #include <cstring>
 #include <limits>
 
-namespace millrace::formats::csv {
+namespace millrace::formats {
 
 /// "00" … "99": two digits cost one load and one store.
 inline constexpr auto kPairs = [] {
@@ -248,4 +248,4 @@ class DateFormatter {
   char text_[10];
 };
 
-}  // namespace millrace::formats::csv
+}  // namespace millrace::formats

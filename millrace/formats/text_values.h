@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-namespace millrace::formats::csv {
+namespace millrace::formats {
 
 static_assert(std::endian::native == std::endian::little,
               "words of digits are read as little-endian");
@@ -89,14 +89,15 @@ inline constexpr double kPowersOfTen[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,
   return 7 - bit / 8;
 }
 
-/// Correctly rounded. The fast path divides an integer below 2^53 by a power of ten,
-/// both exact, so the one rounding of the division is the right one.
-[[gnu::always_inline]] inline bool ParseDouble(const char* b, const char* e,
-                                               double* out) {
+/// Digits, at most one dot among them and a minus before them; false for every other form
+/// and for many digits. Correctly rounded: an integer below 2^53 is divided by a power of
+/// ten, both exact, so the one rounding of the division is the right one.
+[[gnu::always_inline]] inline bool ParsePlainDouble(const char* b, const char* e,
+                                                    double* out) {
   const bool negative = *b == '-';
   const size_t size = static_cast<size_t>(e - b) - negative;
   if (size - 1 >= 16) [[unlikely]]
-    return ParseDoubleSlow(b, e, out);
+    return false;
   // Two words whatever the size: values around eight characters would make a branch on
   // it a coin toss.
   uint64_t low = (LoadWord(e - 8) ^ kZeros) & KeepLast(size < 8 ? size : 8);
@@ -109,15 +110,21 @@ inline constexpr double kPowersOfTen[] = {1e0, 1e1, 1e2,  1e3,  1e4,  1e5,  1e6,
     fraction = fraction >= 0 ? fraction + 8 : 0;
   }
   if (!(AllDigits(low) && AllDigits(high)) || (size == 1 && e[-1] == '.')) [[unlikely]] {
-    return ParseDoubleSlow(b, e, out);
+    return false;
   }
   const uint64_t value = Combine(high) * 100000000 + Combine(low);
   if (value >> 53 != 0) [[unlikely]]
-    return ParseDoubleSlow(b, e, out);
+    return false;
   const double real =
       static_cast<double>(static_cast<int64_t>(value)) / kPowersOfTen[fraction];
   *out = negative ? -real : real;
   return true;
+}
+
+/// Correctly rounded, in any form that from_chars reads.
+[[gnu::always_inline]] inline bool ParseDouble(const char* b, const char* e,
+                                               double* out) {
+  return ParsePlainDouble(b, e, out) || ParseDoubleSlow(b, e, out);
 }
 
 /// A moment or a time of day. For zoned text the offset has been subtracted already.
@@ -126,6 +133,14 @@ struct Moment {
   int32_t nanos = 0;
   bool zoned = false;
 };
+
+/// The moment in units of which a second has `per_second`; digits finer than the unit are
+/// cut off. False when it does not fit.
+inline bool ScaleMoment(const Moment& moment, int64_t per_second, int64_t* out) {
+  int64_t whole;
+  return !__builtin_mul_overflow(moment.seconds, per_second, &whole) &&
+         !__builtin_add_overflow(whole, moment.nanos / (1000000000 / per_second), out);
+}
 
 bool IsValidDate(int64_t year, unsigned month, unsigned day);
 /// Days since 1970-01-01 in the proleptic Gregorian calendar.
@@ -189,4 +204,4 @@ bool ParseDecimal128(const char* b, const char* e, int32_t precision, int32_t sc
 bool ParseDecimal256(const char* b, const char* e, int32_t precision, int32_t scale,
                      uint8_t* out);
 
-}  // namespace millrace::formats::csv
+}  // namespace millrace::formats

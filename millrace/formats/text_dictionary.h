@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace millrace::formats::csv {
+namespace millrace::formats {
 
 /// Open addressing on the length and the first 16 bytes, which decide alone for the short
 /// strings that such columns hold. Used by one thread.
@@ -92,4 +92,4 @@ class TextDictionary {
   uint32_t mask_ = 255;
 };
 
-}  // namespace millrace::formats::csv
+}  // namespace millrace::formats

@@ -1,10 +1,11 @@
-#include "millrace/formats/csv/values.h"
+#include "millrace/formats/text_values.h"
 
 #include <charconv>
+#include <cstdlib>
 
 #include <arrow/util/decimal.h>
 
-namespace millrace::formats::csv {
+namespace millrace::formats {
 
 namespace {
 
@@ -40,7 +41,10 @@ bool ParseDecimalSlow(const char* b, const char* e, int32_t precision, int32_t s
            .ok()) {
     return false;
   }
-  if (fraction != scale) {
+  if (std::abs(int64_t{fraction} - scale) > Decimal::kMaxScale) {
+    // Rescale has no such power of ten; zero needs none.
+    if (decimal != Decimal(0)) return false;
+  } else if (fraction != scale) {
     auto rescaled = decimal.Rescale(fraction, scale);
     if (!rescaled.ok()) return false;
     decimal = *rescaled;
@@ -326,4 +330,4 @@ bool ParseDecimal256(const char* b, const char* e, int32_t precision, int32_t sc
   return ParseDecimalSlow<arrow::Decimal256>(b, e, precision, scale, out);
 }
 
-}  // namespace millrace::formats::csv
+}  // namespace millrace::formats

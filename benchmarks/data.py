@@ -1,0 +1,46 @@
+"""Input files of the benchmarks, made once by DuckDB from fixed seeds."""
+
+import subprocess
+import sys
+
+USERS = """
+select i as id, 'User_' || i as name, 'user' || i || '@example.com' as email, (18 + hash(i) % 50)::int as age,
+       (['Engineering', 'Sales', 'Marketing', 'HR', 'Finance'])[(1 + hash(i + 7) % 5)::int] as department,
+       round(30000 + (hash(i * 3) % 9000000) / 100.0, 2)::double as salary,
+       timestamp '2024-01-01' + to_seconds((hash(i * 5) % 31536000)::int) as created_at
+from range({rows}) t(i)
+"""
+
+STATIONS = """
+select 'Station ' || (hash(i) % 413) as station, round(((hash(i * 3) % 1000)::int - 300) / 10.0, 1) as temperature
+from range({rows}) t(i)
+"""
+
+# In time order, 100,000 rows in ten seconds.
+EVENTS = """
+select 'key-' || (hash(i) % 5) as k5, (hash(i * 11) % 1000000)::bigint as k,
+       timestamp '2024-01-01' + to_microseconds(i * 100) as ts, (hash(i * 7) % 100000)::bigint as v
+from range({rows}) t(i)
+"""
+
+
+def make(folder, name, scale):
+    """The file `name` in `folder`; `scale` divides its number of rows."""
+    path = folder / name
+    if path.exists():
+        return path
+    folder.mkdir(parents=True, exist_ok=True)
+    users, big = 5_000_000 // scale, 100_000_000 // scale
+    partial = path.with_name(path.name + ".part")
+    how = {
+        "users.csv": (USERS, users, "(format csv, header)"),
+        "users.ndjson": (USERS, users, "(format json)"),
+        "users.parquet": (USERS, users, "(format parquet, compression snappy)"),
+        "users_large.csv": (USERS, users * 10, "(format csv, header)"),
+        "stations.csv": (STATIONS, big, "(format csv, delimiter ';', header false)"),
+        "events.parquet": (EVENTS, big, "(format parquet, compression snappy, row_group_size 1000000)"),
+    }[name]
+    sql = f"copy ({how[0].format(rows=how[1])}) to '{partial}' {how[2]}"
+    subprocess.run([sys.executable, "-c", f"import duckdb\nduckdb.sql({sql!r})"], check=True)
+    partial.rename(path)
+    return path

@@ -1,0 +1,162 @@
+#include "millrace/formats/json/writer.h"
+
+#include <vector>
+
+#include <arrow/array.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+#include "millrace/formats/json/errors.h"
+#include "millrace/formats/json/value_writer.h"
+
+namespace millrace::formats::json {
+
+namespace {
+
+// A column of a batch, with its name as it stands before each value. The entries of a
+// dictionary are written once for as long as batches share it.
+class Column {
+ public:
+  Column(std::shared_ptr<arrow::Field> field, std::unique_ptr<ValueWriter> values,
+         arrow::MemoryPool* pool)
+      : field_(std::move(field)), values_(std::move(values)), rendered_(pool) {
+    Output name(pool);
+    AppendString(field_->name(), name);
+    name_ = std::string(name.text()) + ":";
+  }
+
+  const std::string& label() const { return field_->name(); }
+  const std::string& name() const { return name_; }
+
+  Status Bind(std::shared_ptr<arrow::Array> array) {
+    indices_ = nullptr;
+    if (array->type_id() != arrow::Type::DICTIONARY) return values_->Bind(array);
+    const auto& encoded = static_cast<const arrow::DictionaryArray&>(*array);
+    if (encoded.indices()->type_id() != arrow::Type::INT32) return values_->Bind(array);
+    array_ = array;
+    indices_ = static_cast<const arrow::Int32Array&>(*encoded.indices()).raw_values();
+    if (dictionary_ && dictionary_->data() == encoded.dictionary()->data()) {
+      return Status::OK();
+    }
+    dictionary_ = encoded.dictionary();
+    ARROW_RETURN_NOT_OK(values_->Bind(dictionary_));
+    rendered_.Clear();
+    ends_.assign(1, 0);
+    for (int64_t i = 0; i < dictionary_->length(); ++i) {
+      representable_ &= values_->Write(i, rendered_);
+      ends_.push_back(rendered_.size());
+    }
+    rendered_.Room(32);  // entries are copied 32 bytes at a time
+    return rendered_.status();
+  }
+
+  bool IsNull(int64_t i) const {
+    return indices_ == nullptr ? values_->IsNull(i) : array_->IsNull(i);
+  }
+
+  bool Write(int64_t i, Output& out) {
+    if (indices_ == nullptr) return values_->Write(i, out);
+    if (array_->IsNull(i)) {
+      out.Append("null");
+      return true;
+    }
+    const size_t entry = static_cast<size_t>(indices_[i]);
+    const int64_t size = ends_[entry + 1] - ends_[entry];
+    const char* from = rendered_.text().data() + ends_[entry];
+    char* d = out.Room(size + 32);
+    if (d == nullptr) return true;
+    if (size <= 32) [[likely]] {
+      memcpy(d, from, 32);
+    } else {
+      memcpy(d, from, static_cast<size_t>(size));
+    }
+    out.Advance(d + size);
+    return representable_;
+  }
+
+ private:
+  std::shared_ptr<arrow::Field> field_;
+  std::unique_ptr<ValueWriter> values_;
+  std::string name_;
+  std::shared_ptr<arrow::Array> array_;       // dictionary-encoded
+  std::shared_ptr<arrow::Array> dictionary_;  // whose entries are rendered
+  const int32_t* indices_ = nullptr;
+  Output rendered_;
+  std::vector<int64_t> ends_;
+  bool representable_ = true;
+};
+
+class JsonFileWriter final : public FileWriter {
+ public:
+  JsonFileWriter(io::WritableFile& file, const WriteSettings& settings,
+                 arrow::MemoryPool* pool)
+      : file_(file), settings_(settings), out_(pool) {}
+
+  Status AddColumns(const arrow::Schema& schema, arrow::MemoryPool* pool) {
+    for (const auto& field : schema.fields()) {
+      ARROW_ASSIGN_OR_RAISE(auto values, MakeValueWriter(*field, settings_, pool));
+      columns_.push_back(std::make_unique<Column>(field, std::move(values), pool));
+    }
+    return Status::OK();
+  }
+
+  Status Write(const std::shared_ptr<arrow::RecordBatch>& rows) override {
+    for (size_t c = 0; c < columns_.size(); ++c) {
+      ARROW_RETURN_NOT_OK(columns_[c]->Bind(rows->column(static_cast<int>(c))));
+    }
+    for (int64_t i = 0, n = rows->num_rows(); i < n; ++i) {
+      if (out_.size() >= Output::kPiece - kRowSpace) {
+        ARROW_RETURN_NOT_OK(out_.Flush(file_));
+      }
+      // Every field begins with a comma, the first of which becomes the brace.
+      const int64_t begin = out_.size();
+      for (const auto& column : columns_) {
+        if (settings_.omit_nulls && column->IsNull(i)) continue;
+        const std::string& name = column->name();
+        char* d = out_.Room(static_cast<int64_t>(name.size()) + 1);
+        if (d == nullptr) return out_.status();
+        *d = ',';
+        memcpy(d + 1, name.data(), name.size());
+        out_.Advance(d + 1 + name.size());
+        if (!column->Write(i, out_)) [[unlikely]]
+          return Unrepresentable(column->label(), i);
+      }
+      if (out_.size() == begin) out_.Append("{");
+      out_.Append("}\n");
+      ARROW_RETURN_NOT_OK(out_.status());
+      *(out_.end() - (out_.size() - begin)) = '{';
+    }
+    written_ += rows->num_rows();
+    return Status::OK();
+  }
+
+  Status Finish() override { return out_.Flush(file_); }
+  int64_t buffered_bytes() const override { return out_.size(); }
+
+ private:
+  static constexpr int64_t kRowSpace = 64 * 1024;
+
+  Status Unrepresentable(const std::string& column, int64_t row) const {
+    return errors::kJsonUnrepresentable.Make(
+        {.row = written_ + row + 1, .column = column},
+        "NaN, infinity, or a date or time out of range");
+  }
+
+  io::WritableFile& file_;
+  const WriteSettings settings_;
+  std::vector<std::unique_ptr<Column>> columns_;
+  Output out_;
+  int64_t written_ = 0;  // rows
+};
+
+}  // namespace
+
+Result<std::unique_ptr<FileWriter>> MakeWriter(
+    io::WritableFile& file, const WriteSettings& settings,
+    const std::shared_ptr<arrow::Schema>& schema, const Context& context) {
+  auto writer = std::make_unique<JsonFileWriter>(file, settings, context.pool);
+  ARROW_RETURN_NOT_OK(writer->AddColumns(*schema, context.pool));
+  return writer;
+}
+
+}  // namespace millrace::formats::json
