@@ -102,7 +102,7 @@ void AddCopy(CLI::App& app, Program& program) {
   command->footer(
       "Examples:\n"
       "  millrace copy flights.csv flights.parquet --from null=NA\n"
-      "  millrace copy 'logs/*.csv.gz' - --to format=csv\n"
+      "  millrace copy 'logs/*.csv' - --to format=csv\n"
       "  millrace copy flights.csv late.parquet \\\n"
       "      --select 'SELECT carrier, dep_delay FROM source WHERE dep_delay > 60'");
   command->add_option("source", copy->source, "File, folder, glob or - for stdin")

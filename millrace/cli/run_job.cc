@@ -10,6 +10,7 @@
 #include "millrace/base/clock.h"
 #include "millrace/base/error.h"
 #include "millrace/cli/signals.h"
+#include "millrace/expr/errors.h"
 
 namespace millrace::cli {
 
@@ -63,7 +64,9 @@ int ExitCodeOf(const Status& status) {
   const int32_t number = ErrorNumber(status);
   if (number == errors::kCancelled.number) return kExitInterrupted;
   // Options, names and SQL texts are the caller's to mend before anything could run.
-  if ((number >= 1000 && number < 2000) || (number >= 3000 && number < 3500))
+  if ((number >= 1000 && number < 2000) || (number >= 3000 && number < 3500) ||
+      number == errors::kUnknownFunction.number ||
+      number == errors::kBadArguments.number || (number >= 4000 && number < 5000))
     return kExitUsage;
   return kExitFailed;
 }

@@ -115,6 +115,16 @@ class Reader {
                                      fmt::join(keys, ", "), DidYouMean(entry.key, keys));
   }
 
+  // Written as the word null: to YAML no text, but the name of an option of ours.
+  bool IsWordNull(const YAML::Node& node) const {
+    const YAML::Mark mark = node.Mark();
+    return node.IsNull() && !mark.is_null() &&
+           static_cast<size_t>(mark.line) < lines_.size() &&
+           lines_[static_cast<size_t>(mark.line)]
+               .substr(static_cast<size_t>(mark.column))
+               .starts_with("null");
+  }
+
   Result<std::vector<Entry>> Entries(const YAML::Node& node,
                                      std::string_view what) const {
     if (!node.IsMap()) {
@@ -124,9 +134,9 @@ class Reader {
     std::vector<Entry> out;
     for (const auto& pair : node) {
       const Where where = At(pair.first);
-      if (!pair.first.IsScalar())
+      if (!pair.first.IsScalar() && !IsWordNull(pair.first))
         return errors::kPipelineKey.Make(where, "a key is a word");
-      const std::string& key = pair.first.Scalar();
+      const std::string key = pair.first.IsNull() ? "null" : pair.first.Scalar();
       for (const Entry& known : out) {
         if (known.key == key)
           return errors::kPipelineKey.Make(where, "'{}' is given twice", key);
