@@ -9,6 +9,10 @@ using operators::OpState;
 
 namespace {
 
+// Operator runs in one turn. An operator may have output for minutes from one input (a join
+// of frequent keys); others on the shard, and a cancellation, wait no longer than this.
+constexpr int kRunsPerTurn = 64;
+
 void Count(NodeStats* stats, const Event& event) {
   if (stats == nullptr) return;
   if (const auto* batch = std::get_if<data::Batch>(&event)) {
@@ -105,7 +109,7 @@ bool Task::Wanted(const Leaf& leaf) const {
 }
 
 Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker) {
-  for (;;) {
+  for (int runs = 0;;) {
     while (!outbox_.empty()) {
       const bool end = std::holds_alternative<End>(outbox_.front());
       ARROW_ASSIGN_OR_RAISE(PushState pushed, root_->Push(outbox_.front(), waker));
@@ -121,6 +125,7 @@ Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker)
       }
     }
     if (work != nullptr) {
+      if (runs++ == kRunsPerTurn) return TaskState::kReady;
       ARROW_RETURN_NOT_OK(RunSlot(*work, budget));
       continue;
     }
