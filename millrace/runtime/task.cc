@@ -122,6 +122,11 @@ Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker)
         root_stats_->nanos.fetch_add(clock_->MonotonicNanos() - start,
                                      std::memory_order_relaxed);
       }
+      // A blocked event is offered again: it counts once it is taken.
+      if (root_stats_ && rows > 0 && pushed == PushState::kAccepted) {
+        root_stats_->rows_out.fetch_add(rows, std::memory_order_relaxed);
+        root_stats_->batches_out.fetch_add(1, std::memory_order_relaxed);
+      }
       if (pushed == PushState::kBlocked) return TaskState::kBlocked;
       if (pushed == PushState::kClosed || end) return TaskState::kDone;
       outbox_.pop_front();
