@@ -132,7 +132,8 @@ Result<std::shared_ptr<arrow::Int32Array>> EvaluateToSelection(
   } else {
     for (int64_t i = 0; i < count; ++i) {
       out[kept] = static_cast<int32_t>(i);
-      kept += truths.IsValid(i) & truths.Value(i) ? 1 : 0;
+      kept +=
+          static_cast<int64_t>(truths.IsValid(i)) & static_cast<int64_t>(truths.Value(i));
     }
   }
   ARROW_RETURN_NOT_OK(buffer->Resize(kept * static_cast<int64_t>(sizeof(int32_t)), true));

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <arrow/buffer.h>
 #include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>

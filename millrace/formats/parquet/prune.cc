@@ -1,7 +1,7 @@
 // Row groups that can't hold a matching row are not read.
 #include <algorithm>
 
-#include <arrow/compute/api_scalar.h>
+#include <arrow/compute/exec.h>
 #include <arrow/datum.h>
 #include <arrow/scalar.h>
 #include <arrow/type.h>
@@ -10,6 +10,7 @@
 #include <parquet/schema.h>
 #include <parquet/statistics.h>
 
+#include "millrace/base/memory_budget.h"
 #include "millrace/formats/parquet/parquet_internal.h"
 
 namespace millrace::formats::parquet_format {
@@ -46,8 +47,8 @@ bool ExtremesOf(const parquet::FileMetaData& metadata, int row_group,
   return false;
 }
 
-// left < right; what can't be compared is not known to be.
-bool CertainlyLess(const ScalarPtr& left, const ScalarPtr& right) {
+// `function` of the two, where both are known and it can be said for certain.
+bool Certainly(const char* function, const ScalarPtr& left, const ScalarPtr& right) {
   if (!left || !right) return false;
   auto value = right->CastTo(left->type);
   // A lossy cast of the constant (1.5 to an integer) would move the bound: compare only
@@ -55,22 +56,19 @@ bool CertainlyLess(const ScalarPtr& left, const ScalarPtr& right) {
   if (!value.ok()) return false;
   auto back = (*value)->CastTo(right->type);
   if (!back.ok() || !(*back)->Equals(*right)) return false;
-  auto less =
-      arrow::compute::CallFunction("less", {arrow::Datum(left), arrow::Datum(*value)});
-  return less.ok() && less->scalar()->is_valid &&
-         less->scalar_as<arrow::BooleanScalar>().value;
+  arrow::compute::ExecContext context(ProcessMemoryPool());
+  auto answer = arrow::compute::CallFunction(
+      function, {arrow::Datum(left), arrow::Datum(*value)}, &context);
+  return answer.ok() && answer->scalar()->is_valid &&
+         answer->scalar_as<arrow::BooleanScalar>().value;
+}
+
+bool CertainlyLess(const ScalarPtr& left, const ScalarPtr& right) {
+  return Certainly("less", left, right);
 }
 
 bool CertainlyGreater(const ScalarPtr& left, const ScalarPtr& right) {
-  if (!left || !right) return false;
-  auto value = right->CastTo(left->type);
-  if (!value.ok()) return false;
-  auto back = (*value)->CastTo(right->type);
-  if (!back.ok() || !(*back)->Equals(*right)) return false;
-  auto greater =
-      arrow::compute::CallFunction("greater", {arrow::Datum(left), arrow::Datum(*value)});
-  return greater.ok() && greater->scalar()->is_valid &&
-         greater->scalar_as<arrow::BooleanScalar>().value;
+  return Certainly("greater", left, right);
 }
 
 bool MayCompare(const Extremes& extremes, Comparison comparison, const ScalarPtr& value) {
