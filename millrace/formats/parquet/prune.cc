@@ -31,7 +31,9 @@ bool ExtremesOf(const parquet::FileMetaData& metadata, int row_group,
                 const std::string& column, Extremes* out) {
   const parquet::SchemaDescriptor& schema = *metadata.schema();
   for (int i = 0; i < schema.num_columns(); ++i) {
-    if (schema.Column(i)->path()->ToDotString() != column) continue;
+    // A field of a struct is no column, though its path may look like one's name.
+    const auto path = schema.Column(i)->path()->ToDotVector();
+    if (path.size() != 1 || path[0] != column) continue;
     if (schema.Column(i)->max_repetition_level() > 0) return false;
     auto group = metadata.RowGroup(row_group);
     auto statistics = group->ColumnChunk(i)->statistics();

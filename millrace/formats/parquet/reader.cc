@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <charconv>
 #include <mutex>
 
 #include <arrow/array.h>
@@ -13,6 +12,7 @@
 #include <parquet/metadata.h>
 #include <parquet/properties.h>
 
+#include "millrace/formats/input.h"
 #include "millrace/formats/parquet/errors.h"
 #include "millrace/formats/parquet/parquet_internal.h"
 
@@ -24,6 +24,8 @@ namespace {
 // carrying it along costs less than decoding every value (and a group-by looks at codes
 // instead of text).
 constexpr int64_t kMaxDictionaryPageBytes = 128 * 1024;
+
+constexpr int64_t kMaxBatchRows = 64 * 1024;
 
 // Parquet's C++ API throws; exceptions end here.
 template <typename Function>
@@ -84,10 +86,7 @@ class ParquetRange final : public RangeReader {
 
   Status Seek(const data::Position& position) override {
     if (position.empty()) return Status::OK();
-    const std::string& text = position.bytes();
-    auto [end, error] =
-        std::from_chars(text.data(), text.data() + text.size(), rows_to_skip_);
-    if (error != std::errc()) {
+    if (!OffsetOf(position, &rows_to_skip_)) {
       return errors::kInternal.Make({.file = file_->name},
                                     "a position that this range never gave");
     }
@@ -106,7 +105,13 @@ class ParquetRange final : public RangeReader {
     while (true) {
       if (!batches_) {
         if (next_group_ == row_groups_.size()) return out;
-        ARROW_RETURN_NOT_OK(OpenGroup(row_groups_[next_group_++], budget, &out));
+        const int group = row_groups_[next_group_++];
+        const int64_t group_rows = file_->metadata->RowGroup(group)->num_rows();
+        if (rows_to_skip_ > 0 && rows_to_skip_ >= group_rows) {
+          rows_to_skip_ -= group_rows;
+          continue;
+        }
+        ARROW_RETURN_NOT_OK(OpenGroup(group, budget, &out));
         continue;
       }
       std::shared_ptr<arrow::RecordBatch> rows;
@@ -131,7 +136,7 @@ class ParquetRange final : public RangeReader {
       rows_done_ += rows->num_rows();
       out.state = ReadResult::State::kBatch;
       out.rows = std::move(rows);
-      out.position = data::Position(std::to_string(rows_done_));
+      out.position = OffsetPosition(rows_done_);
       return out;
     }
   }
@@ -154,7 +159,6 @@ class ParquetRange final : public RangeReader {
     properties.enable_buffered_stream();
     properties.set_buffer_size(256 * 1024);
     parquet::ArrowReaderProperties arrow_properties(/*use_threads=*/false);
-    arrow_properties.set_batch_size(std::clamp<int64_t>(budget.rows, 1, 64 * 1024));
     arrow_properties.set_pre_buffer(false);
     auto metadata = file_->metadata->RowGroup(group);
     std::vector<int> columns;
@@ -165,11 +169,13 @@ class ParquetRange final : public RangeReader {
     }
     std::vector<int> leaves;
     group_bytes_ = 0;
+    int64_t decoded_bytes = 0;
     for (int column : columns) {
       for (int leaf : file_->leaves[static_cast<size_t>(column)]) {
         leaves.push_back(leaf);
         auto chunk = metadata->ColumnChunk(leaf);
         group_bytes_ += chunk->total_compressed_size();
+        decoded_bytes += chunk->total_uncompressed_size();
         const auto type = file_->schema->field(column)->type()->id();
         if ((type == arrow::Type::STRING || type == arrow::Type::BINARY) &&
             HasSmallDictionary(*chunk)) {
@@ -179,7 +185,12 @@ class ParquetRange final : public RangeReader {
     }
     columns_ = columns.size();
     group_rows_left_ = metadata->num_rows();
-    if (leaves.empty()) return CountOnly(metadata->num_rows());
+    // Wide rows: as many as the budget has bytes for.
+    const int64_t row_bytes = decoded_bytes / std::max<int64_t>(group_rows_left_, 1) + 1;
+    const int64_t batch_rows = std::clamp<int64_t>(
+        std::min(budget.rows, budget.bytes / row_bytes), 1, kMaxBatchRows);
+    if (leaves.empty()) return CountOnly(metadata->num_rows(), batch_rows);
+    arrow_properties.set_batch_size(batch_rows);
     auto reader =
         parquet::ParquetFileReader::Open(file_->file, properties, file_->metadata);
     ARROW_RETURN_NOT_OK(parquet::arrow::FileReader::Make(context_.pool, std::move(reader),
@@ -190,9 +201,15 @@ class ParquetRange final : public RangeReader {
   }
 
   // COUNT(*) reads no column: rows without columns, from the footer alone.
-  Status CountOnly(int64_t rows) {
-    auto empty = arrow::RecordBatch::Make(arrow::schema({}), rows, arrow::ArrayVector{});
-    ARROW_ASSIGN_OR_RAISE(batches_, arrow::RecordBatchReader::Make({empty}));
+  Status CountOnly(int64_t rows, int64_t batch_rows) {
+    const auto schema = arrow::schema({});
+    arrow::RecordBatchVector batches;
+    for (int64_t at = 0; at < rows; at += batch_rows) {
+      batches.push_back(arrow::RecordBatch::Make(schema, std::min(batch_rows, rows - at),
+                                                 arrow::ArrayVector{}));
+    }
+    ARROW_ASSIGN_OR_RAISE(batches_,
+                          arrow::RecordBatchReader::Make(std::move(batches), schema));
     return Status::OK();
   }
 
@@ -260,15 +277,17 @@ class ParquetFile final : public FileReader {
       }
       range = ranges_[ordinal];
     }
-    std::vector<int> groups;
-    for (int64_t group = range.begin; group < range.end; ++group) {
-      const int number = static_cast<int>(group);
-      if (!pushdown.predicate ||
-          MayMatch(*file_->metadata, number, *file_->schema, *pushdown.predicate)) {
-        groups.push_back(number);
+    return Caught(file_->name, [&]() -> Result<std::unique_ptr<RangeReader>> {
+      std::vector<int> groups;
+      for (int64_t group = range.begin; group < range.end; ++group) {
+        const int number = static_cast<int>(group);
+        if (!pushdown.predicate ||
+            MayMatch(*file_->metadata, number, *file_->schema, *pushdown.predicate)) {
+          groups.push_back(number);
+        }
       }
-    }
-    return std::make_unique<ParquetRange>(file_, std::move(groups), pushdown, context);
+      return std::make_unique<ParquetRange>(file_, std::move(groups), pushdown, context);
+    });
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 #include <arrow/util/base64.h>
+#include <arrow/util/byte_size.h>
 #include <arrow/util/compression.h>
 #include <arrow/util/key_value_metadata.h>
 #include <parquet/arrow/schema.h>
@@ -64,6 +65,7 @@ class ParquetWriter final : public FileWriter {
       const int64_t take = std::min(rest->num_rows(), group_rows_ - held_rows_);
       held_.push_back(take == rest->num_rows() ? rest : rest->Slice(0, take));
       held_rows_ += take;
+      held_bytes_ += arrow::util::TotalBufferSize(*rows) * take / rows->num_rows();
       rest = rest->Slice(take);
       if (held_rows_ >= group_rows_)
         ARROW_RETURN_NOT_OK(Caught([this] { return WriteGroup(); }));
@@ -79,11 +81,7 @@ class ParquetWriter final : public FileWriter {
     });
   }
 
-  int64_t buffered_bytes() const override {
-    int64_t bytes = 0;
-    for (const auto& rows : held_) bytes += rows->num_rows() * 8 * rows->num_columns();
-    return bytes;
-  }
+  int64_t buffered_bytes() const override { return held_bytes_; }
 
  private:
   template <typename Function>
@@ -107,9 +105,12 @@ class ParquetWriter final : public FileWriter {
     builder.created_by("millrace");
     builder.max_row_group_length(group_rows_);
     const std::string& codec = options_.GetString("compression");
+    // "lz4" alone names the framed form, which Parquet has not.
     ARROW_ASSIGN_OR_RAISE(
         arrow::Compression::type type,
-        arrow::util::Codec::GetCompressionType(codec == "none" ? "uncompressed" : codec));
+        arrow::util::Codec::GetCompressionType(codec == "none"  ? "uncompressed"
+                                               : codec == "lz4" ? "lz4_raw"
+                                                                : codec));
     builder.compression(type);
     if (options_.has("compression_level")) {
       builder.compression_level(static_cast<int>(options_.GetInt("compression_level")));
@@ -188,6 +189,7 @@ class ParquetWriter final : public FileWriter {
     }
     held_.clear();
     held_rows_ = 0;
+    held_bytes_ = 0;
     return Status::OK();
   }
 
@@ -212,6 +214,7 @@ class ParquetWriter final : public FileWriter {
   const int64_t group_rows_;
   std::vector<std::shared_ptr<arrow::RecordBatch>> held_;
   int64_t held_rows_ = 0;
+  int64_t held_bytes_ = 0;
   std::unique_ptr<parquet::arrow::FileWriter> writer_;
 };
 
@@ -261,6 +264,11 @@ const ConfigSpec& WriteSpec() {
 Result<std::unique_ptr<FileWriter>> OpenParquetWriter(
     io::WritableFile& file, const Config& options,
     const std::shared_ptr<arrow::Schema>& schema, const Context& context) {
+  if (options.GetInt("row_group_rows") < 1) {
+    return errors::kBadOption.Make({},
+                                   "parquet: option 'row_group_rows': {} is less than 1",
+                                   options.GetInt("row_group_rows"));
+  }
   for (const auto& field : schema->fields()) {
     ARROW_RETURN_NOT_OK(CheckType(*field->type(), field->name()));
   }
