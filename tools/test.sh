@@ -27,7 +27,7 @@ step "end-to-end tests"
 step "AddressSanitizer and UBSan build"
 tools/build.sh asan
 step "AddressSanitizer and UBSan: unit tests and simulation"
-MILLRACE_SEEDS=60 ctest --test-dir build/asan --output-on-failure
+MILLRACE_SEEDS=15 ctest --test-dir build/asan --output-on-failure
 
 step "ThreadSanitizer: the runtime"
 tools/build.sh tsan runtime_test

@@ -7,6 +7,7 @@
 #include <arrow/compute/api.h>
 #include <arrow/util/decimal.h>
 
+#include "millrace/base/decimal_text.h"
 #include "millrace/expr/decimal_math.h"
 #include "millrace/expr/errors.h"
 #include "millrace/expr/time_text.h"
@@ -308,6 +309,22 @@ Result<ArrayPtr> TimeToText(const arrow::Array& values, const CastPlan& plan) {
   return builder.Finish();
 }
 
+Result<ArrayPtr> DecimalToText(const arrow::Array& values, const CastPlan& plan) {
+  const int scale = static_cast<const arrow::DecimalType&>(*values.type()).scale();
+  const auto& numbers = static_cast<const arrow::Decimal128Array&>(values);
+  arrow::StringBuilder builder(plan.context.pool);
+  ARROW_RETURN_NOT_OK(builder.Reserve(values.length()));
+  for (int64_t row = 0; row < values.length(); ++row) {
+    if (values.IsNull(row)) {
+      builder.UnsafeAppendNull();
+      continue;
+    }
+    ARROW_RETURN_NOT_OK(
+        builder.Append(DecimalText(arrow::Decimal128(numbers.GetValue(row)), scale)));
+  }
+  return builder.Finish();
+}
+
 Result<ArrayPtr> CastArray(const ArrayPtr& values, const CastPlan& plan) {
   const auto from = values->type_id();
   const auto to = plan.to->id();
@@ -319,6 +336,7 @@ Result<ArrayPtr> CastArray(const ArrayPtr& values, const CastPlan& plan) {
     if (from == Type::DOUBLE) return FloatToAnyInteger<arrow::DoubleArray>(*values, plan);
     if (from == Type::FLOAT) return FloatToAnyInteger<arrow::FloatArray>(*values, plan);
   }
+  if (from == Type::DECIMAL128 && to == Type::STRING) return DecimalToText(*values, plan);
   if (from == Type::DECIMAL128) return CastDecimal(values, plan);
   if (arrow::is_integer(from) && to == Type::DECIMAL128) {
     return IntegerToDecimal(values, plan);

@@ -72,7 +72,7 @@ class Pipeline::Builder {
           std::move(writer), kOnlyEpoch, pipeline_.tokens_, &pipeline_.progress_));
     }
     std::vector<TaskCellPtr> cells = NewCells(count, 0);
-    return BuildStage(root->input(), std::move(roots), cells, 0);
+    return BuildStage(root->input(), std::move(roots), cells, 0, StatsOf(root));
   }
 
  private:
@@ -97,10 +97,12 @@ class Pipeline::Builder {
   // One task per root, all with the operators between `node` and the leaves of its stage.
   Status BuildStage(const plan::NodePtr& node,
                     std::vector<std::unique_ptr<EventSink>> roots,
-                    const std::vector<TaskCellPtr>& cells, int depth) {
+                    const std::vector<TaskCellPtr>& cells, int depth,
+                    const std::shared_ptr<NodeStats>& root_stats = nullptr) {
     std::vector<std::unique_ptr<Task>> tasks;
     for (auto& root : roots) {
-      tasks.push_back(std::make_unique<Task>(std::move(root), pipeline_.clock_));
+      tasks.push_back(
+          std::make_unique<Task>(std::move(root), pipeline_.clock_, root_stats));
     }
     ARROW_RETURN_NOT_OK(
         AddNode(node, tasks, cells, std::vector<int>(tasks.size(), -1), 0, depth));

@@ -9,6 +9,11 @@ using operators::OpState;
 
 namespace {
 
+// Operator runs in one turn. An operator may have output for minutes from one input (a
+// join of frequent keys); others on the shard, and a cancellation, wait no longer than
+// this.
+constexpr int kRunsPerTurn = 64;
+
 void Count(NodeStats* stats, const Event& event) {
   if (stats == nullptr) return;
   if (const auto* batch = std::get_if<data::Batch>(&event)) {
@@ -19,8 +24,9 @@ void Count(NodeStats* stats, const Event& event) {
 
 }  // namespace
 
-Task::Task(std::unique_ptr<EventSink> root, const Clock* clock)
-    : root_(std::move(root)), clock_(clock) {}
+Task::Task(std::unique_ptr<EventSink> root, const Clock* clock,
+           std::shared_ptr<NodeStats> stats)
+    : root_(std::move(root)), clock_(clock), root_stats_(std::move(stats)) {}
 
 int Task::AddOperator(std::unique_ptr<operators::Operator> op, int parent, int port,
                       std::shared_ptr<NodeStats> stats) {
@@ -105,10 +111,22 @@ bool Task::Wanted(const Leaf& leaf) const {
 }
 
 Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker) {
-  for (;;) {
+  for (int runs = 0;;) {
     while (!outbox_.empty()) {
       const bool end = std::holds_alternative<End>(outbox_.front());
+      const int64_t start = clock_->MonotonicNanos();
+      const auto* batch = std::get_if<data::Batch>(&outbox_.front());
+      const int64_t rows = batch != nullptr ? batch->num_rows() : 0;
       ARROW_ASSIGN_OR_RAISE(PushState pushed, root_->Push(outbox_.front(), waker));
+      if (root_stats_) {
+        root_stats_->nanos.fetch_add(clock_->MonotonicNanos() - start,
+                                     std::memory_order_relaxed);
+      }
+      // A blocked event is offered again: it counts once it is taken.
+      if (root_stats_ && rows > 0 && pushed == PushState::kAccepted) {
+        root_stats_->rows_out.fetch_add(rows, std::memory_order_relaxed);
+        root_stats_->batches_out.fetch_add(1, std::memory_order_relaxed);
+      }
       if (pushed == PushState::kBlocked) return TaskState::kBlocked;
       if (pushed == PushState::kClosed || end) return TaskState::kDone;
       outbox_.pop_front();
@@ -121,6 +139,7 @@ Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker)
       }
     }
     if (work != nullptr) {
+      if (runs++ == kRunsPerTurn) return TaskState::kReady;
       ARROW_RETURN_NOT_OK(RunSlot(*work, budget));
       continue;
     }

@@ -23,7 +23,9 @@ enum class TaskState {
 /// path has no lock.
 class Task {
  public:
-  Task(std::unique_ptr<EventSink> root, const Clock* clock);
+  /// `stats`: of the plan node that the root stands for, or null.
+  Task(std::unique_ptr<EventSink> root, const Clock* clock,
+       std::shared_ptr<NodeStats> stats = nullptr);
 
   /// Add an operator whose output goes to `parent`'s input `port`; parent −1 is the root.
   /// Parents are added before their children, so that a lower number is further
@@ -62,6 +64,7 @@ class Task {
 
   std::unique_ptr<EventSink> root_;
   const Clock* clock_;
+  const std::shared_ptr<NodeStats> root_stats_;
   std::vector<Slot> slots_;
   std::vector<Leaf> leaves_;
   std::deque<operators::Event> outbox_;

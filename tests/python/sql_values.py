@@ -62,10 +62,13 @@ def same_row(left, right):
 
 
 def _rank(value):
+    """What rows are put in order by: alike for values that are the same."""
     if value is None:
         return (0, "")
     if isinstance(value, bool):
         return (1, str(value))
+    if isinstance(value, Instant):
+        return (3, str(value))
     if isinstance(value, (int, float, decimal.Decimal)):
         # Doubles that differ in their last digits must sort alike.
         value = float(value)
@@ -74,7 +77,10 @@ def _rank(value):
 
 
 def in_order(table_rows):
-    return sorted(table_rows, key=lambda row: tuple(map(_rank, row)))
+    def exact(row):
+        return tuple("" if isinstance(value, float) else str(value) for value in row)
+
+    return sorted(table_rows, key=lambda row: (tuple(map(_rank, row)), exact(row)))
 
 
 def matches(cell, value):

@@ -83,7 +83,7 @@ def _write_csv(path, names, rows):
     path.write_text("\n".join(lines) + "\n")
 
 
-def _write_source(source, connection, folder, file_format):
+def _write_source(source, connection, folder, file_format, whole):
     """Writes the files of a source and answers the statement that creates it."""
     place = folder / source.name
     place.mkdir()
@@ -103,12 +103,13 @@ def _write_source(source, connection, folder, file_format):
     for number, part in enumerate(parts):
         path = place / f"{number:03d}.{file_format}"
         if file_format == "parquet":
-            pq.write_table(part, path, row_group_size=max(3, part.num_rows // 9))
+            pq.write_table(part, path, row_group_size=1000 if whole else max(3, part.num_rows // 9))
         elif source.generator:
             connection.execute(f"COPY {source.name} TO '{path}' (FORMAT csv, HEADER)")
         else:
             _write_csv(path, table.schema.names, source.files[number])
-    size = max(40, sum(path.stat().st_size for path in place.iterdir()) // 9)
+    bytes_read = sum(path.stat().st_size for path in place.iterdir())
+    size = bytes_read + 1 if whole else max(40, bytes_read // 9)
     watermark = f", {source.watermark}" if source.watermark else ""
     return (
         f"CREATE SOURCE {source.name} ({columns}{watermark}) WITH (connector = 'files', "
@@ -220,7 +221,7 @@ def test_file(path, batch_rows, shards, file_format, tmp_path):
     answers, connection = _oracle(path)
     settings = f"SET batch_rows = {batch_rows};\nSET parallelism = {shards};\n"
     prelude = settings + "".join(
-        _write_source(source, connection, tmp_path, file_format) + ";\n"
+        _write_source(source, connection, tmp_path, file_format, "splits" in parsed.only) + ";\n"
         for source in parsed.sources
     )
     script = prelude

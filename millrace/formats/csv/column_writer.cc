@@ -5,6 +5,7 @@
 #include <arrow/util/bit_util.h>
 #include <arrow/util/decimal.h>
 
+#include "millrace/base/decimal_text.h"
 #include "millrace/formats/csv/errors.h"
 #include "millrace/formats/csv/index.h"
 #include "millrace/formats/csv/render.h"
@@ -106,7 +107,7 @@ ColumnWriter::ColumnWriter(std::shared_ptr<arrow::Field> field,
       kind_ = Kind::kDecimal128;
       scale_ = static_cast<const arrow::Decimal128Type&>(type).scale();
       // A scale that is not a plain number of decimals is Arrow's business.
-      if (scale_ < 0 || scale_ > 18) text_type_ = true;
+      if (scale_ < 0 || scale_ > 38) text_type_ = true;
       break;
     default: text_type_ = true;
   }
@@ -231,9 +232,9 @@ Status ColumnWriter::BindDictionary(const arrow::Array& array) {
 char* ColumnWriter::WriteDecimal(char* d, int64_t i) const {
   const uint64_t* words = static_cast<const uint64_t*>(values_) + 2 * i;
   const int64_t low = static_cast<int64_t>(words[0]);
-  if (static_cast<int64_t>(words[1]) != low >> 63) {
+  if (scale_ > 18 || static_cast<int64_t>(words[1]) != low >> 63) {
     const std::string text =
-        arrow::Decimal128(reinterpret_cast<const uint8_t*>(words)).ToString(scale_);
+        DecimalText(arrow::Decimal128(reinterpret_cast<const uint8_t*>(words)), scale_);
     memcpy(d, text.data(), text.size());
     return d + text.size();
   }

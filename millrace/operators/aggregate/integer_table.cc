@@ -67,7 +67,7 @@ bool IntegerTable::FitsRange(const int64_t* keys, int64_t rows, int64_t* low,
   }
   if (!range_.empty()) {
     min = std::min(min, range_base_);
-    max = std::max(max, range_base_ + static_cast<int64_t>(range_.size()) - 1);
+    max = std::max(max, range_base_ + (static_cast<int64_t>(range_.size()) - 1));
   }
   *low = min;
   *high = max;
@@ -78,7 +78,7 @@ bool IntegerTable::FitsRange(const int64_t* keys, int64_t rows, int64_t* low,
 
 Status IntegerTable::WidenRange(int64_t low, int64_t high) {
   const int64_t old_size = static_cast<int64_t>(range_.size());
-  if (old_size > 0 && low >= range_base_ && high < range_base_ + old_size)
+  if (old_size > 0 && low >= range_base_ && high - range_base_ < old_size)
     return Status::OK();
   // Room to grow upwards by half, so that ascending keys don't copy the array every
   // batch.
