@@ -97,19 +97,29 @@ class Reader {
   Where At(const YAML::Mark& mark) const {
     if (mark.is_null()) return Where{.line = 1, .column_number = 1};
     // The library counts bytes, people count characters.
-    int32_t column = 1;
-    if (static_cast<size_t>(mark.line) < lines_.size()) {
-      const std::string_view before = lines_[static_cast<size_t>(mark.line)].substr(
-          0, static_cast<size_t>(mark.column));
-      column +=
-          static_cast<int32_t>(std::count_if(before.begin(), before.end(), [](char c) {
-            return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-          }));
-    }
-    return Where{.line = mark.line + 1, .column_number = column};
+    const std::string_view before = LineOf(mark).substr(0, ColumnOf(mark));
+    const auto characters = std::count_if(before.begin(), before.end(), [](char c) {
+      return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    });
+    return Where{.line = mark.line + 1,
+                 .column_number = static_cast<int32_t>(characters) + 1};
   }
 
  private:
+  // The library may have recoded the text, so its places are not trusted to lie in it.
+  std::string_view LineOf(const YAML::Mark& mark) const {
+    const auto line = static_cast<size_t>(mark.line);
+    return mark.is_null() || line >= lines_.size() ? std::string_view() : lines_[line];
+  }
+  size_t ColumnOf(const YAML::Mark& mark) const {
+    return mark.is_null()
+               ? 0
+               : std::min(static_cast<size_t>(mark.column), LineOf(mark).size());
+  }
+  std::string_view TextAt(const YAML::Mark& mark) const {
+    return LineOf(mark).substr(ColumnOf(mark));
+  }
+
   Status UnknownKey(const Entry& entry, const Names& keys) const {
     return errors::kPipelineKey.Make(entry.where, "'{}'; keys are: {}{}", entry.key,
                                      fmt::join(keys, ", "), DidYouMean(entry.key, keys));
@@ -117,12 +127,7 @@ class Reader {
 
   // Written as the word null: to YAML no text, but the name of an option of ours.
   bool IsWordNull(const YAML::Node& node) const {
-    const YAML::Mark mark = node.Mark();
-    return node.IsNull() && !mark.is_null() &&
-           static_cast<size_t>(mark.line) < lines_.size() &&
-           lines_[static_cast<size_t>(mark.line)]
-               .substr(static_cast<size_t>(mark.column))
-               .starts_with("null");
+    return node.IsNull() && TextAt(node.Mark()).starts_with("null");
   }
 
   Result<std::vector<Entry>> Entries(const YAML::Node& node,
@@ -368,10 +373,8 @@ class Reader {
   // be shown where the user wrote it.
   void RememberSelect(const YAML::Node& node) {
     out_.select_where = At(node);
-    const YAML::Mark mark = node.Mark();
-    if (mark.is_null() || static_cast<size_t>(mark.line) >= lines_.size()) return;
-    const auto line = static_cast<size_t>(mark.line);
-    const std::string_view rest = lines_[line].substr(static_cast<size_t>(mark.column));
+    const std::string_view rest = TextAt(node.Mark());
+    const auto line = static_cast<size_t>(std::max(node.Mark().line, 0));
     const bool quoted = !rest.empty() && (rest[0] == '"' || rest[0] == '\'');
     if (rest.substr(quoted ? 1 : 0).starts_with(out_.select)) {
       out_.layout = YamlPipeline::Layout::kExact;

@@ -51,3 +51,12 @@ def test_commands_that_are_named_exist(millrace, page):
     commands = set(re.findall(r"^  (\w+)  ", millrace("--help").stdout.split("Subcommands:")[1], re.M)) | {"docs"}
     for command in re.findall(r"`millrace (\w+)", page.read_text()):
         assert command in commands, f"{page.name} names millrace {command}"
+
+
+def test_every_error_has_a_number_of_its_own():
+    numbers = re.findall(r"^\| (MR-\d+) \|", (ROOT / "docs/reference/errors.md").read_text(), re.M)
+    assert len(numbers) > 50 and len(numbers) == len(set(numbers))
+    # What the pages and the other tests name exists.
+    for page in PAGES:
+        for number in re.findall(r"MR-\d{4}", page.read_text()):
+            assert number in numbers, f"{page.name} names {number}"

@@ -54,7 +54,7 @@ def test_the_schema_is_a_schema():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
 
-@pytest.mark.parametrize("text", examples())
+@pytest.mark.parametrize("text", list(examples()))
 def test_examples_fit_the_schema_and_run(millrace, tmp_path, text):
     VALIDATOR.validate(yaml.safe_load(text))
     write_orders(tmp_path)
