@@ -1,0 +1,156 @@
+// What every two-phase sink keeps to. Call CheckSink from a test of the connector.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "millrace/connector/sink.h"
+#include "millrace/connector/testkit/rows.h"
+
+namespace millrace::connector::testkit {
+
+/// A sink under test. Every check begins with an empty target of its own.
+struct SinkCase {
+  /// Make the next target empty; later calls of the others mean that one.
+  std::function<void()> reset;
+  /// A new sink on the target: what another process would make.
+  std::function<Result<std::unique_ptr<Sink>>()> make;
+  /// The rows that others see there; none when the target does not exist.
+  std::function<Result<Rows>()> read;
+  /// Pieces there that nobody sees.
+  std::function<int64_t()> leftovers;
+  /// Rows to write, at least four.
+  std::shared_ptr<arrow::RecordBatch> rows;
+};
+
+struct Opened {
+  std::unique_ptr<Sink> sink;
+  std::vector<std::unique_ptr<SinkWriter>> writers;
+};
+
+inline Result<Opened> OpenSink(const SinkCase& test, int writers) {
+  Opened out;
+  ARROW_ASSIGN_OR_RAISE(out.sink, test.make());
+  ARROW_RETURN_NOT_OK(out.sink->EnsureTable(test.rows->schema(), {}));
+  for (int i = 0; i < writers; ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto writer, out.sink->Open(WriterId{i}));
+    out.writers.push_back(std::move(writer));
+  }
+  return out;
+}
+
+inline Status WriteRows(SinkWriter& writer,
+                        const std::shared_ptr<arrow::RecordBatch>& rows) {
+  auto bell = std::make_shared<Bell>();
+  data::Batch batch;
+  batch.rows = rows;
+  for (;;) {
+    ARROW_ASSIGN_OR_RAISE(WriteState state, writer.Write(batch, Waker(bell)));
+    if (state == WriteState::kAccepted) return Status::OK();
+    bell->Wait();
+  }
+}
+
+inline Result<std::vector<CommitToken>> PrepareAll(Opened& opened, Epoch epoch) {
+  std::vector<CommitToken> tokens;
+  for (auto& writer : opened.writers) {
+    ARROW_ASSIGN_OR_RAISE(CommitToken token, writer->Prepare(epoch).result());
+    tokens.push_back(std::move(token));
+  }
+  return tokens;
+}
+
+/// Nothing is seen before Commit, everything after it, and a second Commit changes
+/// nothing.
+inline void CheckCommit(const SinkCase& test) {
+  test.reset();
+  ASSERT_OK_AND_ASSIGN(const Rows expected, RowsOf(*test.rows));
+  ASSERT_OK_AND_ASSIGN(Opened opened, OpenSink(test, 1));
+  ASSERT_OK(WriteRows(*opened.writers[0], test.rows));
+  ASSERT_OK_AND_ASSIGN(Rows seen, test.read());
+  EXPECT_EQ(seen, Rows());
+  ASSERT_OK_AND_ASSIGN(auto tokens, PrepareAll(opened, Epoch{1}));
+  EXPECT_EQ(tokens[0].rows, test.rows->num_rows());
+  ASSERT_OK_AND_ASSIGN(seen, test.read());
+  EXPECT_EQ(seen, Rows());
+  for (int time = 0; time < 2; ++time) {
+    ASSERT_OK(opened.sink->committer().Commit(Epoch{1}, tokens).status());
+    ASSERT_OK_AND_ASSIGN(seen, test.read());
+    EXPECT_EQ(Sorted(seen), Sorted(expected)) << "commit " << time + 1;
+  }
+  opened = {};
+  EXPECT_EQ(test.leftovers(), 0);
+  ASSERT_OK_AND_ASSIGN(seen, test.read());
+  EXPECT_EQ(Sorted(seen), Sorted(expected));
+}
+
+/// A sink that goes away without Commit leaves nothing, prepared or not.
+inline void CheckAbandoned(const SinkCase& test) {
+  for (const bool prepare : {false, true}) {
+    test.reset();
+    {
+      ASSERT_OK_AND_ASSIGN(Opened opened, OpenSink(test, 1));
+      ASSERT_OK(WriteRows(*opened.writers[0], test.rows));
+      if (prepare) ASSERT_OK(PrepareAll(opened, Epoch{1}).status());
+    }
+    ASSERT_OK_AND_ASSIGN(const Rows seen, test.read());
+    EXPECT_EQ(seen, Rows()) << (prepare ? "prepared" : "written");
+    EXPECT_EQ(test.leftovers(), 0) << (prepare ? "prepared" : "written");
+  }
+}
+
+/// Writers at the same time, each with a part of the rows, become visible together.
+inline void CheckParallelWriters(const SinkCase& test) {
+  test.reset();
+  ASSERT_OK_AND_ASSIGN(auto sink, test.make());
+  const int writers = std::min(3, sink->max_writers());
+  sink.reset();
+  ASSERT_OK_AND_ASSIGN(Opened opened, OpenSink(test, writers));
+  for (int64_t row = 0; row < test.rows->num_rows(); ++row) {
+    ASSERT_OK(WriteRows(*opened.writers[static_cast<size_t>(row % writers)],
+                        test.rows->Slice(row, 1)));
+  }
+  ASSERT_OK_AND_ASSIGN(auto tokens, PrepareAll(opened, Epoch{1}));
+  ASSERT_OK(opened.sink->committer().Commit(Epoch{1}, tokens).status());
+  ASSERT_OK_AND_ASSIGN(const Rows expected, RowsOf(*test.rows));
+  ASSERT_OK_AND_ASSIGN(const Rows seen, test.read());
+  EXPECT_EQ(Sorted(seen), Sorted(expected));
+}
+
+/// Recover commits the tokens of the decided epoch, once, and aborts what nobody decided.
+inline void CheckRecover(const SinkCase& test) {
+  for (const bool committed : {false, true}) {
+    test.reset();
+    ASSERT_OK_AND_ASSIGN(Opened opened, OpenSink(test, 1));
+    ASSERT_OK(WriteRows(*opened.writers[0], test.rows));
+    ASSERT_OK_AND_ASSIGN(auto tokens, PrepareAll(opened, Epoch{1}));
+    if (committed) {
+      ASSERT_OK(opened.sink->committer().Commit(Epoch{1}, tokens).status());
+    }
+    ASSERT_OK(opened.sink->committer().Recover(Epoch{1}, tokens).status());
+    ASSERT_OK_AND_ASSIGN(const Rows expected, RowsOf(*test.rows));
+    ASSERT_OK_AND_ASSIGN(const Rows seen, test.read());
+    EXPECT_EQ(Sorted(seen), Sorted(expected)) << (committed ? "committed" : "prepared");
+  }
+  test.reset();
+  ASSERT_OK_AND_ASSIGN(Opened opened, OpenSink(test, 1));
+  ASSERT_OK(WriteRows(*opened.writers[0], test.rows));
+  ASSERT_OK(PrepareAll(opened, Epoch{1}).status());
+  ASSERT_OK_AND_ASSIGN(const RecoveryOutcome outcome,
+                       opened.sink->committer().Recover(Epoch{0}, {}));
+  EXPECT_EQ(outcome.aborted, 1);
+  ASSERT_OK_AND_ASSIGN(const Rows seen, test.read());
+  EXPECT_EQ(seen, Rows());
+  EXPECT_EQ(test.leftovers(), 0);
+}
+
+inline void CheckSink(const SinkCase& test) {
+  CheckCommit(test);
+  CheckAbandoned(test);
+  CheckParallelWriters(test);
+  CheckRecover(test);
+}
+
+}  // namespace millrace::connector::testkit

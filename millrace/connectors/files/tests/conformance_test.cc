@@ -1,0 +1,213 @@
+// The files connector keeps to what every connector keeps to, in each of its formats.
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include "millrace/base/clock.h"
+#include "millrace/connector/testkit/sink_checks.h"
+#include "millrace/connector/testkit/source_checks.h"
+#include "millrace/connectors/files/files.h"
+#include "millrace/formats/format.h"
+
+namespace millrace::files {
+namespace {
+
+using connector::Options;
+using connector::testkit::Rows;
+
+struct FormatCase {
+  std::string name;
+  Options write_options;
+  int64_t overshoot;  // rows of a batch beyond its budget
+};
+
+void PrintTo(const FormatCase& test, std::ostream* out) { *out << test.name; }
+
+class FilesConformance : public testing::TestWithParam<FormatCase> {
+ protected:
+  FilesConformance() {
+    folder_ = std::filesystem::temp_directory_path() /
+              ("millrace-conformance-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder_);
+    surroundings_.files = io::MakeLocalFileSystem();
+    surroundings_.executor = executor_.get();
+    surroundings_.clock = &clock_;
+    surroundings_.memory = MemoryBudget::Make(1 << 30, ProcessMemoryPool());
+    surroundings_.environment = [](const std::string&) { return std::nullopt; };
+    surroundings_.pipeline = "conformance";
+  }
+  ~FilesConformance() override { std::filesystem::remove_all(folder_); }
+
+  static std::shared_ptr<arrow::RecordBatch> Sample(int64_t rows) {
+    arrow::Int64Builder numbers(ProcessMemoryPool());
+    arrow::StringBuilder words(ProcessMemoryPool());
+    arrow::DoubleBuilder halves(ProcessMemoryPool());
+    for (int64_t i = 0; i < rows; ++i) {
+      EXPECT_TRUE(numbers.Append(i).ok());
+      const std::string word = i % 5 == 0 ? "line\nbreak, \"quoted\"" : "word";
+      EXPECT_TRUE(
+          (i % 7 == 3 ? words.AppendNull() : words.Append(word + std::to_string(i)))
+              .ok());
+      EXPECT_TRUE(halves.Append(static_cast<double>(i) + 0.5).ok());
+    }
+    return arrow::RecordBatch::Make(
+        arrow::schema({arrow::field("n", arrow::int64()),
+                       arrow::field("word", arrow::utf8()),
+                       arrow::field("half", arrow::float64())}),
+        rows,
+        {numbers.Finish().ValueOrDie(), words.Finish().ValueOrDie(),
+         halves.Finish().ValueOrDie()});
+  }
+
+  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
+
+  Result<std::unique_ptr<connector::Source>> MakeSource(Options options) const {
+    return connector_.make_source(options, Sample(1)->schema(), surroundings_);
+  }
+
+  // Writes `rows` through the sink, which CheckSink tests by itself.
+  void Write(const std::string& path, const std::shared_ptr<arrow::RecordBatch>& rows) {
+    Options options = GetParam().write_options;
+    options["path"] = path;
+    connector::testkit::SinkCase test;
+    test.rows = rows;
+    test.make = [&] { return connector_.make_sink(options, surroundings_); };
+    ASSERT_OK_AND_ASSIGN(auto opened, connector::testkit::OpenSink(test, 1));
+    ASSERT_OK(connector::testkit::WriteRows(*opened.writers[0], rows));
+    ASSERT_OK_AND_ASSIGN(auto tokens, connector::testkit::PrepareAll(opened, Epoch{1}));
+    ASSERT_OK(opened.sink->committer().Commit(Epoch{1}, tokens).status());
+  }
+
+  // The rows of every visible file below `path`.
+  Result<Rows> Read(const std::string& path) const {
+    Rows rows;
+    std::vector<std::string> names;
+    if (std::filesystem::is_regular_file(path)) names.push_back(path);
+    if (std::filesystem::is_directory(path)) {
+      for (const auto& entry : std::filesystem::directory_iterator(path)) {
+        if (!entry.path().filename().string().starts_with('.'))
+          names.push_back(entry.path().string());
+      }
+    }
+    for (const std::string& name : names) {
+      ARROW_ASSIGN_OR_RAISE(auto source, MakeSource({{"path", name}}));
+      ARROW_ASSIGN_OR_RAISE(auto splits, source->Discover());
+      source->Push({});
+      for (const connector::Split& split : splits) {
+        ARROW_ASSIGN_OR_RAISE(auto reader, source->Open(split));
+        ARROW_ASSIGN_OR_RAISE(auto reading, connector::testkit::Drain(*reader, {}));
+        rows.insert(rows.end(), reading.rows.begin(), reading.rows.end());
+      }
+    }
+    return rows;
+  }
+
+  static int64_t Hidden(const std::filesystem::path& folder) {
+    int64_t found = 0;
+    if (!std::filesystem::is_directory(folder)) return 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+      if (entry.path().filename().string().starts_with('.')) ++found;
+    }
+    return found;
+  }
+
+  connector::testkit::SinkCase SinkAt(const std::string& suffix,
+                                      const std::string& mode) {
+    connector::testkit::SinkCase test;
+    test.rows = Sample(40);
+    test.reset = [this, suffix] {
+      target_ = Path("target-" + std::to_string(++targets_) + suffix);
+    };
+    test.make = [this, mode] {
+      Options options = GetParam().write_options;
+      options["path"] = target_;
+      options["format"] = GetParam().name;
+      options["mode"] = mode;
+      return connector_.make_sink(options, surroundings_);
+    };
+    test.read = [this] { return Read(target_); };
+    test.leftovers = [this] { return Hidden(folder_); };
+    return test;
+  }
+
+  std::filesystem::path folder_;
+  SystemClock clock_;
+  std::unique_ptr<Executor> executor_ = MakeThreadExecutor(2);
+  connector::Surroundings surroundings_;
+  connector::ConnectorSpec connector_ =
+      MakeFilesConnector({formats::MakeCsvFormat(), formats::MakeParquetFormat()});
+  std::string target_;
+  int targets_ = 0;
+};
+
+TEST_P(FilesConformance, OneFileInManySplits) {
+  connector::testkit::SourceCase test;
+  test.rows = Sample(200);
+  const std::string path = Path("one." + GetParam().name);
+  Write(path, test.rows);
+  test.make = [&] { return MakeSource({{"path", path}, {"split_size", "400"}}); };
+  test.overshoot = GetParam().overshoot;
+  test.least_splits = 3;
+  connector::testkit::CheckSource(test);
+}
+
+TEST_P(FilesConformance, ManyFiles) {
+  connector::testkit::SourceCase test;
+  test.rows = Sample(30);
+  for (int i = 0; i < 3; ++i) {
+    Write(Path(std::to_string(i) + "." + GetParam().name), test.rows->Slice(i * 10, 10));
+  }
+  test.make = [&] { return MakeSource({{"path", Path("*." + GetParam().name)}}); };
+  test.overshoot = GetParam().overshoot;
+  test.least_splits = 3;
+  connector::testkit::CheckSource(test);
+}
+
+TEST_P(FilesConformance, RowsThatAreSetAside) {
+  if (GetParam().name != "csv") GTEST_SKIP() << "a row can't be malformed on its own";
+  std::ofstream(Path("bad.csv"))
+      << "n,word,half\n0,a,0.5\nx,b,1.5\n2,c,2.5\n3,d\n4,e,4.5\n";
+  connector::testkit::SourceCase test;
+  arrow::Int64Builder numbers(ProcessMemoryPool());
+  arrow::StringBuilder words(ProcessMemoryPool());
+  arrow::DoubleBuilder halves(ProcessMemoryPool());
+  ASSERT_OK(numbers.AppendValues({0, 2, 4}));
+  ASSERT_OK(words.AppendValues({"a", "c", "e"}));
+  ASSERT_OK(halves.AppendValues({0.5, 2.5, 4.5}));
+  test.rows = arrow::RecordBatch::Make(
+      Sample(1)->schema(), 3,
+      {numbers.Finish().ValueOrDie(), words.Finish().ValueOrDie(),
+       halves.Finish().ValueOrDie()});
+  test.dead_letters = 2;
+  test.make = [&] {
+    return MakeSource({{"path", Path("bad.csv")},
+                       {"on_error", "dead_letter"},
+                       {"on_ragged", "dead_letter"},
+                       {"split_size", "16"}});
+  };
+  connector::testkit::CheckSource(test);
+}
+
+TEST_P(FilesConformance, FileSink) {
+  for (const char* mode : {"error", "overwrite"}) {
+    connector::testkit::CheckSink(SinkAt("." + GetParam().name, mode));
+  }
+}
+
+TEST_P(FilesConformance, FolderSink) {
+  for (const char* mode : {"error", "overwrite", "append"}) {
+    connector::testkit::CheckSink(SinkAt("/", mode));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, FilesConformance,
+                         testing::Values(FormatCase{"csv", {}, 1},
+                                         FormatCase{
+                                             "parquet", {{"row_group_rows", "50"}}, 1}),
+                         [](const auto& info) { return info.param.name; });
+
+}  // namespace
+}  // namespace millrace::files
