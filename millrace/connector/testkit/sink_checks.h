@@ -56,7 +56,8 @@ inline Status WriteRows(SinkWriter& writer,
 inline Result<std::vector<CommitToken>> PrepareAll(Opened& opened, Epoch epoch) {
   std::vector<CommitToken> tokens;
   for (auto& writer : opened.writers) {
-    ARROW_ASSIGN_OR_RAISE(CommitToken token, writer->Prepare(epoch).result());
+    Future<CommitToken> prepared = writer->Prepare(epoch);
+    ARROW_ASSIGN_OR_RAISE(CommitToken token, prepared.MoveResult());
     tokens.push_back(std::move(token));
   }
   return tokens;
