@@ -13,6 +13,8 @@
 #include <parquet/metadata.h>
 #include <parquet/properties.h>
 
+#include <fmt/format.h>
+
 #include "millrace/formats/parquet/errors.h"
 #include "millrace/formats/parquet/parquet_internal.h"
 
@@ -131,7 +133,7 @@ class ParquetRange final : public RangeReader {
       rows_done_ += rows->num_rows();
       out.state = ReadResult::State::kBatch;
       out.rows = std::move(rows);
-      out.position = data::Position(std::to_string(rows_done_));
+      out.position = data::Position(fmt::format("{:020}", rows_done_));
       return out;
     }
   }
