@@ -95,7 +95,10 @@ function(millrace_shared_library)
   foreach(module IN LISTS modules)
     target_sources(millrace_shared PRIVATE $<TARGET_OBJECTS:millrace_${module}>)
   endforeach()
-  target_link_libraries(millrace_shared PRIVATE ${libraries} PUBLIC arrow::core arrow::compute arrow::parquet)
+  # simdjson stands before Parquet in every program: libparquet exports a simdjson of its own, of another version, and the
+  # first one in load order answers for the whole process.
+  target_link_libraries(millrace_shared
+    PRIVATE ${libraries} PUBLIC simdjson::simdjson arrow::core arrow::compute arrow::parquet)
   if(NOT MILLRACE_SANITIZE)
     target_link_options(millrace_shared PRIVATE
       -Wl,--version-script=${CMAKE_SOURCE_DIR}/cmake/millrace.map -Wl,--no-undefined)

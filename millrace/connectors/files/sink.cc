@@ -225,6 +225,8 @@ Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
     if (!status.ok()) return undo(std::move(status));
     renamed.push_back(file);
   }
+  // A repeated call: the files in the folder are the ones that it published.
+  if (renamed.empty()) return Status::OK();
   Status synced = files.SyncDirectory(destination_.directory);
   if (!synced.ok()) return undo(std::move(synced));
   (void)prepared_->Take();  // published: the locks may go
