@@ -1,4 +1,5 @@
-// csv_micro [million rows [rounds]]: typed parsing and formatting of CSV in memory, on one core.
+// csv_micro [million rows [rounds]]: typed parsing and formatting of CSV in memory, on
+// one core.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>

@@ -34,9 +34,6 @@ class MemoryBudget {
   int64_t limit() const;
   int64_t used() const;
   int64_t peak() const;
-  /// More than three quarters of the limit are in use: sources are held back until it
-  /// falls.
-  bool under_pressure() const { return used() > limit() / 4 * 3; }
 
  private:
   class Pool;

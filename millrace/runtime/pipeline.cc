@@ -217,6 +217,7 @@ class Pipeline::Builder {
     }
     shared->splits = std::make_shared<SplitQueue>(std::move(splits));
     shared->memory = pipeline_.memory_;
+    shared->batch_rows = pipeline_.options_.batch_rows;
     shared->progress = &pipeline_.progress_;
     shared->dead_letters = dead_letters_;
     return shared;

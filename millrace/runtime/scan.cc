@@ -94,6 +94,8 @@ Status ScanLeaf::OnBatch(data::Batch batch) {
 }
 
 Result<bool> ScanLeaf::Pull(const Budget& budget, const Waker& waker, Event* out) {
+  Budget poll = budget;
+  poll.rows = std::min(poll.rows, shared_->batch_rows);
   for (;;) {
     if (!ready_.empty()) {
       *out = std::move(ready_.front());
@@ -112,7 +114,7 @@ Result<bool> ScanLeaf::Pull(const Budget& budget, const Waker& waker, Event* out
       ready_.push_back(SplitBegin{split_.id});
       continue;
     }
-    ARROW_ASSIGN_OR_RAISE(connector::PollResult polled, reader_->Poll(budget, waker));
+    ARROW_ASSIGN_OR_RAISE(connector::PollResult polled, reader_->Poll(poll, waker));
     if (polled.bytes_read > 0) {
       shared_->progress->bytes_read.fetch_add(polled.bytes_read,
                                               std::memory_order_relaxed);

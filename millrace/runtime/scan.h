@@ -53,6 +53,7 @@ struct ScanShared {
   std::vector<int> keep_columns;  ///< of the delivered rows; empty: all (the source took
                                   ///< the projection)
   std::shared_ptr<MemoryBudget> memory;
+  int64_t batch_rows = 64 * 1024;  ///< rows of a batch at the most
   Progress* progress = nullptr;
   DeadLetterOffice* dead_letters = nullptr;  ///< null: a dead letter fails the pipeline
 };

@@ -138,16 +138,17 @@ def everything(rows=ROWS, without=()):
     return pa.table({name: with_nulls(make, type_, rows) for name, (type_, make) in TYPES.items() if name not in without})
 
 
-@pytest.mark.parametrize("codec", ["none", "snappy", "gzip", "zstd", "lz4", "brotli"])
-@pytest.mark.parametrize("level", [None, 1, 9])
+CODECS = [(c, None) for c in ("none", "snappy", "gzip", "zstd", "lz4", "brotli")] + [
+    (c, level) for c in ("gzip", "zstd", "brotli") for level in (1, 9)]
+
+
+@pytest.mark.parametrize(("codec", "level"), CODECS)
 def test_codecs_and_levels(tmp_path, codec, level):
     source, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
     table = pa.table({"k": range(ROWS), "s": ["abc" * (i % 7) for i in range(ROWS)]})
     pq.write_table(table, source)
     options = ["--to", f"compression={codec}"]
     if level is not None:
-        if codec not in ("gzip", "zstd", "brotli"):
-            pytest.skip("the codec has no levels")
         options += ["--to", f"compression_level={level}"]
     millrace("copy", source, out, *options)
     assert pq.read_table(out).to_pylist() == table.to_pylist()

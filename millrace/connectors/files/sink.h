@@ -23,9 +23,10 @@ struct Destination {
 /// Writes one file, or a folder of rolled files. Two-phase: rows go to temporary names
 /// inside the destination's folder,
 /// `.millrace-<pid>-<writer>-<number>.tmp`, locked by this process; Prepare finishes and
-/// fsyncs them, Commit renames them. A sink that ends without Commit removes its
-/// temporaries; those of a killed process are removed by the next run, which knows them
-/// by the lock that nobody holds any more.
+/// fsyncs them, Commit renames them. A writer that ends without
+/// Prepare removes its temporaries, Recover those that were prepared; what a killed
+/// process leaves is removed by the next run, which knows it by the lock that nobody
+/// holds any more.
 class FilesSink final : public connector::Sink, public connector::Committer {
  public:
   static Result<std::unique_ptr<connector::Sink>> Make(

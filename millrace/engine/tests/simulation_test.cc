@@ -249,7 +249,8 @@ TEST_F(Simulation, TumblingWindow) {
 TEST_F(Simulation, JoinWithABoundedTable) {
   ExpectSameRows("SELECT e.id, e.k, n.name FROM events e LEFT JOIN names n ON e.k = n.k",
                  false);
-  ExpectSameRows("SELECT e.id, e.k, n.name FROM events e JOIN names n ON e.k = n.k", true);
+  ExpectSameRows("SELECT e.id, e.k, n.name FROM events e JOIN names n ON e.k = n.k",
+                 true);
   ExpectSameRows("SELECT n.name, e.id FROM events e FULL JOIN names n ON e.k = n.k",
                  false);
 }

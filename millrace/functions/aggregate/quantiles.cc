@@ -207,8 +207,9 @@ Result<AggregateBinding> BindDiscrete(const Types& types, const Literals& litera
 
 AccumulatorResult MakeDiscrete(const AggregateBinding& binding, const Literals& literals,
                                arrow::MemoryPool* pool) {
-  ARROW_ASSIGN_OR_RAISE(const double fraction,
-                        Fraction("percentile_disc", {binding.result, literals[1]->type}, literals));
+  ARROW_ASSIGN_OR_RAISE(
+      const double fraction,
+      Fraction("percentile_disc", {binding.result, literals[1]->type}, literals));
   const TypePtr& type = binding.result;
   switch (type->id()) {
     case Type::DOUBLE:

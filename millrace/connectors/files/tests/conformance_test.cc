@@ -138,7 +138,8 @@ class FilesConformance : public testing::TestWithParam<FormatCase> {
   std::unique_ptr<Executor> executor_ = MakeThreadExecutor(2);
   connector::Surroundings surroundings_;
   connector::ConnectorSpec connector_ =
-      MakeFilesConnector({formats::MakeCsvFormat(), formats::MakeParquetFormat()});
+      MakeFilesConnector({formats::MakeCsvFormat(), formats::MakeJsonFormat(),
+                          formats::MakeParquetFormat()});
   std::string target_;
   int targets_ = 0;
 };
@@ -166,8 +167,10 @@ TEST_P(FilesConformance, ManyFiles) {
   connector::testkit::CheckSource(test);
 }
 
-TEST_P(FilesConformance, RowsThatAreSetAside) {
-  if (GetParam().name != "csv") GTEST_SKIP() << "a row can't be malformed on its own";
+// Formats of lines, where one row can be malformed on its own.
+class LinesConformance : public FilesConformance {};
+
+TEST_P(LinesConformance, RowsThatAreSetAside) {
   std::ofstream(Path("bad.csv"))
       << "n,word,half\n0,a,0.5\nx,b,1.5\n2,c,2.5\n3,d\n4,e,4.5\n";
   connector::testkit::SourceCase test;
@@ -203,11 +206,14 @@ TEST_P(FilesConformance, FolderSink) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, FilesConformance,
-                         testing::Values(FormatCase{"csv", {}, 1},
-                                         FormatCase{
-                                             "parquet", {{"row_group_rows", "50"}}, 1}),
-                         [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Csv, LinesConformance,
+                         testing::Values(FormatCase{"csv", {}, 1}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Formats, FilesConformance,
+    testing::Values(FormatCase{"csv", {}, 1}, FormatCase{"json", {}, 1},
+                    FormatCase{"parquet", {{"row_group_rows", "50"}}, 1}),
+    [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace millrace::files

@@ -5,8 +5,8 @@
 #include <arrow/compute/api.h>
 #include <arrow/util/decimal.h>
 
-#include "millrace/formats/format_value.h"
 #include "millrace/formats/csv/tests/csv_testing.h"
+#include "millrace/formats/format_value.h"
 
 namespace millrace::formats::csv {
 namespace {
