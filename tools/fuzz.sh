@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # tools/fuzz.sh SECONDS: build every fuzzer and run each for so long, starting from fuzz/corpus/<name>.
+#
+# FUZZ_SEED (1) decides the inputs, so that a run can be repeated; vary it to look elsewhere.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 seconds=$1
@@ -11,7 +13,7 @@ for name in "${names[@]}"; do
   seeds=()
   [ -d "fuzz/corpus/$name" ] && seeds=("fuzz/corpus/$name")
   # The last argument's finds stay out of the source tree; a crashing input is kept for the report.
-  if ! build/fuzz/bin/"$name" -max_total_time="$seconds" -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 \
+  if ! build/fuzz/bin/"$name" -max_total_time="$seconds" -seed="${FUZZ_SEED:-1}" -rss_limit_mb=4096 -timeout=20 -print_final_stats=1 \
       -artifact_prefix="build/fuzz/$name-" "$work" "${seeds[@]}" >"build/fuzz/$name.log" 2>&1; then
     echo "$name failed; see build/fuzz/$name.log and build/fuzz/$name-*" >&2
     tail -n 40 "build/fuzz/$name.log" >&2
