@@ -216,7 +216,6 @@ class Pipeline::Builder {
       pipeline_.progress_.bytes_total.fetch_add(split.approximate_bytes);
     }
     shared->splits = std::make_shared<SplitQueue>(std::move(splits));
-    shared->memory = pipeline_.memory_;
     shared->batch_rows = pipeline_.options_.batch_rows;
     shared->progress = &pipeline_.progress_;
     shared->dead_letters = dead_letters_;

@@ -10,7 +10,6 @@
 #include <span>
 #include <vector>
 
-#include "millrace/base/memory_budget.h"
 #include "millrace/connector/source.h"
 #include "millrace/plan/table.h"
 #include "millrace/runtime/edge.h"
@@ -49,10 +48,9 @@ struct ScanShared {
   connector::Source* source = nullptr;
   std::shared_ptr<SplitQueue> splits;
   std::optional<plan::WatermarkSpec>
-      watermark;                  ///< its column indexes the rows as delivered
-  std::vector<int> keep_columns;  ///< of the delivered rows; empty: all (the source took
-                                  ///< the projection)
-  std::shared_ptr<MemoryBudget> memory;
+      watermark;                   ///< its column indexes the rows as delivered
+  std::vector<int> keep_columns;   ///< of the delivered rows; empty: all (the source took
+                                   ///< the projection)
   int64_t batch_rows = 64 * 1024;  ///< rows of a batch at the most
   Progress* progress = nullptr;
   DeadLetterOffice* dead_letters = nullptr;  ///< null: a dead letter fails the pipeline
