@@ -21,6 +21,7 @@
 #include "millrace/connector/report.h"
 #include "millrace/connector/source.h"
 #include "millrace/data/batch.h"
+#include "millrace/data/row_encoder.h"
 
 namespace millrace::connector {
 
@@ -56,6 +57,9 @@ class SinkWriter {
  public:
   virtual ~SinkWriter() = default;
   virtual Result<WriteState> Write(const data::Batch& batch, const Waker& waker) = 0;
+  /// Rows that the sink's encoder made; called only where the sink gives encoders.
+  virtual Result<WriteState> WriteEncoded(const data::EncodedRows& rows,
+                                          const Waker& waker);
   /// Everything written since the last Prepare becomes one durable, invisible piece of
   /// `epoch`.
   virtual Future<CommitToken> Prepare(Epoch epoch) = 0;
@@ -98,6 +102,10 @@ class Sink {
   /// How many writers may work at the same time: 1 keeps the rows' order.
   virtual int max_writers() const = 0;
   virtual Result<std::unique_ptr<SinkWriter>> Open(WriterId writer) = 0;
+  /// An encoder for rows on their way to the sink's only writer, so that the work is done
+  /// by the tasks that have the rows; null: that writer takes batches. Called after
+  /// EnsureTable.
+  virtual Result<std::unique_ptr<data::RowEncoder>> NewEncoder() { return nullptr; }
   /// Owned by the sink.
   virtual Committer& committer() = 0;
 };

@@ -21,6 +21,7 @@
 #include "millrace/data/batch.h"
 #include "millrace/data/dead_letter.h"
 #include "millrace/data/predicate.h"
+#include "millrace/data/row_encoder.h"
 #include "millrace/io/file_system.h"
 
 namespace millrace::formats {
@@ -116,18 +117,39 @@ class FileReader {
                                                     const Context& context) = 0;
 };
 
-/// Writes one file. Used by one thread at a time.
+/// Puts encoded rows into one file, with what stands before and after them. Used by one
+/// thread at a time.
+class FileAppender {
+ public:
+  virtual ~FileAppender() = default;
+  virtual Status Append(const data::EncodedRows& rows) = 0;
+  /// Write the format's footer. No Append may follow. Does not sync or close the file.
+  virtual Status Finish() = 0;
+};
+
+/// Writes one file: an encoder and the appender behind it. Used by one thread at a time.
 class FileWriter {
  public:
-  virtual ~FileWriter() = default;
+  FileWriter(std::unique_ptr<data::RowEncoder> encoder,
+             std::unique_ptr<FileAppender> appender)
+      : encoder_(std::move(encoder)), appender_(std::move(appender)) {}
+
   /// Append rows; columns as in the schema given at creation, possibly
   /// dictionary-encoded.
-  virtual Status Write(const std::shared_ptr<arrow::RecordBatch>& rows) = 0;
-  /// Write what is buffered and the format's footer. No Write may follow. Does not sync
+  Status Write(const std::shared_ptr<arrow::RecordBatch>& rows);
+  /// Append rows that another encoder of the same format, options and schema made.
+  Status Append(const data::EncodedRows& rows);
+  /// Write what is held back and the format's footer. No Write may follow. Does not sync
   /// or close the file.
-  virtual Status Finish() = 0;
-  /// Bytes that would be lost if the process stopped now, for the memory budget.
-  virtual int64_t buffered_bytes() const = 0;
+  Status Finish();
+  /// Bytes that are not in the file yet.
+  int64_t buffered_bytes() const { return encoder_->buffered_bytes(); }
+
+ private:
+  Status AppendPieces();
+  const std::unique_ptr<data::RowEncoder> encoder_;
+  const std::unique_ptr<FileAppender> appender_;
+  std::vector<data::EncodedRows> pieces_;
 };
 
 /// A format. Stateless and thread-safe; one instance lives as long as the engine.
@@ -149,12 +171,25 @@ class Format {
       Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
       const Context& context) const = 0;
 
-  /// Write `schema` to `file`, which outlives the writer. `appending`: the file already
-  /// holds rows (no header again).
-  virtual Result<std::unique_ptr<FileWriter>> OpenWriter(
+  /// Encodes rows of `schema`, apart from any file.
+  virtual Result<std::unique_ptr<data::RowEncoder>> MakeEncoder(
+      const Config& options, const std::shared_ptr<arrow::Schema>& schema,
+      const Context& context) const = 0;
+  /// May the rows of one file be encoded split by split? False when that would cut pieces
+  /// smaller than the options ask for.
+  virtual bool encodes_splits(const Config& options) const { return true; }
+  /// Puts encoded rows of `schema` into `file`, which outlives the appender. `appending`:
+  /// the file already holds rows (no header again).
+  virtual Result<std::unique_ptr<FileAppender>> OpenAppender(
       io::WritableFile& file, const Config& options,
       const std::shared_ptr<arrow::Schema>& schema, bool appending,
       const Context& context) const = 0;
+
+  /// Both of them in one.
+  Result<std::unique_ptr<FileWriter>> OpenWriter(
+      io::WritableFile& file, const Config& options,
+      const std::shared_ptr<arrow::Schema>& schema, bool appending,
+      const Context& context) const;
 };
 
 std::unique_ptr<Format> MakeCsvFormat();

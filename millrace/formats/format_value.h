@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 namespace millrace::formats {
 
@@ -166,22 +167,29 @@ inline char* FormatFloat(char* d, float value) {
                                   std::isfinite(value));
 }
 
-/// Dates and times of day. Remembers the last day: neighbouring rows mostly share it.
+/// Dates and times of day. Remembers some hundred days: rows that follow each other share
+/// the day or come from a few months.
 class DateFormatter {
  public:
   /// YYYY-MM-DD; null for years outside 0000 … 9999.
   char* FormatDay(char* d, int64_t day) {
-    if (day != day_) [[unlikely]] {
-      if (!Render(day)) return nullptr;
+    // Only columns of dates pay for it.
+    if (rendered_.empty()) [[unlikely]]
+      rendered_.resize(kDays);
+    Rendered& entry = rendered_[static_cast<uint64_t>(day) % kDays];
+    if (day != entry.day) [[unlikely]] {
+      if (!Render(day, &entry)) return nullptr;
     }
-    memcpy(d, text_, 10);
+    memcpy(d, entry.text, sizeof entry.text);
     return d + 10;
   }
 
   /// `units` since 1970 of which a second has `per_second` (a power of ten).
   char* FormatTimestamp(char* d, int64_t units, int64_t per_second, int fraction_digits,
                         char separator) {
-    int64_t second = units / per_second, fraction = units % per_second;
+    // Most timestamps count microseconds, and a division by a constant is a product.
+    int64_t second = per_second == 1'000'000 ? units / 1'000'000 : units / per_second;
+    int64_t fraction = units - second * per_second;
     if (fraction < 0) {
       fraction += per_second;
       --second;
@@ -219,7 +227,13 @@ class DateFormatter {
   }
 
  private:
-  bool Render(int64_t day) {
+  static constexpr uint64_t kDays = 512;
+  struct Rendered {
+    int64_t day = std::numeric_limits<int64_t>::min();
+    char text[16];  // 10 are used; all are copied at once
+  };
+
+  static bool Render(int64_t day, Rendered* entry) {
     // Days since 0000-03-01, in eras of 400 years whose years begin in March.
     const int64_t shifted = day + 719468;
     if (shifted < -60 || shifted > 3652364) return false;
@@ -233,19 +247,18 @@ class DateFormatter {
     const int64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
     const int64_t year = year_of_era + era * 400 + (month <= 2);
     if (year < 0 || year > 9999) return false;
-    PutPair(text_, static_cast<uint32_t>(year / 100));
-    PutPair(text_ + 2, static_cast<uint32_t>(year % 100));
-    text_[4] = '-';
-    PutPair(text_ + 5, static_cast<uint32_t>(month));
-    text_[7] = '-';
-    PutPair(text_ + 8,
-            static_cast<uint32_t>(of_year - (153 * shifted_month + 2) / 5 + 1));
-    day_ = day;
+    char* text = entry->text;
+    PutPair(text, static_cast<uint32_t>(year / 100));
+    PutPair(text + 2, static_cast<uint32_t>(year % 100));
+    text[4] = '-';
+    PutPair(text + 5, static_cast<uint32_t>(month));
+    text[7] = '-';
+    PutPair(text + 8, static_cast<uint32_t>(of_year - (153 * shifted_month + 2) / 5 + 1));
+    entry->day = day;
     return true;
   }
 
-  int64_t day_ = std::numeric_limits<int64_t>::min();
-  char text_[10];
+  std::vector<Rendered> rendered_;
 };
 
 }  // namespace millrace::formats

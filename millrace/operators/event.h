@@ -6,6 +6,7 @@
 
 #include "millrace/base/ids.h"
 #include "millrace/data/batch.h"
+#include "millrace/data/row_encoder.h"
 #include "millrace/data/schema_change.h"
 
 namespace millrace::operators {
@@ -32,7 +33,9 @@ struct SplitBegin {
 struct End {};
 
 using SchemaChangePtr = std::shared_ptr<const data::SchemaChange>;
-using Event =
-    std::variant<data::Batch, Watermark, Barrier, SplitBegin, SchemaChangePtr, End>;
+/// EncodedRows travel only between the tasks that encode for a sink and its writer: no
+/// operator meets them.
+using Event = std::variant<data::Batch, data::EncodedRows, Watermark, Barrier, SplitBegin,
+                           SchemaChangePtr, End>;
 
 }  // namespace millrace::operators

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 
 #include "millrace/data/key_hash.h"
@@ -86,6 +87,9 @@ Result<PushState> ExchangeSender::Push(Event& event, const Waker& waker) {
       holds_[i] = false;
     }
     ARROW_RETURN_NOT_OK(Deal(std::move(*batch)));
+  } else if (const auto* encoded = std::get_if<data::EncodedRows>(&event)) {
+    const int64_t bytes = std::max<int64_t>(encoded->bytes->size(), 1);
+    for (size_t i = 0; i < rings_.size(); ++i) pending_.push_back({i, *encoded, bytes});
   } else if (const auto* watermark = std::get_if<Watermark>(&event)) {
     for (size_t i = 0; i < rings_.size(); ++i) {
       if (rings_[i]->events_in_flight() > kCrowdedRing) {

@@ -7,6 +7,7 @@
 #include "millrace/plan/exchange_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/union_node.h"
+#include "millrace/runtime/encode.h"
 #include "millrace/runtime/exchange.h"
 
 namespace millrace::runtime {
@@ -72,6 +73,10 @@ class Pipeline::Builder {
           std::move(writer), kOnlyEpoch, pipeline_.tokens_, &pipeline_.progress_));
     }
     std::vector<TaskCellPtr> cells = NewCells(count, 0);
+    if (count == 1 && plan::As<plan::ExchangeNode>(root->input()) != nullptr) {
+      gather_to_write_ = root->input().get();
+      write_ = root;
+    }
     return BuildStage(root->input(), std::move(roots), cells, 0, StatsOf(root));
   }
 
@@ -158,16 +163,18 @@ class Pipeline::Builder {
     const int count = StageTasks(exchange.input());
     std::vector<TaskCellPtr> senders = NewCells(count, depth + 1);
     // rings[s][r]: from sending task s to receiving task r.
+    const bool ordered = exchange.exchange() == plan::ExchangeKind::kGather &&
+                         KeepsSplitOrder(exchange.input());
+    const int64_t credit =
+        ordered ? pipeline_.options_.ordered_credit : pipeline_.options_.exchange_credit;
     std::vector<std::vector<RingPtr>> rings(static_cast<size_t>(count));
     for (size_t s = 0; s < rings.size(); ++s) {
       for (size_t r = 0; r < receivers.size(); ++r) {
-        auto ring = std::make_shared<Ring>(pipeline_.options_.exchange_credit);
+        auto ring = std::make_shared<Ring>(credit);
         ring->Connect(Waker(senders[s]), Waker(cells[r]));
         rings[s].push_back(std::move(ring));
       }
     }
-    const bool ordered = exchange.exchange() == plan::ExchangeKind::kGather &&
-                         KeepsSplitOrder(exchange.input());
     for (size_t r = 0; r < receivers.size(); ++r) {
       std::vector<RingPtr> incoming;
       for (auto& outgoing : rings) incoming.push_back(outgoing[r]);
@@ -181,7 +188,18 @@ class Pipeline::Builder {
           exchange.exchange(), exchange.keys(), std::move(outgoing),
           pipeline_.memory_->pool()));
     }
-    return BuildStage(exchange.input(), std::move(roots), senders, depth + 1);
+    std::shared_ptr<NodeStats> root_stats;
+    if (gather_to_write_ == &exchange) {
+      // The sink's only writer would be the one who formats every row: let those do it
+      // who have the rows. Their time is the write's.
+      for (auto& root : roots) {
+        ARROW_ASSIGN_OR_RAISE(auto encoder, pipeline_.sink_->NewEncoder());
+        if (!encoder) break;
+        root = std::make_unique<EncodingRoot>(std::move(encoder), std::move(root));
+        root_stats = StatsOf(write_);
+      }
+    }
+    return BuildStage(exchange.input(), std::move(roots), senders, depth + 1, root_stats);
   }
 
   Result<std::shared_ptr<const ScanShared>> Share(const plan::ScanNode& scan) {
@@ -245,6 +263,8 @@ class Pipeline::Builder {
   const Connectors& connectors_;
   DeadLetterOffice* const dead_letters_;
   operators::OperatorContext context_;
+  const plan::Node* gather_to_write_ = nullptr;  // what feeds the sink's only writer
+  plan::NodePtr write_;
 };
 
 Pipeline::Pipeline(PipelineOptions options, Scheduler* scheduler, const Clock* clock,

@@ -19,6 +19,14 @@ Result<PushState> WriteRoot::Push(operators::Event& event, const Waker& waker) {
     event = operators::End{};  // let go of the rows now, not when the queue moves on
     return PushState::kAccepted;
   }
+  if (const auto* encoded = std::get_if<data::EncodedRows>(&event)) {
+    ARROW_ASSIGN_OR_RAISE(connector::WriteState state,
+                          writer_->WriteEncoded(*encoded, waker));
+    if (state == connector::WriteState::kBlocked) return PushState::kBlocked;
+    progress_->rows_written.fetch_add(encoded->rows, std::memory_order_relaxed);
+    event = operators::End{};
+    return PushState::kAccepted;
+  }
   if (!std::holds_alternative<operators::End>(event)) return PushState::kAccepted;
   if (!prepared_) {
     prepared_ = writer_->Prepare(epoch_);

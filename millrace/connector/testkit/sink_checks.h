@@ -149,11 +149,54 @@ inline void CheckRecover(const SinkCase& test) {
   EXPECT_EQ(test.leftovers(), 0);
 }
 
+/// Pieces that several encoders made apart, put one after another between rows that the
+/// writer encoded itself: every row, in order. Nothing to check for a sink without.
+inline void CheckEncoders(const SinkCase& test) {
+  test.reset();
+  ASSERT_OK_AND_ASSIGN(Opened opened, OpenSink(test, 1));
+  const int64_t quarter = test.rows->num_rows() / 4;
+  ASSERT_OK(WriteRows(*opened.writers[0], test.rows->Slice(0, quarter)));
+  std::vector<std::unique_ptr<data::RowEncoder>> encoders;
+  std::vector<std::vector<data::EncodedRows>> pieces(2);
+  for (size_t i = 0; i < 2; ++i) {
+    ASSERT_OK_AND_ASSIGN(auto encoder, opened.sink->NewEncoder());
+    if (!encoder) return;
+    const int64_t begin = quarter * static_cast<int64_t>(i + 1);
+    ASSERT_OK(encoder->Encode(test.rows->Slice(begin, 1), &pieces[i]));
+    ASSERT_OK(encoder->Encode(test.rows->Slice(begin + 1, quarter - 1), &pieces[i]));
+    ASSERT_OK(encoder->Flush(&pieces[i]));
+    EXPECT_EQ(encoder->buffered_bytes(), 0);
+    encoders.push_back(std::move(encoder));
+  }
+  auto bell = std::make_shared<Bell>();
+  for (const auto& of_encoder : pieces) {
+    int64_t rows = 0;
+    for (const data::EncodedRows& piece : of_encoder) {
+      rows += piece.rows;
+      for (;;) {
+        ASSERT_OK_AND_ASSIGN(const WriteState state,
+                             opened.writers[0]->WriteEncoded(piece, Waker(bell)));
+        if (state == WriteState::kAccepted) break;
+        bell->Wait();
+      }
+    }
+    EXPECT_EQ(rows, quarter);
+  }
+  ASSERT_OK(WriteRows(*opened.writers[0], test.rows->Slice(3 * quarter)));
+  ASSERT_OK_AND_ASSIGN(auto tokens, PrepareAll(opened, Epoch{1}));
+  EXPECT_EQ(tokens[0].rows, test.rows->num_rows());
+  ASSERT_OK(opened.sink->committer().Commit(Epoch{1}, tokens).status());
+  ASSERT_OK_AND_ASSIGN(const Rows expected, RowsOf(*test.rows));
+  ASSERT_OK_AND_ASSIGN(const Rows seen, test.read());
+  EXPECT_EQ(seen, expected);
+}
+
 inline void CheckSink(const SinkCase& test) {
   CheckCommit(test);
   CheckAbandoned(test);
   CheckParallelWriters(test);
   CheckRecover(test);
+  CheckEncoders(test);
 }
 
 }  // namespace millrace::connector::testkit

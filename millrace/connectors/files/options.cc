@@ -98,7 +98,7 @@ const ConfigSpec& SourceSpec() {
               "and counted."},
       {.name = "split_size",
        .type = OptionType::kBytes,
-       .default_value = "4MiB",
+       .default_value = "16MiB",
        .doc = "Size of the parts in which one large file is read in parallel."},
   });
   return spec;

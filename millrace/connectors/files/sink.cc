@@ -143,6 +143,15 @@ Result<std::unique_ptr<connector::SinkWriter>> FilesSink::Open(WriterId writer) 
   return MakeFileSinkWriter(std::move(options), writer, schema_, surroundings_);
 }
 
+Result<std::unique_ptr<data::RowEncoder>> FilesSink::NewEncoder() {
+  if (max_writers() > 1 || !options_.format->encodes_splits(options_.format_options)) {
+    return nullptr;
+  }
+  return options_.format->MakeEncoder(
+      options_.format_options, schema_,
+      {surroundings_.memory->pool(), data::BadRowPolicy::kFail});
+}
+
 Result<std::vector<std::string>> FilesSink::FilesToReplace() {
   std::vector<std::string> out;
   if (!surroundings_.files->Exists(destination_.directory)) return out;

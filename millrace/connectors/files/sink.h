@@ -41,6 +41,7 @@ class FilesSink final : public connector::Sink, public connector::Committer {
   connector::CommitClass commit_class() const override;
   int max_writers() const override;
   Result<std::unique_ptr<connector::SinkWriter>> Open(WriterId writer) override;
+  Result<std::unique_ptr<data::RowEncoder>> NewEncoder() override;
   connector::Committer& committer() override { return *this; }
 
   Future<> Commit(Epoch epoch, std::vector<connector::CommitToken> tokens) override;

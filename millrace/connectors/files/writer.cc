@@ -77,6 +77,16 @@ class FileSinkWriter final : public connector::SinkWriter {
     return connector::WriteState::kAccepted;
   }
 
+  // Only the writer of a single file is offered these: nothing rolls.
+  Result<connector::WriteState> WriteEncoded(const data::EncodedRows& rows,
+                                             const Waker&) override {
+    if (!open_) ARROW_RETURN_NOT_OK(Begin());
+    ARROW_RETURN_NOT_OK(open_->writer->Append(rows));
+    open_->rows += rows.rows;
+    rows_ += rows.rows;
+    return connector::WriteState::kAccepted;
+  }
+
   Future<connector::CommitToken> Prepare(Epoch) override {
     return Future<connector::CommitToken>::MakeFinished(PrepareNow());
   }
@@ -208,6 +218,14 @@ class StdoutWriter final : public connector::SinkWriter {
     ARROW_RETURN_NOT_OK(Begin());
     rows_ += batch.num_rows();
     ARROW_RETURN_NOT_OK(writer_->Write(batch.rows));
+    return connector::WriteState::kAccepted;
+  }
+
+  Result<connector::WriteState> WriteEncoded(const data::EncodedRows& rows,
+                                             const Waker&) override {
+    ARROW_RETURN_NOT_OK(Begin());
+    rows_ += rows.rows;
+    ARROW_RETURN_NOT_OK(writer_->Append(rows));
     return connector::WriteState::kAccepted;
   }
 

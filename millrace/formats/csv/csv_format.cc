@@ -5,6 +5,7 @@
 #include "millrace/formats/csv/reader.h"
 #include "millrace/formats/csv/writer.h"
 #include "millrace/formats/format.h"
+#include "millrace/formats/text_appender.h"
 
 namespace millrace::formats {
 
@@ -72,12 +73,24 @@ class CsvFormat final : public Format {
     return std::make_unique<CsvFileReader>(std::move(file));
   }
 
-  Result<std::unique_ptr<FileWriter>> OpenWriter(
-      io::WritableFile& file, const Config& options,
-      const std::shared_ptr<arrow::Schema>& schema, bool appending,
+  Result<std::unique_ptr<data::RowEncoder>> MakeEncoder(
+      const Config& options, const std::shared_ptr<arrow::Schema>& schema,
       const Context& context) const override {
     ARROW_ASSIGN_OR_RAISE(csv::WriteDialect dialect, csv::MakeWriteDialect(options));
-    return csv::MakeWriter(file, std::move(dialect), schema, appending, context);
+    return csv::MakeEncoder(std::move(dialect), *schema, context);
+  }
+
+  Result<std::unique_ptr<FileAppender>> OpenAppender(
+      io::WritableFile& file, const Config& options,
+      const std::shared_ptr<arrow::Schema>& schema, bool appending,
+      const Context&) const override {
+    ARROW_ASSIGN_OR_RAISE(const csv::WriteDialect dialect,
+                          csv::MakeWriteDialect(options));
+    std::string header;
+    if (dialect.header && !appending) {
+      ARROW_ASSIGN_OR_RAISE(header, csv::HeaderLine(dialect, *schema));
+    }
+    return std::make_unique<TextAppender>(file, std::move(header));
   }
 };
 

@@ -7,47 +7,25 @@
 
 #include "millrace/formats/csv/column_writer.h"
 #include "millrace/formats/csv/errors.h"
+#include "millrace/formats/value_text.h"
 
 namespace millrace::formats::csv {
 
 namespace {
 
-constexpr int64_t kWritePiece = 1024 * 1024;
+constexpr int64_t kPiece = 1024 * 1024;
 
-class CsvFileWriter final : public FileWriter {
+class CsvEncoder final : public data::RowEncoder {
  public:
-  CsvFileWriter(io::WritableFile& file, WriteDialect dialect,
-                std::shared_ptr<arrow::Schema> schema, arrow::MemoryPool* pool)
-      : file_(file),
-        dialect_(std::move(dialect)),
-        schema_(std::move(schema)),
-        pool_(pool) {
-    columns_.reserve(static_cast<size_t>(schema_->num_fields()));
-    for (const auto& field : schema_->fields())
+  CsvEncoder(WriteDialect dialect, const arrow::Schema& schema, arrow::MemoryPool* pool)
+      : dialect_(std::move(dialect)), pool_(pool) {
+    columns_.reserve(static_cast<size_t>(schema.num_fields()));
+    for (const auto& field : schema.fields())
       columns_.emplace_back(field, dialect_, pool);
   }
 
-  Status WriteHeader() {
-    const TextQuoter quoter(dialect_);
-    ARROW_RETURN_NOT_OK(Reserve(0));
-    for (const auto& field : schema_->fields()) {
-      const std::string& name = field->name();
-      ARROW_RETURN_NOT_OK(
-          Reserve(TextQuoter::MostBytes(static_cast<int64_t>(name.size()))));
-      char* begin = text() + size_;
-      char* end = quoter.Write(begin, name);
-      if (end == nullptr) {
-        return errors::kCsvUnrepresentable.Make({.column = name}, "its name; {}",
-                                                errors::kCsvUnrepresentable.remedy);
-      }
-      *end++ = dialect_.delimiter;
-      size_ += end - begin;
-    }
-    EndLine();
-    return Status::OK();
-  }
-
-  Status Write(const std::shared_ptr<arrow::RecordBatch>& rows) override {
+  Status Encode(const std::shared_ptr<arrow::RecordBatch>& rows,
+                std::vector<data::EncodedRows>* out) override {
     if (columns_.empty()) return Status::OK();
     for (size_t c = 0; c < columns_.size(); ++c) {
       ARROW_RETURN_NOT_OK(columns_[c].Bind(rows->column(static_cast<int>(c))));
@@ -59,11 +37,16 @@ class CsvFileWriter final : public FileWriter {
     char* d = text() + size_;
     // Up to here a row without long strings may begin.
     char* limit = text() + text_->size() - fixed;
+    int64_t counted = 0;
     for (int64_t i = 0, n = rows->num_rows(); i < n; ++i) {
       if (d > limit) [[unlikely]] {
         size_ = d - text();
-        ARROW_RETURN_NOT_OK(Flush());
+        rows_ += i - counted;
+        counted = i;
+        ARROW_RETURN_NOT_OK(Flush(out));
+        ARROW_RETURN_NOT_OK(Reserve(fixed));
         d = text();
+        limit = text() + text_->size() - fixed;
       }
       for (ColumnWriter& column : columns_) {
         if (column.may_be_long()) {
@@ -76,18 +59,26 @@ class CsvFileWriter final : public FileWriter {
         }
         d = column.Write(d, i);
         if (d == nullptr) [[unlikely]]
-          return Unrepresentable(column, i);
+          return Unrepresentable(
+              column, *rows->column(static_cast<int>(&column - columns_.data())), i);
         *d++ = delimiter;
       }
       memcpy(d - 1, dialect_.line_end.data(), line_end);
       d += line_end - 1;
     }
     size_ = d - text();
-    written_ += rows->num_rows();
+    rows_ += rows->num_rows() - counted;
     return Status::OK();
   }
 
-  Status Finish() override { return Flush(); }
+  Status Flush(std::vector<data::EncodedRows>* out) override {
+    if (size_ == 0) return Status::OK();
+    ARROW_RETURN_NOT_OK(text_->Resize(size_, /*shrink_to_fit=*/false));
+    out->push_back({std::move(text_), rows_});
+    size_ = 0;
+    rows_ = 0;
+    return Status::OK();
+  }
   int64_t buffered_bytes() const override { return size_; }
 
  private:
@@ -102,56 +93,55 @@ class CsvFileWriter final : public FileWriter {
   Status Reserve(int64_t bytes) {
     if (!text_) {
       ARROW_ASSIGN_OR_RAISE(
-          text_, arrow::AllocateResizableBuffer(kWritePiece + RowBytes() + bytes, pool_));
+          text_, arrow::AllocateResizableBuffer(kPiece + RowBytes() + bytes, pool_));
     }
     if (text_->size() - size_ >= bytes) return Status::OK();
     return text_->Resize(std::max(size_ + bytes, text_->size() * 2));
   }
 
-  Status Flush() {
-    if (size_ == 0) return Status::OK();
-    ARROW_RETURN_NOT_OK(file_.Write(text(), size_));
-    size_ = 0;
-    return Status::OK();
-  }
-
-  // The delimiter after the last field makes way for the line end.
-  void EndLine() {
-    if (columns_.empty()) return;
-    --size_;
-    memcpy(text() + size_, dialect_.line_end.data(), dialect_.line_end.size());
-    size_ += static_cast<int64_t>(dialect_.line_end.size());
-  }
-
-  Status Unrepresentable(const ColumnWriter& column, int64_t row) const {
+  Status Unrepresentable(const ColumnWriter& column, const arrow::Array& values,
+                         int64_t row) const {
     return errors::kCsvUnrepresentable.Make(
-        {.row = written_ + row + 1, .column = column.name()},
-        "a text with special bytes and neither quotes nor an escape, or a date outside "
-        "the years 0000 to 9999; {}",
-        errors::kCsvUnrepresentable.remedy);
+        {.column = column.name()},
+        "{}: a text with special bytes and neither quotes nor an escape, or a date "
+        "outside the years 0000 to 9999; {}",
+        ValueText(values, row), errors::kCsvUnrepresentable.remedy);
   }
 
-  io::WritableFile& file_;
   const WriteDialect dialect_;
-  std::shared_ptr<arrow::Schema> schema_;
-  arrow::MemoryPool* pool_;
+  arrow::MemoryPool* const pool_;
   std::vector<ColumnWriter> columns_;
   std::unique_ptr<arrow::ResizableBuffer> text_;
-  int64_t size_ = 0;
-  int64_t written_ = 0;  // rows
+  int64_t size_ = 0;  // bytes in text_
+  int64_t rows_ = 0;  // rows in text_
 };
 
 }  // namespace
 
-Result<std::unique_ptr<FileWriter>> MakeWriter(
-    io::WritableFile& file, WriteDialect dialect,
-    const std::shared_ptr<arrow::Schema>& schema, bool appending,
-    const Context& context) {
-  const bool header = dialect.header && !appending;
-  auto writer =
-      std::make_unique<CsvFileWriter>(file, std::move(dialect), schema, context.pool);
-  if (header) ARROW_RETURN_NOT_OK(writer->WriteHeader());
-  return writer;
+Result<std::string> HeaderLine(const WriteDialect& dialect, const arrow::Schema& schema) {
+  const TextQuoter quoter(dialect);
+  std::string line;
+  for (const auto& field : schema.fields()) {
+    const std::string& name = field->name();
+    if (!line.empty()) line += dialect.delimiter;
+    const size_t begin = line.size();
+    line.resize(begin + static_cast<size_t>(
+                            TextQuoter::MostBytes(static_cast<int64_t>(name.size()))));
+    const char* end = quoter.Write(line.data() + begin, name);
+    if (end == nullptr) {
+      return errors::kCsvUnrepresentable.Make({.column = name}, "its name; {}",
+                                              errors::kCsvUnrepresentable.remedy);
+    }
+    line.resize(static_cast<size_t>(end - line.data()));
+  }
+  if (schema.num_fields() > 0) line += dialect.line_end;
+  return line;
+}
+
+std::unique_ptr<data::RowEncoder> MakeEncoder(WriteDialect dialect,
+                                              const arrow::Schema& schema,
+                                              const Context& context) {
+  return std::make_unique<CsvEncoder>(std::move(dialect), schema, context.pool);
 }
 
 }  // namespace millrace::formats::csv

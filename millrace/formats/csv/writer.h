@@ -2,16 +2,20 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "millrace/formats/csv/dialect.h"
 #include "millrace/formats/format.h"
 
 namespace millrace::formats::csv {
 
-/// Writes in pieces of at least 1 MiB. Binary values are written as \x and hex digits,
+/// Encodes in pieces of at least 1 MiB. Binary values are written as \x and hex digits,
 /// nested ones as JSON text, timestamps with a zone in UTC and with a trailing Z.
-Result<std::unique_ptr<FileWriter>> MakeWriter(
-    io::WritableFile& file, WriteDialect dialect,
-    const std::shared_ptr<arrow::Schema>& schema, bool appending, const Context& context);
+std::unique_ptr<data::RowEncoder> MakeEncoder(WriteDialect dialect,
+                                              const arrow::Schema& schema,
+                                              const Context& context);
+
+/// The line of column names, with its end; empty when there are none.
+Result<std::string> HeaderLine(const WriteDialect& dialect, const arrow::Schema& schema);
 
 }  // namespace millrace::formats::csv

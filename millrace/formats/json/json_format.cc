@@ -6,6 +6,7 @@
 #include "millrace/formats/json/options.h"
 #include "millrace/formats/json/reader.h"
 #include "millrace/formats/json/writer.h"
+#include "millrace/formats/text_appender.h"
 
 namespace millrace::formats {
 
@@ -74,11 +75,16 @@ class JsonFormat final : public Format {
     return std::make_unique<JsonFileReader>(std::move(file));
   }
 
-  Result<std::unique_ptr<FileWriter>> OpenWriter(
-      io::WritableFile& file, const Config& options,
-      const std::shared_ptr<arrow::Schema>& schema, bool,
+  Result<std::unique_ptr<data::RowEncoder>> MakeEncoder(
+      const Config& options, const std::shared_ptr<arrow::Schema>& schema,
       const Context& context) const override {
-    return json::MakeWriter(file, json::MakeWriteSettings(options), schema, context);
+    return json::MakeEncoder(json::MakeWriteSettings(options), *schema, context);
+  }
+
+  Result<std::unique_ptr<FileAppender>> OpenAppender(
+      io::WritableFile& file, const Config&, const std::shared_ptr<arrow::Schema>&, bool,
+      const Context&) const override {
+    return std::make_unique<TextAppender>(file, "");
   }
 };
 

@@ -7,7 +7,7 @@
 
 #include <arrow/buffer.h>
 
-#include "millrace/io/file_system.h"
+#include "millrace/base/result.h"
 
 namespace millrace::formats::json {
 
@@ -15,7 +15,7 @@ namespace millrace::formats::json {
 /// written goes nowhere of use.
 class Output {
  public:
-  /// Bytes that are written at once.
+  /// Bytes for which room is made at once.
   static constexpr int64_t kPiece = 1024 * 1024;
 
   explicit Output(arrow::MemoryPool* pool) : pool_(pool) {}
@@ -42,11 +42,13 @@ class Output {
   void Clear() { end_ = begin_; }
   const Status& status() const { return status_; }
 
-  Status Flush(io::WritableFile& file) {
+  /// The text so far, which is no longer here.
+  Result<std::shared_ptr<arrow::Buffer>> Take() {
     ARROW_RETURN_NOT_OK(status_);
-    if (size() > 0) ARROW_RETURN_NOT_OK(file.Write(begin_, size()));
-    Clear();
-    return Status::OK();
+    ARROW_RETURN_NOT_OK(buffer_->Resize(size(), /*shrink_to_fit=*/false));
+    std::shared_ptr<arrow::Buffer> taken = std::move(buffer_);
+    begin_ = end_ = limit_ = nullptr;
+    return taken;
   }
 
  private:

@@ -8,6 +8,7 @@
 
 #include "millrace/formats/json/errors.h"
 #include "millrace/formats/json/value_writer.h"
+#include "millrace/formats/value_text.h"
 
 namespace millrace::formats::json {
 
@@ -27,13 +28,14 @@ class Column {
 
   const std::string& label() const { return field_->name(); }
   const std::string& name() const { return name_; }
+  const arrow::Array& array() const { return *array_; }
 
   Status Bind(std::shared_ptr<arrow::Array> array) {
     indices_ = nullptr;
+    array_ = array;
     if (array->type_id() != arrow::Type::DICTIONARY) return values_->Bind(array);
     const auto& encoded = static_cast<const arrow::DictionaryArray&>(*array);
     if (encoded.indices()->type_id() != arrow::Type::INT32) return values_->Bind(array);
-    array_ = array;
     indices_ = static_cast<const arrow::Int32Array&>(*encoded.indices()).raw_values();
     if (dictionary_ && dictionary_->data() == encoded.dictionary()->data()) {
       return Status::OK();
@@ -78,7 +80,7 @@ class Column {
   std::shared_ptr<arrow::Field> field_;
   std::unique_ptr<ValueWriter> values_;
   std::string name_;
-  std::shared_ptr<arrow::Array> array_;       // dictionary-encoded
+  std::shared_ptr<arrow::Array> array_;       // of the batch
   std::shared_ptr<arrow::Array> dictionary_;  // whose entries are rendered
   const int32_t* indices_ = nullptr;
   Output rendered_;
@@ -86,11 +88,10 @@ class Column {
   bool representable_ = true;
 };
 
-class JsonFileWriter final : public FileWriter {
+class JsonEncoder final : public data::RowEncoder {
  public:
-  JsonFileWriter(io::WritableFile& file, const WriteSettings& settings,
-                 arrow::MemoryPool* pool)
-      : file_(file), settings_(settings), out_(pool) {}
+  JsonEncoder(const WriteSettings& settings, arrow::MemoryPool* pool)
+      : settings_(settings), out_(pool) {}
 
   Status AddColumns(const arrow::Schema& schema, arrow::MemoryPool* pool) {
     for (const auto& field : schema.fields()) {
@@ -100,13 +101,14 @@ class JsonFileWriter final : public FileWriter {
     return Status::OK();
   }
 
-  Status Write(const std::shared_ptr<arrow::RecordBatch>& rows) override {
+  Status Encode(const std::shared_ptr<arrow::RecordBatch>& rows,
+                std::vector<data::EncodedRows>* out) override {
     for (size_t c = 0; c < columns_.size(); ++c) {
       ARROW_RETURN_NOT_OK(columns_[c]->Bind(rows->column(static_cast<int>(c))));
     }
     for (int64_t i = 0, n = rows->num_rows(); i < n; ++i) {
       if (out_.size() >= Output::kPiece - kRowSpace) {
-        ARROW_RETURN_NOT_OK(out_.Flush(file_));
+        ARROW_RETURN_NOT_OK(Flush(out));
       }
       // Every field begins with a comma, the first of which becomes the brace.
       const int64_t begin = out_.size();
@@ -119,44 +121,48 @@ class JsonFileWriter final : public FileWriter {
         memcpy(d + 1, name.data(), name.size());
         out_.Advance(d + 1 + name.size());
         if (!column->Write(i, out_)) [[unlikely]]
-          return Unrepresentable(column->label(), i);
+          return Unrepresentable(*column, i);
       }
       if (out_.size() == begin) out_.Append("{");
       out_.Append("}\n");
       ARROW_RETURN_NOT_OK(out_.status());
       *(out_.end() - (out_.size() - begin)) = '{';
+      ++rows_;
     }
-    written_ += rows->num_rows();
     return Status::OK();
   }
 
-  Status Finish() override { return out_.Flush(file_); }
+  Status Flush(std::vector<data::EncodedRows>* out) override {
+    if (out_.size() == 0) return out_.status();
+    ARROW_ASSIGN_OR_RAISE(auto bytes, out_.Take());
+    out->push_back({std::move(bytes), std::exchange(rows_, 0)});
+    return Status::OK();
+  }
   int64_t buffered_bytes() const override { return out_.size(); }
 
  private:
   static constexpr int64_t kRowSpace = 64 * 1024;
 
-  Status Unrepresentable(const std::string& column, int64_t row) const {
+  static Status Unrepresentable(const Column& column, int64_t row) {
     return errors::kJsonUnrepresentable.Make(
-        {.row = written_ + row + 1, .column = column},
-        "NaN, infinity, or a date or time out of range");
+        {.column = column.label()}, "{}: NaN, infinity, or a date or time out of range",
+        ValueText(column.array(), row));
   }
 
-  io::WritableFile& file_;
   const WriteSettings settings_;
   std::vector<std::unique_ptr<Column>> columns_;
   Output out_;
-  int64_t written_ = 0;  // rows
+  int64_t rows_ = 0;  // rows in out_
 };
 
 }  // namespace
 
-Result<std::unique_ptr<FileWriter>> MakeWriter(
-    io::WritableFile& file, const WriteSettings& settings,
-    const std::shared_ptr<arrow::Schema>& schema, const Context& context) {
-  auto writer = std::make_unique<JsonFileWriter>(file, settings, context.pool);
-  ARROW_RETURN_NOT_OK(writer->AddColumns(*schema, context.pool));
-  return writer;
+Result<std::unique_ptr<data::RowEncoder>> MakeEncoder(const WriteSettings& settings,
+                                                      const arrow::Schema& schema,
+                                                      const Context& context) {
+  auto encoder = std::make_unique<JsonEncoder>(settings, context.pool);
+  ARROW_RETURN_NOT_OK(encoder->AddColumns(schema, context.pool));
+  return encoder;
 }
 
 }  // namespace millrace::formats::json

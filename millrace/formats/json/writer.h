@@ -8,12 +8,12 @@
 
 namespace millrace::formats::json {
 
-/// Writes in pieces of at least 1 MiB. Text that is no UTF-8 can't be in a utf8 column;
+/// Encodes in pieces of about 1 MiB. Text that is no UTF-8 can't be in a utf8 column;
 /// binary values are written in base64, decimals as numbers with all their digits, dates
 /// and times in ISO 8601 (with a zone: UTC and a trailing Z), maps with text keys as
 /// objects and other maps as lists of {"key", "value"}.
-Result<std::unique_ptr<FileWriter>> MakeWriter(
-    io::WritableFile& file, const WriteSettings& settings,
-    const std::shared_ptr<arrow::Schema>& schema, const Context& context);
+Result<std::unique_ptr<data::RowEncoder>> MakeEncoder(const WriteSettings& settings,
+                                                      const arrow::Schema& schema,
+                                                      const Context& context);
 
 }  // namespace millrace::formats::json

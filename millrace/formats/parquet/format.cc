@@ -4,6 +4,8 @@ namespace millrace::formats {
 
 namespace {
 
+constexpr int64_t kRowsOfSplits = 256 * 1024;
+
 class ParquetFormat final : public Format {
  public:
   std::string_view name() const override { return "parquet"; }
@@ -22,11 +24,23 @@ class ParquetFormat final : public Format {
     return parquet_format::OpenParquetReader(std::move(input), options, declared,
                                              context);
   }
-  Result<std::unique_ptr<FileWriter>> OpenWriter(
+  Result<std::unique_ptr<data::RowEncoder>> MakeEncoder(
+      const Config& options, const std::shared_ptr<arrow::Schema>& schema,
+      const Context& context) const override {
+    return parquet_format::MakeParquetEncoder(options, schema, context);
+  }
+
+  // A split ends a row group. One that is asked to be larger than most splits is made by
+  // the writer, which sees all rows.
+  bool encodes_splits(const Config& options) const override {
+    return options.GetInt("row_group_rows") <= kRowsOfSplits;
+  }
+
+  Result<std::unique_ptr<FileAppender>> OpenAppender(
       io::WritableFile& file, const Config& options,
       const std::shared_ptr<arrow::Schema>& schema, bool,
       const Context& context) const override {
-    return parquet_format::OpenParquetWriter(file, options, schema, context);
+    return parquet_format::OpenParquetAppender(file, options, schema, context);
   }
 };
 

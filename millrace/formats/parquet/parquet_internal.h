@@ -1,15 +1,19 @@
 // What the parts of the Parquet format share.
 #pragma once
 
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "millrace/base/error.h"
 #include "millrace/formats/format.h"
+#include "millrace/formats/parquet/errors.h"
 
 namespace parquet {
 class FileMetaData;
-}
+class WriterProperties;
+}  // namespace parquet
 
 namespace millrace::formats::parquet_format {
 
@@ -23,9 +27,38 @@ const ConfigSpec& WriteSpec();
 Result<std::unique_ptr<FileReader>> OpenParquetReader(
     Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
     const Context& context);
-Result<std::unique_ptr<FileWriter>> OpenParquetWriter(
+
+/// Each piece is a whole Parquet file of one row group, for the appender to take apart.
+Result<std::unique_ptr<data::RowEncoder>> MakeParquetEncoder(
+    const Config& options, const std::shared_ptr<arrow::Schema>& schema,
+    const Context& context);
+Result<std::unique_ptr<FileAppender>> OpenParquetAppender(
     io::WritableFile& file, const Config& options,
     const std::shared_ptr<arrow::Schema>& schema, const Context& context);
+
+/// What encoder and appender must agree on. `sample`: the first rows of a row group, or
+/// null.
+///
+/// Encodings are chosen when the rows of a group are known: dictionaries only where
+/// values repeat (a dictionary of unique strings is the most expensive mistake this
+/// writer can make), delta for integers and times. Page indexes are left out: a chunk of
+/// a row group of this size is a page or two, for which the chunk's own statistics tell
+/// the same.
+Result<std::shared_ptr<parquet::WriterProperties>> WriterPropertiesFor(
+    const Config& options, const arrow::Schema& schema, const arrow::RecordBatch* sample,
+    arrow::MemoryPool* pool);
+
+/// Run `function`; an exception, or an error without a number, becomes kParquetWrite.
+template <typename Function>
+Status Caught(Function&& function) {
+  try {
+    Status status = function();
+    if (status.ok() || ErrorDetail::Of(status) != nullptr) return status;
+    return errors::kParquetWrite.Make({}, "{}", status.message());
+  } catch (const std::exception& error) {
+    return errors::kParquetWrite.Make({}, "{}", error.what());
+  }
+}
 
 /// The least value of a flat timestamp column in a row group, in microseconds, by its
 /// statistics.

@@ -78,7 +78,7 @@ TEST(JsonWrite, NumbersThatJsonHasNot) {
   auto rows = Batch({{"a", builder.Finish().ValueOrDie()}});
   const Status status = WriteJson(rows).status();
   EXPECT_EQ(ErrorNumber(status), 2211);
-  EXPECT_EQ(ErrorDetail::Of(status)->where().row, 1);
+  EXPECT_NE(status.message().find("nan"), std::string::npos) << status.message();
   ASSERT_OK_AND_ASSIGN(std::string text, WriteJson(rows, {{"non_finite", "null"}}));
   EXPECT_EQ(text, "{\"a\":null}\n{\"a\":null}\n{\"a\":null}\n");
   ASSERT_OK_AND_ASSIGN(text, WriteJson(rows, {{"non_finite", "text"}}));

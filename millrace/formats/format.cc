@@ -1,0 +1,41 @@
+#include "millrace/formats/format.h"
+
+namespace millrace::formats {
+
+Status FileWriter::AppendPieces() {
+  for (const data::EncodedRows& piece : pieces_) {
+    ARROW_RETURN_NOT_OK(appender_->Append(piece));
+  }
+  pieces_.clear();
+  return Status::OK();
+}
+
+Status FileWriter::Write(const std::shared_ptr<arrow::RecordBatch>& rows) {
+  ARROW_RETURN_NOT_OK(encoder_->Encode(rows, &pieces_));
+  return AppendPieces();
+}
+
+Status FileWriter::Append(const data::EncodedRows& rows) {
+  // Rows that were written before stand before.
+  ARROW_RETURN_NOT_OK(encoder_->Flush(&pieces_));
+  ARROW_RETURN_NOT_OK(AppendPieces());
+  return appender_->Append(rows);
+}
+
+Status FileWriter::Finish() {
+  ARROW_RETURN_NOT_OK(encoder_->Flush(&pieces_));
+  ARROW_RETURN_NOT_OK(AppendPieces());
+  return appender_->Finish();
+}
+
+Result<std::unique_ptr<FileWriter>> Format::OpenWriter(
+    io::WritableFile& file, const Config& options,
+    const std::shared_ptr<arrow::Schema>& schema, bool appending,
+    const Context& context) const {
+  ARROW_ASSIGN_OR_RAISE(auto encoder, MakeEncoder(options, schema, context));
+  ARROW_ASSIGN_OR_RAISE(auto appender,
+                        OpenAppender(file, options, schema, appending, context));
+  return std::make_unique<FileWriter>(std::move(encoder), std::move(appender));
+}
+
+}  // namespace millrace::formats

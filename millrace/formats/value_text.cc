@@ -1,0 +1,18 @@
+#include "millrace/formats/value_text.h"
+
+#include <arrow/array.h>
+#include <arrow/scalar.h>
+
+#include "millrace/formats/input.h"
+
+namespace millrace::formats {
+
+std::string ValueText(const arrow::Array& array, int64_t row) {
+  auto scalar = array.GetScalar(row);
+  if (scalar.ok() && array.type_id() == arrow::Type::DICTIONARY) {
+    scalar = static_cast<const arrow::DictionaryScalar&>(**scalar).GetEncodedValue();
+  }
+  return Excerpt(scalar.ok() ? (*scalar)->ToString() : "a value");
+}
+
+}  // namespace millrace::formats
