@@ -17,11 +17,13 @@ class DeadLetterFile final : public runtime::DeadLetterOffice {
   DeadLetterFile(std::shared_ptr<io::FileSystem> files, std::string path);
   ~DeadLetterFile() override;
   Status Take(std::span<const data::DeadLetter> letters) override;
-  /// Sync and give the file its name. Nothing happens when there was no letter.
+  /// Sync and give the file its name. Nothing happens when there was no letter. Only a
+  /// file of dead letters is ever replaced.
   Status Publish();
   const std::string& path() const { return path_; }
 
  private:
+  Status CheckReplaced() const;
   const std::shared_ptr<io::FileSystem> files_;
   const std::string path_;
   const std::string temporary_;

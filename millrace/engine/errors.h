@@ -28,6 +28,9 @@ inline constexpr ErrorSpec kBadVariable{
 inline constexpr ErrorSpec kNotASelect{1026, arrow::StatusCode::Invalid, false,
                                        "only a SELECT can stand here",
                                        "put other statements into a script"};
+inline constexpr ErrorSpec kNotDeadLetters{
+    1027, arrow::StatusCode::AlreadyExists, false,
+    "the file for dead letters holds something else", "name another with dead_letters"};
 inline constexpr ErrorSpec kPipelineSyntax{1030, arrow::StatusCode::Invalid, false,
                                            "pipeline file is no YAML",
                                            "mend the line that is named"};
@@ -43,8 +46,8 @@ inline constexpr ErrorSpec kPipelineMissing{1033, arrow::StatusCode::Invalid, fa
                                             "pipeline file lacks a key", "add it"};
 
 inline constexpr const ErrorSpec* kEngineErrors[] = {
-    &kNameTaken,       &kNoSuchName,    &kUnknownScheme,  &kNoSchema,
-    &kUnsupportedMode, &kBadVariable,   &kNotASelect,     &kPipelineSyntax,
-    &kPipelineKey,     &kPipelineValue, &kPipelineMissing};
+    &kNameTaken,       &kNoSuchName,  &kUnknownScheme, &kNoSchema,
+    &kUnsupportedMode, &kBadVariable, &kNotASelect,    &kNotDeadLetters,
+    &kPipelineSyntax,  &kPipelineKey, &kPipelineValue, &kPipelineMissing};
 
 }  // namespace millrace::errors

@@ -1,6 +1,7 @@
 #include "millrace/engine/job.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 
 #include "millrace/connector/errors.h"
@@ -26,6 +27,26 @@ void ForEachScan(const plan::NodePtr& node,
                  const std::function<void(const plan::ScanNode&)>& visit) {
   if (const auto* scan = plan::As<plan::ScanNode>(node)) visit(*scan);
   for (const plan::NodePtr& input : node->inputs()) ForEachScan(input, visit);
+}
+
+// Dead letters go to a place of their own: neither what is read nor what is written.
+Status CheckDeadLetters(const plan::NodePtr& plan, const std::string& dead_letters,
+                        io::FileSystem& files) {
+  auto real = [&files](const std::string& path) {
+    auto resolved = files.Resolve(path);
+    std::error_code error;
+    return std::filesystem::weakly_canonical(resolved.ok() ? *resolved : path, error);
+  };
+  Status status;
+  auto check = [&](const plan::Table& table) {
+    const auto path = table.options.find("path");
+    if (path == table.options.end() || real(path->second) != real(dead_letters)) return;
+    status = errors::kNotDeadLetters.Make({.file = dead_letters},
+                                          "it is '{}' of this pipeline", table.name);
+  };
+  ForEachScan(plan, [&](const plan::ScanNode& scan) { check(*scan.table()); });
+  if (const auto* write = plan::As<plan::WriteNode>(plan)) check(*write->table());
+  return status;
 }
 
 Status CheckChanges(plan::ChangeMode mode, const connector::Sink& sink,
@@ -58,6 +79,9 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   const auto* write = plan::As<plan::WriteNode>(plan);
   if (write == nullptr)
     return errors::kInternal.Make({}, "a job's plan must end in a write");
+
+  ARROW_RETURN_NOT_OK(
+      CheckDeadLetters(plan, job->options_.dead_letters, *surroundings.files));
 
   // One source per scan: what is pushed down differs.
   std::map<const plan::Table*, std::vector<connector::Source*>> sources;

@@ -178,6 +178,12 @@ class Format {
   /// May the rows of one file be encoded split by split? False when that would cut pieces
   /// smaller than the options ask for.
   virtual bool encodes_splits(const Config& options) const { return true; }
+  /// May rows of `schema` be appended to a file that begins with `head`? Fails with the
+  /// format's own error, which says what differs.
+  virtual Status CheckAppend(std::string_view head, const Config& options,
+                             const arrow::Schema& schema) const {
+    return Status::OK();
+  }
   /// Puts encoded rows of `schema` into `file`, which outlives the appender. `appending`:
   /// the file already holds rows (no header again).
   virtual Result<std::unique_ptr<FileAppender>> OpenAppender(

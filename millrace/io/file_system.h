@@ -50,6 +50,15 @@ class FileSystem {
   /// Create or truncate.
   virtual Result<std::unique_ptr<WritableFile>> OpenWrite(const std::string& path) = 0;
 
+  /// The path that `path` leads to through symbolic links; the parts that do not exist
+  /// stay as they are.
+  virtual Result<std::string> Resolve(const std::string& path) = 0;
+  /// Can names be made in `directory`, or, where it does not exist, it itself? Fails with
+  /// kFileUnwritable.
+  virtual Status CheckWritable(const std::string& directory) = 0;
+  /// Give `to` the mode and, where we may, the owner of `from`.
+  virtual Status CopyPermissions(const std::string& from, const std::string& to) = 0;
+
   virtual Status Rename(const std::string& from, const std::string& to) = 0;
   virtual Status Remove(const std::string& path) = 0;
   virtual Status RemoveDirectory(const std::string& path) = 0;  ///< must be empty
@@ -69,9 +78,5 @@ std::shared_ptr<FileSystem> MakeLocalFileSystem();
 /// recursively, names starting with '.' or '_' left out), or a glob with *, ?, [abc],
 /// {a,b} and ** for any depth. Fails when nothing matches.
 Result<std::vector<FileInfo>> ExpandPath(FileSystem& files, const std::string& pattern);
-
-/// An arrow::io::OutputStream over a WritableFile, for writers that want one. Closing it
-/// does not close the file.
-std::shared_ptr<arrow::io::OutputStream> AsOutputStream(WritableFile& file);
 
 }  // namespace millrace::io

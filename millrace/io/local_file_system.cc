@@ -219,6 +219,40 @@ class LocalFileSystem final : public FileSystem {
     return Open(path, O_TRUNC);
   }
 
+  Result<std::string> Resolve(const std::string& path) override {
+    std::error_code error;
+    if (!std::filesystem::is_symlink(path, error)) return path;
+    const auto real = std::filesystem::weakly_canonical(path, error);
+    if (error) return FromErrno(errors::kFileUnwritable, path, error.value());
+    return real.string();
+  }
+
+  Status CheckWritable(const std::string& directory) override {
+    std::filesystem::path place = directory.empty() ? kHere : directory;
+    std::error_code error;
+    while (!std::filesystem::exists(place, error)) {
+      const std::filesystem::path parent =
+          place.has_parent_path() ? place.parent_path() : std::filesystem::path(kHere);
+      if (parent == place) break;
+      place = parent;
+    }
+    if (::access(place.c_str(), W_OK | X_OK) != 0) {
+      return FromErrno(errors::kFileUnwritable, place.string(), errno);
+    }
+    return Status::OK();
+  }
+
+  Status CopyPermissions(const std::string& from, const std::string& to) override {
+    struct stat found {};
+    if (::stat(from.c_str(), &found) != 0)
+      return FromErrno(errors::kFileUnreadable, from, errno);
+    // Only root may give files away; for others they are theirs already.
+    (void)::chown(to.c_str(), found.st_uid, found.st_gid);
+    if (::chmod(to.c_str(), found.st_mode & 07777) != 0)
+      return FromErrno(errors::kFileUnwritable, to, errno);
+    return Status::OK();
+  }
+
   Status Rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) {
       return FromErrno(errors::kFileUnwritable, to, errno);
@@ -284,34 +318,10 @@ class LocalFileSystem final : public FileSystem {
   }
 };
 
-class WritableFileStream final : public arrow::io::OutputStream {
- public:
-  explicit WritableFileStream(WritableFile& file)
-      : file_(file), start_(file.position()) {}
-  Status Close() override {
-    closed_ = true;
-    return Status::OK();
-  }
-  bool closed() const override { return closed_; }
-  Result<int64_t> Tell() const override { return file_.position() - start_; }
-  Status Write(const void* data, int64_t size) override {
-    return file_.Write(data, size);
-  }
-
- private:
-  WritableFile& file_;
-  const int64_t start_;
-  bool closed_ = false;
-};
-
 }  // namespace
 
 std::shared_ptr<FileSystem> MakeLocalFileSystem() {
   return std::make_shared<LocalFileSystem>();
-}
-
-std::shared_ptr<arrow::io::OutputStream> AsOutputStream(WritableFile& file) {
-  return std::make_shared<WritableFileStream>(file);
 }
 
 }  // namespace millrace::io

@@ -25,8 +25,24 @@ inline constexpr ErrorSpec kNeedsFormat{2406, arrow::StatusCode::Invalid, false,
                                         "a pipe has no name that tells its format",
                                         "name it with the option 'format'"};
 
+inline constexpr ErrorSpec kForeignFiles{
+    2407, arrow::StatusCode::Invalid, false,
+    "the folder to overwrite holds a file that no run of Millrace wrote",
+    "move the file away, choose another folder, or use mode 'append'"};
+inline constexpr ErrorSpec kAppendUnderWay{
+    2408, arrow::StatusCode::Invalid, true, "another run is appending to this file",
+    "wait for its end; a folder takes several runs at a time"};
+inline constexpr ErrorSpec kDestinationChanged{
+    2409, arrow::StatusCode::Invalid, true,
+    "the file changed while rows were being appended to it",
+    "run it again; nothing was published, and what somebody else wrote is still there"};
+inline constexpr ErrorSpec kMixedFormats{
+    2410, arrow::StatusCode::Invalid, false, "the folder holds files of several formats",
+    "name one with the option 'format', or give a glob"};
+
 inline constexpr const ErrorSpec* kFilesErrors[] = {
-    &kUnknownFormat, &kDestinationExists, &kCannotAppend,
-    &kSchemaDiffers, &kNeedsSeekableFile, &kNeedsFormat};
+    &kUnknownFormat,      &kDestinationExists, &kCannotAppend, &kSchemaDiffers,
+    &kNeedsSeekableFile,  &kNeedsFormat,       &kForeignFiles, &kAppendUnderWay,
+    &kDestinationChanged, &kMixedFormats};
 
 }  // namespace millrace::errors

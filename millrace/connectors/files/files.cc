@@ -27,15 +27,13 @@ connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
                                const std::shared_ptr<arrow::Schema>& declared,
                                const connector::Surroundings& surroundings)
       -> Result<std::unique_ptr<connector::Source>> {
-    ARROW_ASSIGN_OR_RAISE(Parsed parsed,
-                          ParseSource(formats, options, surroundings.environment));
+    ARROW_ASSIGN_OR_RAISE(Parsed parsed, ParseSource(formats, options, surroundings));
     return std::make_unique<FilesSource>(std::move(parsed), declared, surroundings);
   };
   spec.make_sink = [formats](const connector::Options& options,
                              const connector::Surroundings& surroundings)
       -> Result<std::unique_ptr<connector::Sink>> {
-    ARROW_ASSIGN_OR_RAISE(Parsed parsed,
-                          ParseSink(formats, options, surroundings.environment));
+    ARROW_ASSIGN_OR_RAISE(Parsed parsed, ParseSink(formats, options, surroundings));
     return FilesSink::Make(std::move(parsed), surroundings);
   };
   return spec;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "millrace/connectors/files/errors.h"
+#include "millrace/io/file_system.h"
 
 namespace millrace::files {
 
@@ -33,8 +34,39 @@ std::string ExtensionOf(std::string path) {
   return Lowered(path.substr(dot + 1));
 }
 
+FormatPtr FormatOf(const std::vector<FormatPtr>& formats, const std::string& path) {
+  const std::string extension = ExtensionOf(path);
+  for (const FormatPtr& format : formats) {
+    const auto extensions = format->extensions();
+    if (std::find(extensions.begin(), extensions.end(), extension) != extensions.end())
+      return format;
+  }
+  return nullptr;
+}
+
+// The one format that the files of a folder have; null where they tell none.
+Result<FormatPtr> FormatOfFolder(const std::vector<FormatPtr>& formats,
+                                 io::FileSystem& files, const std::string& path) {
+  const auto info = files.Stat(path);
+  if (!info.ok() || !info->directory) return nullptr;
+  ARROW_ASSIGN_OR_RAISE(const auto found, io::ExpandPath(files, path));
+  FormatPtr only;
+  std::string first;
+  for (const io::FileInfo& file : found) {
+    const FormatPtr format = FormatOf(formats, file.path);
+    if (!format || format == only) continue;
+    if (only) {
+      return errors::kMixedFormats.Make({.file = path}, "{} and {}", first, file.path);
+    }
+    only = format;
+    first = file.path;
+  }
+  return only;
+}
+
 Result<FormatPtr> ChooseFormat(const std::vector<FormatPtr>& formats,
-                               const std::string& name, const std::string& path) {
+                               io::FileSystem& files, const std::string& name,
+                               const std::string& path) {
   std::vector<std::string> names;
   for (const FormatPtr& format : formats) {
     names.emplace_back(format->name());
@@ -48,21 +80,19 @@ Result<FormatPtr> ChooseFormat(const std::vector<FormatPtr>& formats,
   }
   if (path == "-")
     return errors::kNeedsFormat.Make({}, "formats are: {}", fmt::join(names, ", "));
-  const std::string extension = ExtensionOf(path);
-  for (const FormatPtr& format : formats) {
-    const auto extensions = format->extensions();
-    if (std::find(extensions.begin(), extensions.end(), extension) != extensions.end())
-      return format;
-  }
+  if (FormatPtr format = FormatOf(formats, path)) return format;
+  ARROW_ASSIGN_OR_RAISE(FormatPtr of_folder, FormatOfFolder(formats, files, path));
+  if (of_folder) return of_folder;
   return errors::kUnknownFormat.Make({.file = path},
-                                     "extension '{}' belongs to none of: {}", extension,
-                                     fmt::join(names, ", "));
+                                     "extension '{}' belongs to none of: {}",
+                                     ExtensionOf(path), fmt::join(names, ", "));
 }
 
 Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& own,
                      const connector::Options& given,
-                     const ConfigSpec::Lookup& environment,
+                     const connector::Surroundings& surroundings,
                      const ConfigSpec& (formats::Format::*format_spec)() const) {
+  const ConfigSpec::Lookup& environment = surroundings.environment;
   connector::Options own_given, format_given;
   for (const auto& [name, value] : given) {
     (own.Find(name) != nullptr ? own_given : format_given)[name] = value;
@@ -71,8 +101,8 @@ Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& ow
   ARROW_ASSIGN_OR_RAISE(parsed.own, own.Parse(kOwner, own_given, environment));
   parsed.path = PathOf(parsed.own.GetString("path"));
   ARROW_ASSIGN_OR_RAISE(
-      parsed.format,
-      ChooseFormat(formats, Lowered(parsed.own.GetString("format")), parsed.path));
+      parsed.format, ChooseFormat(formats, *surroundings.files,
+                                  Lowered(parsed.own.GetString("format")), parsed.path));
   // Both tables together, so that the nearest name is found among all options there are.
   const ConfigSpec& of_format = ((*parsed.format).*format_spec)();
   const std::string owner =
@@ -88,7 +118,10 @@ Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& ow
 const ConfigSpec& SourceSpec() {
   static const ConfigSpec spec({
       PathOption(
-          "File, folder, glob (*, ?, [ab], {a,b}, ** for any depth) or - for stdin."),
+          "File, folder, glob (*, ?, [ab], {a,b}, ** for any depth), named pipe, or - "
+          "for "
+          "stdin. Of a folder, the files with an extension of the format are read; where "
+          "none has one, all."),
       FormatOption(),
       {.name = "on_error",
        .type = OptionType::kEnum,
@@ -106,13 +139,15 @@ const ConfigSpec& SourceSpec() {
 
 const ConfigSpec& SinkSpec() {
   static const ConfigSpec spec({
-      PathOption("File, folder (with a trailing /) or - for stdout."),
+      PathOption(
+          "File, folder (with a trailing /), named pipe, device, or - for stdout."),
       FormatOption(),
       {.name = "mode",
        .type = OptionType::kEnum,
        .default_value = "error",
        .choices = {"error", "append", "overwrite"},
-       .doc = "What happens when the destination exists."},
+       .doc = "What happens when the destination exists. In a folder, overwrite replaces "
+              "the part files that were there when the run began, and append adds some."},
       {.name = "roll_rows",
        .type = OptionType::kInt,
        .default_value = "0",
@@ -127,14 +162,15 @@ const ConfigSpec& SinkSpec() {
 
 Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
                            const connector::Options& given,
-                           const ConfigSpec::Lookup& environment) {
-  return Parse(formats, SourceSpec(), given, environment, &formats::Format::read_options);
+                           const connector::Surroundings& surroundings) {
+  return Parse(formats, SourceSpec(), given, surroundings,
+               &formats::Format::read_options);
 }
 
 Result<Parsed> ParseSink(const std::vector<FormatPtr>& formats,
                          const connector::Options& given,
-                         const ConfigSpec::Lookup& environment) {
-  return Parse(formats, SinkSpec(), given, environment, &formats::Format::write_options);
+                         const connector::Surroundings& surroundings) {
+  return Parse(formats, SinkSpec(), given, surroundings, &formats::Format::write_options);
 }
 
 bool IsPath(std::string_view text) {

@@ -25,9 +25,9 @@ struct Parsed {
 /// `given` split between the connector and its format; an option of neither is unknown.
 Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
                            const connector::Options& given,
-                           const ConfigSpec::Lookup& environment);
+                           const connector::Surroundings& surroundings);
 Result<Parsed> ParseSink(const std::vector<FormatPtr>& formats,
                          const connector::Options& given,
-                         const ConfigSpec::Lookup& environment);
+                         const connector::Surroundings& surroundings);
 
 }  // namespace millrace::files

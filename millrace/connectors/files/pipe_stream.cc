@@ -1,5 +1,6 @@
 #include "millrace/connectors/files/pipe_stream.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -31,17 +32,38 @@ struct Shared {
   Waker waker;
 };
 
-void ReadPiece(int fd, Executor* executor, const std::shared_ptr<Shared>& shared) {
-  pollfd wait{fd, POLLIN, 0};
+// Closed when nobody reads any more, unless it is the process's own standard input.
+class Pipe {
+ public:
+  Pipe(std::string name, int fd, bool owned)
+      : name_(std::move(name)), fd_(fd), owned_(owned) {}
+  ~Pipe() {
+    if (owned_) ::close(fd_);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  int fd() const { return fd_; }
+  const std::string& name() const { return name_; }
+
+ private:
+  const std::string name_;
+  const int fd_;
+  const bool owned_;
+};
+using PipePtr = std::shared_ptr<const Pipe>;
+
+void ReadPiece(const PipePtr& pipe, Executor* executor,
+               const std::shared_ptr<Shared>& shared) {
+  pollfd wait{pipe->fd(), POLLIN, 0};
   const int ready = ::poll(&wait, 1, kPollMillis);
   std::vector<uint8_t> piece;
   bool ended = false;
   Status error;
   if (ready > 0) {
     piece.resize(kPieceBytes);
-    const ssize_t got = ::read(fd, piece.data(), piece.size());
+    const ssize_t got = ::read(pipe->fd(), piece.data(), piece.size());
     if (got < 0 && errno != EINTR && errno != EAGAIN) {
-      error = errors::kFileIo.Make({.file = "stdin"}, "{}", std::strerror(errno));
+      error = errors::kFileIo.Make({.file = pipe->name()}, "{}", std::strerror(errno));
     }
     ended = got == 0;
     piece.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
@@ -60,7 +82,7 @@ void ReadPiece(int fd, Executor* executor, const std::shared_ptr<Shared>& shared
     }
   }
   if (nothing) {
-    executor->Submit([=] { ReadPiece(fd, executor, shared); });
+    executor->Submit([=] { ReadPiece(pipe, executor, shared); });
   } else {
     waker.Wake();
   }
@@ -68,7 +90,8 @@ void ReadPiece(int fd, Executor* executor, const std::shared_ptr<Shared>& shared
 
 class PipeStream final : public formats::ByteStream {
  public:
-  PipeStream(int fd, Executor* executor) : fd_(fd), executor_(executor) {}
+  PipeStream(PipePtr pipe, Executor* executor)
+      : pipe_(std::move(pipe)), executor_(executor) {}
   ~PipeStream() override {
     std::lock_guard lock(shared_->mutex);
     shared_->abandoned = true;
@@ -91,8 +114,8 @@ class PipeStream final : public formats::ByteStream {
       if (!shared_->reading && !shared_->ended) {
         shared_->reading = true;
         lock.unlock();
-        executor_->Submit([fd = fd_, executor = executor_, shared = shared_] {
-          ReadPiece(fd, executor, shared);
+        executor_->Submit([pipe = pipe_, executor = executor_, shared = shared_] {
+          ReadPiece(pipe, executor, shared);
         });
       }
       if (at_ == piece_.size()) return State::kPending;
@@ -104,7 +127,7 @@ class PipeStream final : public formats::ByteStream {
   }
 
  private:
-  const int fd_;
+  const PipePtr pipe_;
   Executor* const executor_;
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   std::vector<uint8_t> piece_;
@@ -113,8 +136,21 @@ class PipeStream final : public formats::ByteStream {
 
 }  // namespace
 
-std::unique_ptr<formats::ByteStream> MakePipeStream(int fd, Executor* executor) {
-  return std::make_unique<PipeStream>(fd, executor);
+std::unique_ptr<formats::ByteStream> OpenStdin(Executor* executor) {
+  return std::make_unique<PipeStream>(
+      std::make_shared<Pipe>("stdin", STDIN_FILENO, /*owned=*/false), executor);
+}
+
+Result<std::unique_ptr<formats::ByteStream>> OpenPipe(const std::string& path,
+                                                      Executor* executor) {
+  // Opening for waiting reads would wait here for whoever writes; poll does that later,
+  // on the executor.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) {
+    return errors::kFileUnreadable.Make({.file = path}, "{}", std::strerror(errno));
+  }
+  return std::make_unique<PipeStream>(std::make_shared<Pipe>(path, fd, /*owned=*/true),
+                                      executor);
 }
 
 }  // namespace millrace::files

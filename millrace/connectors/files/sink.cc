@@ -1,8 +1,6 @@
 #include "millrace/connectors/files/sink.h"
 
 #include <algorithm>
-#include <charconv>
-#include <optional>
 
 #include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/writer.h"
@@ -11,101 +9,79 @@
 
 namespace millrace::files {
 
-namespace {
-
-constexpr std::string_view kPartPrefix = "part-";
-
-// The number in "part-<number>.<extension>", or −1.
-int64_t PartNumber(const std::string& name) {
-  if (!name.starts_with(kPartPrefix)) return -1;
-  int64_t number = -1;
-  const char* begin = name.data() + kPartPrefix.size();
-  auto [end, error] = std::from_chars(begin, name.data() + name.size(), number);
-  return error == std::errc() && *end == '.' ? number : -1;
-}
-
-}  // namespace
+using Kind = Destination::Kind;
 
 FilesSink::FilesSink(Parsed options, Destination destination,
                      connector::Surroundings surroundings)
     : options_(std::move(options)),
-      destination_(std::move(destination)),
       surroundings_(std::move(surroundings)),
       mode_(options_.own.GetString("mode")),
-      prepared_(std::make_shared<PreparedFiles>()) {}
+      staging_(std::make_shared<Staging>(surroundings_.files, std::move(destination))) {}
 
 Result<std::unique_ptr<connector::Sink>> FilesSink::Make(
     Parsed options, connector::Surroundings surroundings) {
-  Destination destination;
-  destination.path = options.path;
-  destination.extension = "." + options.format->extensions().front();
-  if (options.path != "-") {
-    auto info = surroundings.files->Stat(options.path);
-    const bool rolls =
-        options.own.GetInt("roll_rows") > 0 || options.own.GetInt("roll_size") > 0;
-    const bool folder =
-        options.path.ends_with('/') || rolls || (info.ok() && info->directory);
-    if (folder) {
-      destination.directory = options.path;
-      while (destination.directory.size() > 1 && destination.directory.ends_with('/')) {
-        destination.directory.pop_back();
-      }
-    } else {
-      destination.directory = io::DirectoryOf(options.path);
-      destination.file = io::NameOf(options.path);
-    }
-  }
+  ARROW_ASSIGN_OR_RAISE(Destination destination,
+                        ResolveDestination(*surroundings.files, options));
   return std::unique_ptr<connector::Sink>(
       new FilesSink(std::move(options), std::move(destination), std::move(surroundings)));
 }
 
 FilesSink::~FilesSink() {
+  // Removed while it is held: nobody can come to hold a lock on a file without a name.
+  if (append_lock_) (void)files().Remove(append_lock_path_);
   // A folder that we made and never filled; refused by the system when somebody else put
   // something there.
   if (made_directory_ && !committed_) {
-    (void)surroundings_.files->RemoveDirectory(destination_.directory);
+    (void)files().RemoveDirectory(destination().directory);
   }
 }
 
 connector::CommitClass FilesSink::commit_class() const {
-  return destination_.path == "-" ? connector::CommitClass::kNone
-                                  : connector::CommitClass::kTwoPhase;
+  return is(Kind::kStream) ? connector::CommitClass::kNone
+                           : connector::CommitClass::kTwoPhase;
 }
 
 int FilesSink::max_writers() const {
   // One file keeps the order of rows; a folder of files has none to keep.
-  return destination_.file.empty() && destination_.path != "-" ? 1024 : 1;
+  return is(Kind::kFolder) ? 1024 : 1;
 }
 
 Status FilesSink::CheckDestination() {
-  io::FileSystem& files = *surroundings_.files;
-  if (!destination_.file.empty()) {
-    if (!files.Exists(destination_.path)) return Status::OK();
-    if (mode_ == "error")
-      return errors::kDestinationExists.Make({.file = destination_.path}, "");
+  if (is(Kind::kStream)) return Status::OK();
+  ARROW_RETURN_NOT_OK(files().CheckWritable(destination().directory));
+  if (is(Kind::kFile)) {
+    const std::string path = destination().target();
+    if (!files().Exists(path)) return Status::OK();
+    if (mode_ == "error") return errors::kDestinationExists.Make({.file = path}, "");
     if (mode_ == "append" && !options_.format->can_append()) {
-      return errors::kCannotAppend.Make({.file = destination_.path}, "format is '{}'",
+      return errors::kCannotAppend.Make({.file = path}, "format is '{}'",
                                         options_.format->name());
     }
     return Status::OK();
   }
-  if (mode_ != "error") return Status::OK();
-  ARROW_ASSIGN_OR_RAISE(auto existing, FilesToReplace());
-  if (!existing.empty()) {
-    return errors::kDestinationExists.Make(
-        {.file = destination_.path}, "the folder holds {}", io::NameOf(existing.front()));
+  if (mode_ == "append") return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const auto others, staging_->Others());
+  ARROW_ASSIGN_OR_RAISE(const auto parts, staging_->Parts());
+  if (mode_ == "error" && !(parts.empty() && others.empty())) {
+    const std::string& one = parts.empty() ? others.front() : parts.front();
+    return errors::kDestinationExists.Make({.file = destination().path},
+                                           "the folder holds {}", io::NameOf(one));
+  }
+  if (mode_ == "overwrite" && !others.empty()) {
+    return errors::kForeignFiles.Make({.file = destination().path}, "{}",
+                                      io::NameOf(others.front()));
   }
   return Status::OK();
 }
 
 Status FilesSink::Preflight(connector::Report& report) {
-  if (destination_.path == "-") return Status::OK();
+  const std::string subject = "sink " + destination().path;
+  if (is(Kind::kStream)) return Status::OK();
   const Status status = CheckDestination();
   if (!status.ok()) {
-    report.Error("sink " + destination_.path, status);
+    report.Error(subject, status);
   } else {
-    report.Note("sink " + destination_.path,
-                destination_.file.empty() ? "a folder of files" : "one file");
+    report.Note(subject, is(Kind::kFolder) ? "a folder of files" : "one file");
   }
   return Status::OK();
 }
@@ -113,15 +89,26 @@ Status FilesSink::Preflight(connector::Report& report) {
 Status FilesSink::EnsureTable(const std::shared_ptr<arrow::Schema>& schema,
                               const std::vector<std::string>&) {
   schema_ = schema;
-  if (destination_.path == "-") return Status::OK();
+  if (is(Kind::kStream)) return Status::OK();
   ARROW_RETURN_NOT_OK(CheckDestination());
-  if (!destination_.directory.empty() &&
-      !surroundings_.files->Exists(destination_.directory)) {
-    ARROW_RETURN_NOT_OK(surroundings_.files->CreateDirectories(destination_.directory));
+  const std::string& directory = destination().directory;
+  if (!directory.empty() && !files().Exists(directory)) {
+    ARROW_RETURN_NOT_OK(files().CreateDirectories(directory));
     made_directory_ = true;
   }
-  int64_t removed = 0;
-  return RemoveOrphans(&removed);
+  ARROW_RETURN_NOT_OK(staging_->RemoveOrphans().status());
+  if (is(Kind::kFolder) && mode_ == "overwrite") {
+    ARROW_ASSIGN_OR_RAISE(replaced_, staging_->Parts());
+  }
+  if (is(Kind::kFile) && mode_ == "append") {
+    append_lock_path_ =
+        io::JoinedPath(directory, ".millrace-" + destination().file + "-append.tmp");
+    ARROW_ASSIGN_OR_RAISE(append_lock_, files().TryLock(append_lock_path_));
+    if (!append_lock_) {
+      return errors::kAppendUnderWay.Make({.file = destination().target()}, "");
+    }
+  }
+  return Status::OK();
 }
 
 Status FilesSink::Apply(const connector::SchemaChange&) {
@@ -132,14 +119,23 @@ Result<std::unique_ptr<connector::SinkWriter>> FilesSink::Open(WriterId writer) 
   WriterOptions options;
   options.format = options_.format;
   options.format_options = options_.format_options;
-  options.destination = destination_;
+  options.staging = staging_;
+  if (is(Kind::kStream)) {
+    auto file = MakeStdoutFile();
+    if (destination().path != "-") {
+      ARROW_ASSIGN_OR_RAISE(file, files().OpenWrite(destination().path));
+    }
+    return MakeStreamWriter(std::move(options), std::move(file), schema_, surroundings_);
+  }
   options.roll_rows = options_.own.GetInt("roll_rows");
   options.roll_bytes = options_.own.GetInt("roll_size");
-  options.append_to_file = mode_ == "append" && !destination_.file.empty();
-  options.always_a_file = writer.value == 0;
-  options.prepared = prepared_;
-  if (destination_.path == "-")
-    return MakeStdoutWriter(std::move(options), schema_, surroundings_);
+  options.append_to_file = is(Kind::kFile) && mode_ == "append";
+  options.replaces = mode_ != "error";
+  // One writer stands for the sink as a whole.
+  if (writer.value == 0) {
+    options.always_a_file = true;
+    options.deletes = replaced_;
+  }
   return MakeFileSinkWriter(std::move(options), writer, schema_, surroundings_);
 }
 
@@ -152,109 +148,74 @@ Result<std::unique_ptr<data::RowEncoder>> FilesSink::NewEncoder() {
       {surroundings_.memory->pool(), data::BadRowPolicy::kFail});
 }
 
-Result<std::vector<std::string>> FilesSink::FilesToReplace() {
-  std::vector<std::string> out;
-  if (!surroundings_.files->Exists(destination_.directory)) return out;
-  ARROW_ASSIGN_OR_RAISE(auto entries, surroundings_.files->List(destination_.directory));
-  for (const io::FileInfo& entry : entries) {
-    const std::string name = io::NameOf(entry.path);
-    if (!entry.directory && name.ends_with(destination_.extension) &&
-        !name.starts_with('.')) {
-      out.push_back(entry.path);
-    }
-  }
-  return out;
-}
-
-Status FilesSink::AbortPrepared(int64_t* removed) {
-  for (const auto& [temporary, lock] : prepared_->Take()) {
-    ARROW_RETURN_NOT_OK(surroundings_.files->Remove(temporary));
-    ++*removed;
-  }
-  return Status::OK();
-}
-
-Status FilesSink::RemoveOrphans(int64_t* removed) {
-  io::FileSystem& files = *surroundings_.files;
-  ARROW_ASSIGN_OR_RAISE(auto entries, files.List(destination_.directory));
-  for (const io::FileInfo& entry : entries) {
-    if (entry.directory || !IsTemporaryName(io::NameOf(entry.path))) continue;
-    // Whoever still writes it holds the lock.
-    auto lock = files.TryLock(entry.path);
-    if (!lock.ok() || *lock == nullptr) continue;
-    ARROW_RETURN_NOT_OK(files.Remove(entry.path));
-    ++*removed;
-  }
-  return Status::OK();
-}
-
 Future<> FilesSink::Commit(Epoch, std::vector<connector::CommitToken> tokens) {
   return Future<>::MakeFinished(CommitNow(tokens));
 }
 
 Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
-  io::FileSystem& files = *surroundings_.files;
-  std::vector<PreparedFile> prepared;
+  if (is(Kind::kStream)) return Status::OK();
+  std::vector<CommitPlan::Rename> renames;
+  std::vector<std::string> deletes;
   for (const connector::CommitToken& token : tokens) {
-    ARROW_ASSIGN_OR_RAISE(auto of_writer, DecodePrepared(token.bytes));
-    prepared.insert(prepared.end(), of_writer.begin(), of_writer.end());
+    ARROW_ASSIGN_OR_RAISE(const CommitPlan plan, CommitPlan::Decode(token.bytes));
+    for (const CommitPlan::Rename& rename : plan.renames) {
+      // Renamed by an earlier call.
+      if (!files().Exists(rename.temporary)) continue;
+      if (!plan.replaces && files().Exists(rename.name)) {
+        return errors::kDestinationExists.Make({.file = rename.name},
+                                               "somebody else made it meanwhile");
+      }
+      renames.push_back(rename);
+    }
+    if (plan.unchanged && !renames.empty()) {
+      ARROW_ASSIGN_OR_RAISE(const io::FileInfo now, files().Stat(plan.unchanged->path));
+      if (now.size != plan.unchanged->size ||
+          now.modified_micros != plan.unchanged->modified_micros) {
+        return errors::kDestinationChanged.Make({.file = plan.unchanged->path}, "");
+      }
+    }
+    deletes.insert(deletes.end(), plan.deletes.begin(), plan.deletes.end());
   }
-  if (destination_.path == "-" || prepared.empty()) return Status::OK();
 
-  std::vector<std::string> old;
-  int64_t number = 0;
-  if (destination_.file.empty()) {
-    ARROW_ASSIGN_OR_RAISE(old, FilesToReplace());
-    for (const std::string& path : old)
-      number = std::max(number, PartNumber(io::NameOf(path)) + 1);
-    if (mode_ != "overwrite") old.clear();
-  } else if (mode_ == "error" && files.Exists(destination_.path) &&
-             files.Exists(prepared.front().temporary)) {
-    return errors::kDestinationExists.Make({.file = destination_.path},
-                                           "somebody else made it meanwhile");
-  }
-  std::vector<PreparedFile> renamed;
   // A folder gets all of its new files or none: what was renamed before a failure goes
   // back.
-  auto undo = [&](Status status) {
-    for (const PreparedFile& file : renamed) {
-      if (destination_.file.empty()) (void)files.Rename(file.name, file.temporary);
+  auto undo = [&](size_t renamed, Status status) {
+    for (size_t i = 0; i < renamed && is(Kind::kFolder); ++i) {
+      (void)files().Rename(renames[i].name, renames[i].temporary);
     }
     return status;
   };
-  for (PreparedFile& file : prepared) {
-    // Already renamed by an earlier call.
-    if (!files.Exists(file.temporary)) continue;
-    if (file.name.empty()) {
-      file.name = io::JoinedPath(
-          destination_.directory,
-          fmt::format("{}{:05}{}", kPartPrefix, number++, destination_.extension));
-    }
-    Status status = files.Rename(file.temporary, file.name);
-    if (!status.ok()) return undo(std::move(status));
-    renamed.push_back(file);
+  for (size_t i = 0; i < renames.size(); ++i) {
+    Status status = files().Rename(renames[i].temporary, renames[i].name);
+    if (!status.ok()) return undo(i, std::move(status));
   }
-  // A repeated call: the files in the folder are the ones that it published.
-  if (renamed.empty()) return Status::OK();
-  Status synced = files.SyncDirectory(destination_.directory);
-  if (!synced.ok()) return undo(std::move(synced));
-  (void)prepared_->Take();  // published: the locks may go
+  if (!renames.empty()) {
+    Status synced = files().SyncDirectory(destination().directory);
+    if (!synced.ok()) return undo(renames.size(), std::move(synced));
+    staging_->Published();
+  }
   // The new files are safe before the old ones go: a crash between leaves both, never
-  // neither.
-  for (const std::string& path : old) ARROW_RETURN_NOT_OK(files.Remove(path));
-  if (!old.empty()) ARROW_RETURN_NOT_OK(files.SyncDirectory(destination_.directory));
+  // neither, and the next call goes on here.
+  bool deleted = false;
+  for (const std::string& path : deletes) {
+    if (!files().Exists(path)) continue;
+    ARROW_RETURN_NOT_OK(files().Remove(path));
+    deleted = true;
+  }
+  if (deleted) ARROW_RETURN_NOT_OK(files().SyncDirectory(destination().directory));
   committed_ = true;
   return Status::OK();
 }
 
 Result<connector::RecoveryOutcome> FilesSink::Recover(
-    Epoch last, std::vector<connector::CommitToken> tokens) {
+    Epoch, std::vector<connector::CommitToken> tokens) {
   connector::RecoveryOutcome outcome;
-  if (destination_.path == "-") return outcome;
+  if (is(Kind::kStream)) return outcome;
   ARROW_RETURN_NOT_OK(CommitNow(tokens));
-  ARROW_RETURN_NOT_OK(AbortPrepared(&outcome.aborted));
   outcome.committed = static_cast<int64_t>(tokens.size());
-  ARROW_RETURN_NOT_OK(RemoveOrphans(&outcome.aborted));
+  ARROW_ASSIGN_OR_RAISE(const int64_t aborted, staging_->Abort());
+  ARROW_ASSIGN_OR_RAISE(const int64_t orphans, staging_->RemoveOrphans());
+  outcome.aborted = aborted + orphans;
   return outcome;
 }
 

@@ -6,27 +6,21 @@
 
 #include "millrace/connector/registry.h"
 #include "millrace/connectors/files/options.h"
+#include "millrace/connectors/files/staging.h"
 
 namespace millrace::files {
 
-class PreparedFiles;
-
-/// Where a sink's files go.
-struct Destination {
-  std::string path;  ///< as given
-  std::string
-      directory;  ///< that holds final and temporary names; "" is the working directory
-  std::string file;       ///< the single file's name; empty for a folder of rolled files
-  std::string extension;  ///< of rolled files, with its dot
-};
-
-/// Writes one file, or a folder of rolled files. Two-phase: rows go to temporary names
-/// inside the destination's folder,
-/// `.millrace-<pid>-<writer>-<number>.tmp`, locked by this process; Prepare finishes and
-/// fsyncs them, Commit renames them. A writer that ends without
-/// Prepare removes its temporaries, Recover those that were prepared; what a killed
-/// process leaves is removed by the next run, which knows it by the lock that nobody
-/// holds any more.
+/// Writes a stream, one file, or a folder of part files.
+///
+/// Files are two-phase: rows go to temporary names inside the destination's folder,
+/// locked by this process; Prepare finishes and fsyncs them, Commit renames them. A
+/// writer that ends without Prepare removes its temporaries, Recover those that were
+/// prepared; what a killed process leaves is removed by the next run, which knows it by
+/// the lock that nobody holds any more.
+///
+/// Overwriting a folder replaces the parts that were there when the run began. Appending
+/// to one file writes a new one with the old rows in front, while other appends of ours
+/// are kept out by a lock and those of others are noticed at commit.
 class FilesSink final : public connector::Sink, public connector::Committer {
  public:
   static Result<std::unique_ptr<connector::Sink>> Make(
@@ -54,16 +48,18 @@ class FilesSink final : public connector::Sink, public connector::Committer {
             connector::Surroundings surroundings);
   Status CheckDestination();
   Status CommitNow(const std::vector<connector::CommitToken>& tokens);
-  Result<std::vector<std::string>> FilesToReplace();
-  Status AbortPrepared(int64_t* removed);
-  Status RemoveOrphans(int64_t* removed);
+  bool is(Destination::Kind kind) const { return destination().kind == kind; }
+  const Destination& destination() const { return staging_->destination(); }
+  io::FileSystem& files() { return *surroundings_.files; }
 
   const Parsed options_;
-  const Destination destination_;
   const connector::Surroundings surroundings_;
   const std::string mode_;
+  const std::shared_ptr<Staging> staging_;
   std::shared_ptr<arrow::Schema> schema_;
-  const std::shared_ptr<PreparedFiles> prepared_;
+  std::vector<std::string> replaced_;  // parts that an overwrite removes
+  std::string append_lock_path_;
+  std::shared_ptr<void> append_lock_;
   bool made_directory_ = false;
   bool committed_ = false;
 };

@@ -1,7 +1,6 @@
 #include "millrace/connectors/files/source.h"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -110,6 +109,21 @@ std::string ColumnNames(const arrow::Schema& schema) {
   return out;
 }
 
+bool IsStdin(const std::string& path) { return path == "-" || path == "/dev/stdin"; }
+
+// A folder may hold a README beside its data. Where no name tells anything, all is data.
+void KeepFormatsFiles(const formats::Format& format, std::vector<io::FileInfo>* files) {
+  const auto extensions = format.extensions();
+  auto fits = [&](const io::FileInfo& file) {
+    return std::any_of(extensions.begin(), extensions.end(),
+                       [&](const std::string& extension) {
+                         return file.path.ends_with("." + extension);
+                       });
+  };
+  if (std::none_of(files->begin(), files->end(), fits)) return;
+  std::erase_if(*files, [&](const io::FileInfo& file) { return !fits(file); });
+}
+
 }  // namespace
 
 FilesSource::FilesSource(Parsed options, std::shared_ptr<arrow::Schema> declared,
@@ -128,7 +142,7 @@ formats::Context FilesSource::FormatContext() const {
 Status FilesSource::Expand() {
   if (!files_.empty()) return Status::OK();
   std::vector<io::FileInfo> found;
-  if (options_.path == "-") {
+  if (IsStdin(options_.path)) {
     io::FileInfo pipe;
     pipe.path = "stdin";
     pipe.size = -1;
@@ -136,6 +150,8 @@ Status FilesSource::Expand() {
     found.push_back(pipe);
   } else {
     ARROW_ASSIGN_OR_RAISE(found, io::ExpandPath(*surroundings_.files, options_.path));
+    const auto info = surroundings_.files->Stat(options_.path);
+    if (info.ok() && info->directory) KeepFormatsFiles(*options_.format, &found);
   }
   for (io::FileInfo& info : found) {
     if (!info.seekable && !options_.format->can_read_stream()) {
@@ -154,14 +170,13 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
   formats::Input input;
   input.name = file.info.path;
   input.file_size = file.info.size;
-  if (options_.path == "-") {
-    input.stream = MakePipeStream(STDIN_FILENO, surroundings_.executor);
+  if (IsStdin(options_.path)) {
+    input.stream = OpenStdin(surroundings_.executor);
   } else if (file.info.seekable) {
     ARROW_ASSIGN_OR_RAISE(input.file, surroundings_.files->OpenRead(file.info.path));
     ARROW_ASSIGN_OR_RAISE(input.file_size, input.file->GetSize());
   } else {
-    return errors::kFileUnreadable.Make(
-        {.file = file.info.path}, "named pipes and devices are read through stdin ('-')");
+    ARROW_ASSIGN_OR_RAISE(input.stream, OpenPipe(file.info.path, surroundings_.executor));
   }
   // What the first file taught holds for all: a later one is not inferred again, it has
   // to fit.

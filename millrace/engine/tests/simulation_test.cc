@@ -54,6 +54,16 @@ class FailingFiles final : public io::FileSystem {
     ARROW_ASSIGN_OR_RAISE(auto file, files_->OpenWrite(path));
     return std::make_unique<File>(std::move(file), this);
   }
+  Result<std::string> Resolve(const std::string& path) override {
+    return files_->Resolve(path);
+  }
+  Status CheckWritable(const std::string& directory) override {
+    return files_->CheckWritable(directory);
+  }
+  Status CopyPermissions(const std::string& from, const std::string& to) override {
+    ARROW_RETURN_NOT_OK(Change());
+    return files_->CopyPermissions(from, to);
+  }
   Status Rename(const std::string& from, const std::string& to) override {
     ARROW_RETURN_NOT_OK(Change());
     return files_->Rename(from, to);

@@ -80,6 +80,13 @@ class CsvFormat final : public Format {
     return csv::MakeEncoder(std::move(dialect), *schema, context);
   }
 
+  Status CheckAppend(std::string_view head, const Config& options,
+                     const arrow::Schema& schema) const override {
+    ARROW_ASSIGN_OR_RAISE(const csv::WriteDialect dialect,
+                          csv::MakeWriteDialect(options));
+    return csv::CheckHeader(head, dialect, schema);
+  }
+
   Result<std::unique_ptr<FileAppender>> OpenAppender(
       io::WritableFile& file, const Config& options,
       const std::shared_ptr<arrow::Schema>& schema, bool appending,

@@ -45,11 +45,16 @@ inline constexpr ErrorSpec kCsvBadDialect{
 inline constexpr ErrorSpec kCsvUnrepresentable{
     2112, arrow::StatusCode::Invalid, false, "value can't be written as CSV",
     "set quoting to something else than 'none', or set an escape character"};
+inline constexpr ErrorSpec kCsvHeaderDiffers{
+    2113, arrow::StatusCode::Invalid, false,
+    "rows can't be appended to a CSV file of another form",
+    "select the columns in the file's order, and set delimiter, quoting and line_end as "
+    "the file has them"};
 
 inline constexpr const ErrorSpec* kCsvErrors[] = {
-    &kCsvEmpty,          &kCsvTooFewFields,   &kCsvTooManyFields,   &kCsvUnclosedQuote,
-    &kCsvStrayQuote,     &kCsvBadValue,       &kCsvInvalidUtf8,     &kCsvDuplicateColumn,
-    &kCsvSchemaMismatch, &kCsvRecordTooLarge, &kCsvUnsupportedType, &kCsvBadDialect,
-    &kCsvUnrepresentable};
+    &kCsvEmpty,           &kCsvTooFewFields,   &kCsvTooManyFields,   &kCsvUnclosedQuote,
+    &kCsvStrayQuote,      &kCsvBadValue,       &kCsvInvalidUtf8,     &kCsvDuplicateColumn,
+    &kCsvSchemaMismatch,  &kCsvRecordTooLarge, &kCsvUnsupportedType, &kCsvBadDialect,
+    &kCsvUnrepresentable, &kCsvHeaderDiffers};
 
 }  // namespace millrace::errors

@@ -7,6 +7,7 @@
 
 #include "millrace/formats/csv/column_writer.h"
 #include "millrace/formats/csv/errors.h"
+#include "millrace/formats/input.h"
 #include "millrace/formats/value_text.h"
 
 namespace millrace::formats::csv {
@@ -136,6 +137,32 @@ Result<std::string> HeaderLine(const WriteDialect& dialect, const arrow::Schema&
   }
   if (schema.num_fields() > 0) line += dialect.line_end;
   return line;
+}
+
+Status CheckHeader(std::string_view head, WriteDialect dialect,
+                   const arrow::Schema& schema) {
+  if (head.starts_with("\xEF\xBB\xBF")) head.remove_prefix(3);
+  const size_t end = head.find('\n');
+  const std::string_view line = head.substr(0, end == head.npos ? head.npos : end + 1);
+  ARROW_ASSIGN_OR_RAISE(const std::string expected, HeaderLine(dialect, schema));
+  if (!dialect.header) {
+    if (end == head.npos || line.ends_with("\r\n") == dialect.line_end.ends_with("\r\n"))
+      return Status::OK();
+    return errors::kCsvHeaderDiffers.Make({}, "its lines end in {}, ours would in {}",
+                                          line.ends_with("\r\n") ? "CR LF" : "LF",
+                                          line.ends_with("\r\n") ? "LF" : "CR LF");
+  }
+  // Quotes around names are a matter of taste.
+  dialect.quoting =
+      dialect.quoting == Quoting::kMinimal ? Quoting::kAll : Quoting::kMinimal;
+  ARROW_ASSIGN_OR_RAISE(const std::string quoted, HeaderLine(dialect, schema));
+  for (const std::string& fits : {expected, quoted}) {
+    if (line == fits) return Status::OK();
+    if (end == head.npos && std::string(line) + dialect.line_end == fits)
+      return Status::OK();
+  }
+  return errors::kCsvHeaderDiffers.Make({}, "it begins with '{}', ours would with '{}'",
+                                        Excerpt(line), Excerpt(expected));
 }
 
 std::unique_ptr<data::RowEncoder> MakeEncoder(WriteDialect dialect,

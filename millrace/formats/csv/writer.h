@@ -18,4 +18,9 @@ std::unique_ptr<data::RowEncoder> MakeEncoder(WriteDialect dialect,
 /// The line of column names, with its end; empty when there are none.
 Result<std::string> HeaderLine(const WriteDialect& dialect, const arrow::Schema& schema);
 
+/// Does a file that begins with `head` have the header and the line ends that rows of
+/// `schema` would get? Fails with kCsvHeaderDiffers.
+Status CheckHeader(std::string_view head, WriteDialect dialect,
+                   const arrow::Schema& schema);
+
 }  // namespace millrace::formats::csv

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::string_view kMagic = "PAR1";
 constexpr int64_t kMagicSize = 4;
+constexpr int64_t kFooterBytes = 64 * 1024;  // to begin with
 
 // What other readers get back as types: the stream's schema, with dictionaries where the
 // input file had said so.
@@ -96,9 +97,12 @@ class RowGroupAppender final : public FileAppender {
     return Caught([this]() -> Status {
       ARROW_ASSIGN_OR_RAISE(auto arrow_schema, ArrowSchemaMetadata(*schema_, pool_));
       const auto metadata = metadata_->Finish(arrow_schema);
-      const auto sink = io::AsOutputStream(file_);
-      parquet::WriteFileMetaData(*metadata, sink.get());
-      return Status::OK();
+      // Through memory: an exception of the library would hide the file's own error.
+      ARROW_ASSIGN_OR_RAISE(auto footer,
+                            arrow::io::BufferOutputStream::Create(kFooterBytes, pool_));
+      parquet::WriteFileMetaData(*metadata, footer.get());
+      ARROW_ASSIGN_OR_RAISE(auto bytes, footer->Finish());
+      return file_.Write(bytes->data(), bytes->size());
     });
   }
 

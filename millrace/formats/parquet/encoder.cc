@@ -33,7 +33,9 @@ class ParquetEncoder final : public data::RowEncoder {
       const int64_t take = std::min(rest->num_rows(), group_rows_ - held_rows_);
       held_.push_back(take == rest->num_rows() ? rest : rest->Slice(0, take));
       held_rows_ += take;
-      held_bytes_ += arrow::util::TotalBufferSize(*rows) * take / rows->num_rows();
+      ARROW_ASSIGN_OR_RAISE(const int64_t bytes,
+                            arrow::util::ReferencedBufferSize(*held_.back()));
+      held_bytes_ += bytes;
       rest = rest->Slice(take);
       if (held_rows_ >= group_rows_) ARROW_RETURN_NOT_OK(Flush(out));
     }

@@ -1,0 +1,38 @@
+#include "millrace/connectors/files/destination.h"
+
+#include "millrace/io/path.h"
+
+namespace millrace::files {
+
+std::string Destination::target() const { return io::JoinedPath(directory, file); }
+
+Result<Destination> ResolveDestination(io::FileSystem& files, const Parsed& options) {
+  Destination out;
+  out.path = options.path == "/dev/stdout" ? "-" : options.path;
+  out.extension = "." + options.format->extensions().front();
+  if (out.path == "-") {
+    out.kind = Destination::Kind::kStream;
+    return out;
+  }
+  const auto info = files.Stat(options.path);
+  if (info.ok() && !info->seekable && !info->directory) {
+    out.kind = Destination::Kind::kStream;
+    return out;
+  }
+  const bool rolls =
+      options.own.GetInt("roll_rows") > 0 || options.own.GetInt("roll_size") > 0;
+  if (options.path.ends_with('/') || rolls || (info.ok() && info->directory)) {
+    out.kind = Destination::Kind::kFolder;
+    out.directory = options.path;
+    while (out.directory.size() > 1 && out.directory.ends_with('/')) {
+      out.directory.pop_back();
+    }
+    return out;
+  }
+  ARROW_ASSIGN_OR_RAISE(const std::string real, files.Resolve(options.path));
+  out.directory = io::DirectoryOf(real);
+  out.file = io::NameOf(real);
+  return out;
+}
+
+}  // namespace millrace::files

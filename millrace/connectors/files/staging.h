@@ -1,0 +1,85 @@
+// Staging: the names under which files are written before their commit.
+//
+// A part file's temporary bears the number of the final name, so that holding the one
+// reserves the other, for this process by its lock and for all others by its presence.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/base/ids.h"
+#include "millrace/connectors/files/destination.h"
+#include "millrace/io/file_system.h"
+
+namespace millrace::files {
+
+/// A name to write under and the name to publish it as. The lock keeps other runs away.
+struct Staged {
+  std::string temporary;
+  std::string name;
+  std::shared_ptr<void> lock;
+};
+
+/// What a commit has to do. Serialised into the commit token, so that it can be repeated
+/// by another process.
+struct CommitPlan {
+  struct Rename {
+    std::string temporary;
+    std::string name;
+  };
+  /// A file that must be as it was when its rows were copied.
+  struct Unchanged {
+    std::string path;
+    int64_t size = 0;
+    int64_t modified_micros = 0;
+  };
+  std::vector<Rename> renames;
+  std::vector<std::string> deletes;  ///< after the renames are safe
+  std::optional<Unchanged> unchanged;
+  bool replaces = true;  ///< false: a name that is there already is an error
+
+  std::string Encode() const;
+  static Result<CommitPlan> Decode(const std::string& token);
+};
+
+/// Shared by a sink and its writers. Thread-safe.
+class Staging {
+ public:
+  Staging(std::shared_ptr<io::FileSystem> files, Destination destination)
+      : files_(std::move(files)), destination_(std::move(destination)) {}
+
+  /// A name for the single file, or for the next part of the folder.
+  Result<Staged> Begin(WriterId writer);
+  /// Files in the folder that earlier runs published: part-<number>.<extension>.
+  Result<std::vector<std::string>> Parts() const;
+  /// Files in the folder with the format's extension that no run of ours named.
+  Result<std::vector<std::string>> Others() const;
+
+  /// `staged` is prepared: from here on the sink answers for it.
+  void Prepared(Staged staged);
+  /// Forget what is prepared, which is published now: its locks go.
+  void Published();
+  /// Remove what is prepared and not published; answers how many files.
+  Result<int64_t> Abort();
+  /// Remove temporaries in the destination's folder that nobody holds any more.
+  Result<int64_t> RemoveOrphans();
+
+  io::FileSystem& files() { return *files_; }
+  const Destination& destination() const { return destination_; }
+
+ private:
+  Result<Staged> BeginPart();
+
+  const std::shared_ptr<io::FileSystem> files_;
+  const Destination destination_;
+  std::mutex mutex_;
+  int64_t next_part_ = -1;  // −1: the folder has not been looked at
+  std::map<std::string, std::shared_ptr<void>> prepared_;  // locks by temporary name
+};
+
+}  // namespace millrace::files
