@@ -4,6 +4,7 @@
 #include <map>
 
 #include "millrace/base/error.h"
+#include "millrace/cli/choices.h"
 #include "millrace/cli/commands.h"
 #include "millrace/cli/errors.h"
 #include "millrace/cli/run_job.h"
@@ -48,8 +49,7 @@ void AddProgramOptions(CLI::App& app, Program& program) {
                                                     {"json", LogFormat::kJson}};
   app.add_option("--log-format", program.talk.format,
                  "Form of what is said on standard error: text or json")
-      ->transform(
-          CLI::CheckedTransformer(formats, CLI::ignore_case).description("text|json"));
+      ->transform(OneOf(formats));
   app.add_option("--shards", program.shards, "Worker threads; one per core when absent")
       ->check(CLI::Range(1, 1024));
   app.add_option("--memory", program.memory,

@@ -44,6 +44,7 @@ void AddCompletion(CLI::App& app, Program& program);
 void AddDocs(CLI::App& app, Program& program);
 
 /// The completion script of `app` for "bash", "zsh" or "fish".
-std::string CompletionScript(const CLI::App& app, const std::string& shell);
+std::string CompletionScript(const CLI::App& app, const engine::Engine& engine,
+                             const std::string& shell);
 
 }  // namespace millrace::cli

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "millrace/base/error.h"
+#include "millrace/cli/choices.h"
 #include "millrace/cli/commands.h"
 #include "millrace/cli/errors.h"
 #include "millrace/cli/run_job.h"
@@ -109,10 +110,12 @@ void AddCopy(CLI::App& app, Program& program) {
       ->required();
   command->add_option("destination", copy->destination, "File, folder/ or - for stdout")
       ->required();
-  command->add_option(
-      "--mode", copy->mode,
-      "error, append or overwrite, when the destination exists; upsert replaces "
-      "rows by --key where the destination can");
+  command
+      ->add_option(
+          "--mode", copy->mode,
+          "error, append or overwrite, when the destination exists; upsert replaces "
+          "rows by --key where the destination can")
+      ->check(Usually({"error", "append", "overwrite", "upsert"}));
   command
       ->add_option("--key", copy->key, "Columns that tell rows apart, for --mode upsert")
       ->delimiter(',')

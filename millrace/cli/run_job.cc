@@ -39,7 +39,9 @@ Result<engine::JobSummary> RunJob(engine::Job& job, Terminal& terminal,
       if (const int caught = JobSignals::caught(); caught != 0 && !cancelled) {
         cancelled = true;
         job.Cancel(errors::kCancelled.Make({}, "by {}",
-                                           caught == SIGINT ? "SIGINT" : "SIGTERM"));
+                                           caught == SIGINT   ? "SIGINT"
+                                           : caught == SIGHUP ? "SIGHUP"
+                                                              : "SIGTERM"));
         continue;
       }
       const int64_t elapsed = clock.MonotonicNanos() - start;
@@ -56,6 +58,7 @@ Result<engine::JobSummary> RunJob(engine::Job& job, Terminal& terminal,
   terminal.ClearProgress();
   ARROW_RETURN_NOT_OK(summary.status());
   if (!verb.empty()) terminal.Summary(verb, *summary);
+  terminal.LeftOut(*summary);
   return summary;
 }
 

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <clocale>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -62,8 +63,18 @@ char* NextMatch(const char* text, int state) {
   return ::strdup(completion.matches[completion.next++].c_str());
 }
 
-char** Complete(const char* text, int, int) {
-  return rl_completion_matches(text, NextMatch);
+// Is the word that begins at `start` of the line inside single quotes?
+bool InQuotes(const char* line, int start) {
+  return std::count(line, line + start, '\'') % 2 == 1;
+}
+
+// Between quotes stands the name of a file, which goes on after a folder's slash.
+char** Complete(const char* text, int start, int) {
+  const bool quoted = InQuotes(rl_line_buffer, start);
+  rl_completion_append_character = quoted ? 0 : ' ';
+  rl_attempted_completion_over = 1;
+  return rl_completion_matches(text,
+                               quoted ? rl_filename_completion_function : NextMatch);
 }
 
 // Does `text` hold a whole statement: a semicolon outside quotes and comments, with
@@ -110,6 +121,15 @@ void Help() {
       "leave");
 }
 
+// What people type to leave a shell, or to ask for help, without a dot.
+std::string Meaning(const std::string& line) {
+  std::string word = Lowered(line);
+  while (!word.empty() && (word.back() == ';' || word.back() == ' ')) word.pop_back();
+  if (word == "exit" || word == "quit" || word == "\\q") return ".quit";
+  if (word == "help" || word == "?") return ".help";
+  return line;
+}
+
 // A line that begins with a dot. False: leave.
 bool Command(const std::string& line, engine::Engine& engine, engine::Session& session) {
   if (line == ".quit" || line == ".exit" || line == ".q") return false;
@@ -144,6 +164,10 @@ int RunShell(engine::Engine& engine, engine::Session& session, ScriptListener& l
   if (::isatty(STDIN_FILENO) != 1) return RunPipe(session, listener, terminal);
   Completion completion{&engine, &session, {}, 0};
   active_completion = &completion;
+  // Without a character type libedit drops all bytes beyond ASCII.
+  if (std::setlocale(LC_CTYPE, "") == nullptr || MB_CUR_MAX == 1) {
+    std::setlocale(LC_CTYPE, "C.UTF-8");
+  }
   rl_readline_name = const_cast<char*>("millrace");
   rl_attempted_completion_function = Complete;
   using_history();
@@ -170,7 +194,7 @@ int RunShell(engine::Engine& engine, engine::Session& session, ScriptListener& l
       continue;
     }
     if (line == nullptr) break;
-    const std::string input = line;
+    const std::string input = text.empty() ? Meaning(line) : line;
     std::free(line);
     if (text.empty() && input.empty()) continue;
     if (text.empty() && input[0] == '.') {

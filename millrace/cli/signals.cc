@@ -37,13 +37,16 @@ void Install(int flags) {
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGHUP, &action, nullptr);
 }
 
 }  // namespace
 
 void TakeSignals() {
   Install(SA_RESTART);
+  // A broken pipe and a file that has grown too large are errors of the write.
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
 }
 
 JobSignals::JobSignals() {

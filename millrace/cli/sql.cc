@@ -1,5 +1,6 @@
 // `millrace sql`, `millrace run` and `millrace check`.
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <map>
@@ -7,6 +8,7 @@
 #include <sstream>
 
 #include "millrace/base/error.h"
+#include "millrace/cli/choices.h"
 #include "millrace/cli/commands.h"
 #include "millrace/cli/errors.h"
 #include "millrace/cli/script.h"
@@ -28,10 +30,16 @@ struct Arguments {
 };
 
 Result<std::string> ReadText(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return errors::kFileUnreadable.Make({.file = path}, "it is a folder");
+  }
   std::ifstream file(path, std::ios::binary);
   if (!file) return errors::kFileNotFound.Make({.file = path}, "");
   std::string text((std::istreambuf_iterator<char>(file)),
                    std::istreambuf_iterator<char>());
+  // Some editors begin a text with a byte order mark.
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
   if (file.bad()) return errors::kFileUnreadable.Make({.file = path}, "");
   return text;
 }
@@ -149,8 +157,7 @@ void AddResultOptions(CLI::App* command, Arguments& arguments) {
   command
       ->add_option("--format", arguments.format,
                    "Form of results: table, csv, json or arrow")
-      ->transform(CLI::CheckedTransformer(formats, CLI::ignore_case)
-                      .description("table|csv|json|arrow"));
+      ->transform(OneOf(formats));
   command->add_option("--rows", arguments.max_rows, "Rows of a table that are shown")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--dead-letters", arguments.dead_letters,

@@ -1,6 +1,7 @@
 #include "millrace/cli/terminal.h"
 
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -67,6 +68,11 @@ int64_t ResidentBytes() {
   const int got = std::fscanf(file, "%ld %ld", &total, &resident);
   std::fclose(file);
   return got == 2 ? resident * ::sysconf(_SC_PAGE_SIZE) : 0;
+}
+
+int64_t PeakResidentBytes() {
+  rusage usage{};
+  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss * 1024 : 0;
 }
 
 Terminal::Terminal(Talk talk) : talk_(talk) {
@@ -174,7 +180,8 @@ void Terminal::Summary(std::string_view verb, const engine::JobSummary& summary)
                                {"rows_without_time", summary.rows_without_time},
                                {"seconds", seconds},
                                {"rows_per_second", rate},
-                               {"peak_memory_bytes", summary.peak_memory}}
+                               {"peak_memory_bytes", PeakResidentBytes()},
+                               {"peak_budget_bytes", summary.peak_memory}}
             .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
         "\n");
     return;
@@ -191,17 +198,20 @@ void Terminal::Summary(std::string_view verb, const engine::JobSummary& summary)
                         BytesText(static_cast<double>(summary.bytes_written)));
   }
   Put(line + ")\n");
+}
+
+void Terminal::LeftOut(const engine::JobSummary& summary) {
   if (summary.dead_letters > 0) {
-    Put(fmt::format("{} rows set aside in {}\n", CountText(summary.dead_letters),
-                    summary.dead_letter_file));
+    Note(fmt::format("{} rows set aside in {}", CountText(summary.dead_letters),
+                     summary.dead_letter_file));
   }
   if (summary.rows_late > 0) {
-    Put(fmt::format("{} rows left out: they came after their window had closed\n",
-                    CountText(summary.rows_late)));
+    Note(fmt::format("{} rows left out: they came after their window had closed",
+                     CountText(summary.rows_late)));
   }
   if (summary.rows_without_time > 0) {
-    Put(fmt::format("{} rows left out: their event time is NULL\n",
-                    CountText(summary.rows_without_time)));
+    Note(fmt::format("{} rows left out: their event time is NULL",
+                     CountText(summary.rows_without_time)));
   }
 }
 

@@ -35,6 +35,8 @@ class Terminal {
   /// A piece of the user's text under an error; not for machines.
   void Excerpt(std::string_view text);
   void Summary(std::string_view verb, const engine::JobSummary& summary);
+  /// Rows that are in no result: set aside, late, without a time. Nothing when all are.
+  void LeftOut(const engine::JobSummary& summary);
 
  private:
   void Line(std::string_view level, std::string_view text);
@@ -50,5 +52,7 @@ std::string BytesText(double bytes);
 std::string SecondsText(double seconds);
 /// Resident set of this process in bytes.
 int64_t ResidentBytes();
+/// The largest that it ever was.
+int64_t PeakResidentBytes();
 
 }  // namespace millrace::cli

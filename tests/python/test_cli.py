@@ -492,3 +492,87 @@ def test_shell_control_c_forgets_the_line(shell):
     shell.expect("millrace> ")
     shell.sendeof()
     shell.expect(pexpect.EOF)
+
+
+def test_shell_takes_every_character(shell):
+    shell.sendline("SELECT length('é日') AS n, '日' AS c;")
+    shell.expect(r"2\W+日")
+    shell.expect(r"\(1 row\)")
+
+
+def test_shell_completes_files_inside_quotes(shell):
+    shell.send("SELECT count(*) AS n FROM 'peop\t")
+    shell.expect("le.csv")
+    shell.sendline("';")
+    shell.expect(r"n\r\n-\r\n\d\r\n\(1 row\)")
+
+
+@pytest.mark.parametrize("word", ["exit", "quit;", "QUIT", ".quit"])
+def test_shell_is_left_by_any_of_the_usual_words(shell, word):
+    shell.sendline(word)
+    shell.expect(pexpect.EOF)
+    shell.wait()
+    assert shell.exitstatus == 0
+
+
+def test_shell_helps(shell):
+    shell.sendline("help")
+    shell.expect("Statements end with")
+
+
+# --- small manners ------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_is_no_script(millrace, tmp_path):
+    for command in ("run", "check"):
+        assert "MR-2002" in millrace(command, str(tmp_path), code=1).stderr
+
+
+def test_a_script_may_begin_with_a_byte_order_mark(millrace, tmp_path):
+    (tmp_path / "s.sql").write_text("\ufeffSELECT 5 AS x;")
+    assert millrace("run", "s.sql", "--format", "csv").stdout == "x\n5\n"
+
+
+def test_words_that_are_no_choice(millrace):
+    error = millrace("sql", "--format", "jsn", "-c", "SELECT 1", code=2).stderr
+    assert "'jsn' is none of arrow|csv|json|table; did you mean 'json'?" in error
+
+
+def test_rows_left_out_of_a_shown_result_are_told(millrace, tmp_path):
+    (tmp_path / "t.csv").write_text("t,x\n2024-01-01 00:00:01,1\n,2\n")
+    done = millrace("sql", "-c", "SELECT window_start, count(*) AS n FROM 't.csv' GROUP BY window_start WINDOW "
+                    "TUMBLING(t, INTERVAL '5' MINUTE)")
+    assert "1 rows left out: their event time is NULL" in done.stderr
+
+
+def complete(binary, *words):
+    """What bash would offer for the last of `words`."""
+    script = (f"source <({binary} completion bash); COMP_WORDS=({' '.join(repr(word) for word in words)}); "
+              f"COMP_CWORD={len(words) - 1}; _millrace; echo ${{COMPREPLY[@]}}")
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_completion_offers_values_and_names(binary):
+    assert complete(binary, "millrace", "sql", "--format", "") == ["arrow", "csv", "json", "table"]
+    assert complete(binary, "millrace", "copy", "--mode", "ap") == ["append"]
+    assert "date_trunc" in complete(binary, "millrace", "functions", "date_")
+    assert complete(binary, "millrace", "connectors", "fi") == ["files"]
+    assert "--dead-letters" in complete(binary, "millrace", "run", "--d")
+
+
+def test_a_file_that_grows_too_large_is_an_error(binary, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("a\n" + "12345678\n" * 200_000)
+    done = subprocess.run(["bash", "-c", f"ulimit -f 500; {binary} copy rows.csv out.csv"], cwd=tmp_path, capture_output=True,
+                          text=True)
+    assert done.returncode == 1 and "MR-2005" in done.stderr and "File too large" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.csv"]
+
+
+def test_a_hangup_ends_cleanly(millrace, tmp_path):
+    copy = millrace.start("copy", "-", "out.csv", "--from", "format=csv", stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(0.5)
+    copy.send_signal(signal.SIGHUP)
+    assert copy.wait(timeout=10) == 130
+    copy.stdin.close()
+    assert not list(tmp_path.glob(".millrace-*"))
