@@ -111,9 +111,13 @@ inline constexpr ErrorSpec kCancelled{
     5002, arrow::StatusCode::Cancelled, false, "interrupted",
     "run it again; nothing was left under a final name"};
 
-inline constexpr const ErrorSpec* kBaseErrors[] = {&kInternal,       &kUnknownOption,
-                                                   &kMissingOption,  &kBadOption,
-                                                   &kMemoryExceeded, &kCancelled};
+inline constexpr ErrorSpec kNullNotAllowed{
+    5003, arrow::StatusCode::Invalid, false, "NULL in a column that is NOT NULL",
+    "filter such rows with WHERE … IS NOT NULL, or declare the column without NOT NULL"};
+
+inline constexpr const ErrorSpec* kBaseErrors[] = {
+    &kInternal,       &kUnknownOption, &kMissingOption, &kBadOption,
+    &kMemoryExceeded, &kCancelled,     &kNullNotAllowed};
 
 }  // namespace errors
 

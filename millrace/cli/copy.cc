@@ -57,6 +57,9 @@ Status CheckUpsert(const Copy& copy, const engine::Engine& engine,
 
 Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
   ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
+  engine::JobOptions options;
+  options.name = "copy";
+  options.since_nanos = engine->clock().MonotonicNanos();
   engine::Session session(engine.get(), {});
   engine::SessionCatalog& catalog = session.catalog();
   ARROW_ASSIGN_OR_RAISE(auto from, Pairs(copy.from, "option=value"));
@@ -79,8 +82,6 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
     if (!planned.ok()) return WithWhere(planned.status(), {.file = kSelectName});
     rows = std::move(*planned);
   }
-  engine::JobOptions options;
-  options.name = "copy";
   if (!copy.dead_letters.empty()) {
     options.dead_letters = copy.dead_letters;
   } else if (copy.destination != "-") {
@@ -88,9 +89,10 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
     while (base.size() > 1 && base.back() == '/') base.pop_back();
     options.dead_letters = base + ".dead-letters.ndjson";
   }
+  const plan::NodePtr plan = plan::WriteNode::Make(rows, sink);
+  ARROW_RETURN_NOT_OK(plan::As<plan::WriteNode>(plan)->CheckNames());
   ARROW_ASSIGN_OR_RAISE(auto job,
-                        engine::Job::Make(engine.get(), &catalog,
-                                          plan::WriteNode::Make(rows, sink), options));
+                        engine::Job::Make(engine.get(), &catalog, plan, options));
   return RunJob(*job, terminal, "copied").status();
 }
 

@@ -74,6 +74,8 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
                                        std::unique_ptr<connector::Sink> result) {
   std::unique_ptr<Job> job(new Job(engine, std::move(options)));
   job->memory_ = engine->NewBudget();
+  job->since_nanos_ = job->options_.since_nanos >= 0 ? job->options_.since_nanos
+                                                     : engine->clock().MonotonicNanos();
   const connector::Surroundings surroundings =
       engine->For(job->options_.name, job->memory_);
   const auto* write = plan::As<plan::WriteNode>(plan);
@@ -151,10 +153,7 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   return job;
 }
 
-void Job::Start() {
-  started_nanos_ = engine_->clock().MonotonicNanos();
-  pipeline_->Start();
-}
+void Job::Start() { pipeline_->Start(); }
 
 Result<JobSummary> Job::Finish() {
   ARROW_RETURN_NOT_OK(pipeline_->Finish());
@@ -169,7 +168,7 @@ Result<JobSummary> Job::Finish() {
   summary.rows_late = progress.left_out.late.load();
   summary.rows_without_time = progress.left_out.without_time.load();
   if (summary.dead_letters > 0) summary.dead_letter_file = dead_letters_->path();
-  summary.nanos = engine_->clock().MonotonicNanos() - started_nanos_;
+  summary.nanos = engine_->clock().MonotonicNanos() - since_nanos_;
   summary.peak_memory = memory_->peak();
   return summary;
 }

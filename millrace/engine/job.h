@@ -20,6 +20,9 @@ struct JobOptions {
   /// Tasks of a stage; 0: the engine's shards.
   int parallelism = 0;
   int64_t batch_rows = 64 * 1024;
+  /// Monotonic time at which the user asked for the job: what the summary counts from.
+  /// −1: when the job is made.
+  int64_t since_nanos = -1;
   /// File that dead letters go to; used only when a source sets rows aside.
   std::string dead_letters = "dead-letters.ndjson";
 };
@@ -72,7 +75,7 @@ class Job {
   std::unique_ptr<DeadLetterFile> dead_letters_;
   plan::NodePtr plan_;
   std::unique_ptr<runtime::Pipeline> pipeline_;
-  int64_t started_nanos_ = 0;
+  int64_t since_nanos_ = 0;
 };
 
 }  // namespace millrace::engine

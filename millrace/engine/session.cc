@@ -77,6 +77,7 @@ Status Session::Execute(std::string_view text, const std::string& file,
 
 Status Session::Run(const sql::Statement& statement, const Locate& locate,
                     SessionListener& listener) {
+  options_.since_nanos = engine_->clock().MonotonicNanos();
   Planning planning(*this);
   auto planned = sql::Plan(statement, planning.context);
   if (!planned.ok()) return locate(planned.status());
@@ -127,6 +128,9 @@ Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener,
 
 Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
                          std::string* analyzed) {
+  if (const auto* write = plan::As<plan::WriteNode>(root)) {
+    ARROW_RETURN_NOT_OK(write->CheckNames());
+  }
   ARROW_ASSIGN_OR_RAISE(auto job, Job::Make(engine_, &catalog_, root, options_));
   ARROW_RETURN_NOT_OK(listener.Run(*job, true).status());
   if (analyzed != nullptr) *analyzed = job->ExplainAnalyzed();

@@ -12,6 +12,12 @@ inline constexpr ErrorSpec kSinkCannotTake{
     4002, arrow::StatusCode::Invalid, false, "the sink can't take these changes",
     "use EMIT FINAL, or a sink that takes updates"};
 
-inline constexpr const ErrorSpec* kPlanErrors[] = {&kNeedsBoundedInput, &kSinkCannotTake};
+inline constexpr ErrorSpec kColumnTwice{
+    4003, arrow::StatusCode::Invalid, false,
+    "two columns that are to be written have the same name",
+    "give one of them another name with AS"};
+
+inline constexpr const ErrorSpec* kPlanErrors[] = {&kNeedsBoundedInput, &kSinkCannotTake,
+                                                   &kColumnTwice};
 
 }  // namespace millrace::errors

@@ -1,8 +1,12 @@
 // The nodes that look at one row at a time, or at none: filter, project, window, limit,
 // union, values, write, exchange.
+#include <set>
+#include <string>
+
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
+#include "millrace/plan/errors.h"
 #include "millrace/plan/exchange_node.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/limit_node.h"
@@ -125,6 +129,17 @@ WriteNode::WriteNode(NodePtr input, TablePtr table)
 NodePtr WriteNode::Make(NodePtr input, TablePtr table) {
   return NodePtr(new WriteNode(std::move(input), std::move(table)));
 }
+Status WriteNode::CheckNames() const {
+  std::set<std::string> names;
+  for (const auto& field : schema()->fields()) {
+    if (!names.insert(field->name()).second) {
+      return errors::kColumnTwice.Make({.column = field->name()}, "into {}",
+                                       table_->name);
+    }
+  }
+  return Status::OK();
+}
+
 std::string WriteNode::Describe() const {
   return table_->name + " (" + table_->connector + ")";
 }

@@ -18,6 +18,9 @@ class WriteNode final : public Node {
 
   const TablePtr& table() const { return table_; }
 
+  /// Fails with kColumnTwice: most readers could not tell such columns apart.
+  Status CheckNames() const;
+
  private:
   WriteNode(NodePtr input, TablePtr table);
   TablePtr table_;

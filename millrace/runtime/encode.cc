@@ -4,9 +4,11 @@
 
 namespace millrace::runtime {
 
-EncodingRoot::EncodingRoot(std::unique_ptr<data::RowEncoder> encoder,
+EncodingRoot::EncodingRoot(std::unique_ptr<data::RowEncoder> encoder, NotNull not_null,
                            std::unique_ptr<EventSink> next)
-    : encoder_(std::move(encoder)), next_(std::move(next)) {}
+    : encoder_(std::move(encoder)),
+      not_null_(std::move(not_null)),
+      next_(std::move(next)) {}
 
 void EncodingRoot::Keep(std::vector<data::EncodedRows> pieces) {
   for (data::EncodedRows& piece : pieces) pending_.emplace_back(std::move(piece));
@@ -26,6 +28,7 @@ Result<PushState> EncodingRoot::Push(operators::Event& event, const Waker& waker
   if (state != PushState::kAccepted) return state;
   std::vector<data::EncodedRows> pieces;
   if (const auto* batch = std::get_if<data::Batch>(&event)) {
+    ARROW_RETURN_NOT_OK(not_null_.Check(*batch->rows));
     ARROW_RETURN_NOT_OK(encoder_->Encode(batch->rows, &pieces));
     Keep(std::move(pieces));
     event = operators::End{};  // let go of the rows now, not when the queue moves on

@@ -7,6 +7,7 @@
 
 #include "millrace/data/row_encoder.h"
 #include "millrace/runtime/edge.h"
+#include "millrace/runtime/not_null.h"
 
 namespace millrace::runtime {
 
@@ -14,7 +15,7 @@ namespace millrace::runtime {
 /// on behind them. Owned by one task.
 class EncodingRoot final : public EventSink {
  public:
-  EncodingRoot(std::unique_ptr<data::RowEncoder> encoder,
+  EncodingRoot(std::unique_ptr<data::RowEncoder> encoder, NotNull not_null,
                std::unique_ptr<EventSink> next);
   Result<PushState> Push(operators::Event& event, const Waker& waker) override;
 
@@ -22,6 +23,7 @@ class EncodingRoot final : public EventSink {
   void Keep(std::vector<data::EncodedRows> pieces);
   Result<PushState> HandOn(const Waker& waker);
   const std::unique_ptr<data::RowEncoder> encoder_;
+  const NotNull not_null_;
   const std::unique_ptr<EventSink> next_;
   std::deque<operators::Event> pending_;  // taken, not yet accepted by next_
 };

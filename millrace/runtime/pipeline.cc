@@ -1,6 +1,7 @@
 #include "millrace/runtime/pipeline.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "millrace/base/error.h"
 #include "millrace/operators/registry.h"
@@ -31,6 +32,12 @@ bool KeepsSplitOrder(const plan::NodePtr& node) {
            join->type() != plan::JoinType::kFull && KeepsSplitOrder(join->inputs()[0]);
   }
   return false;
+}
+
+NotNull NotNullOf(const plan::WriteNode& write) {
+  std::vector<int> columns(static_cast<size_t>(write.schema()->num_fields()));
+  std::iota(columns.begin(), columns.end(), 0);
+  return NotNull(*write.table(), columns);
 }
 
 bool IsSingle(const plan::NodePtr& node) {
@@ -69,8 +76,9 @@ class Pipeline::Builder {
     std::vector<std::unique_ptr<EventSink>> roots;
     for (int i = 0; i < count; ++i) {
       ARROW_ASSIGN_OR_RAISE(auto writer, sink->Open(WriterId{i}));
-      roots.push_back(std::make_unique<WriteRoot>(
-          std::move(writer), kOnlyEpoch, pipeline_.tokens_, &pipeline_.progress_));
+      roots.push_back(std::make_unique<WriteRoot>(std::move(writer), kOnlyEpoch,
+                                                  pipeline_.tokens_, NotNullOf(*write),
+                                                  &pipeline_.progress_));
     }
     std::vector<TaskCellPtr> cells = NewCells(count, 0);
     if (count == 1 && plan::As<plan::ExchangeNode>(root->input()) != nullptr) {
@@ -195,7 +203,9 @@ class Pipeline::Builder {
       for (auto& root : roots) {
         ARROW_ASSIGN_OR_RAISE(auto encoder, pipeline_.sink_->NewEncoder());
         if (!encoder) break;
-        root = std::make_unique<EncodingRoot>(std::move(encoder), std::move(root));
+        root = std::make_unique<EncodingRoot>(
+            std::move(encoder), NotNullOf(*plan::As<plan::WriteNode>(write_)),
+            std::move(root));
         root_stats = StatsOf(write_);
       }
     }
@@ -235,6 +245,7 @@ class Pipeline::Builder {
     }
     shared->splits = std::make_shared<SplitQueue>(std::move(splits));
     shared->batch_rows = pipeline_.options_.batch_rows;
+    shared->not_null = NotNull(*scan.table(), scan.columns());
     shared->progress = &pipeline_.progress_;
     shared->dead_letters = dead_letters_;
     return shared;

@@ -88,6 +88,7 @@ Status ScanLeaf::OnBatch(data::Batch batch) {
   if (!shared_->keep_columns.empty()) {
     ARROW_ASSIGN_OR_RAISE(batch.rows, batch.rows->SelectColumns(shared_->keep_columns));
   }
+  ARROW_RETURN_NOT_OK(shared_->not_null.Check(*batch.rows));
   if (batch.num_rows() > 0) ready_.push_back(std::move(batch));
   if (shared_->watermark) AdvanceWatermark();
   return Status::OK();

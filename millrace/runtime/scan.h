@@ -13,6 +13,7 @@
 #include "millrace/connector/source.h"
 #include "millrace/plan/table.h"
 #include "millrace/runtime/edge.h"
+#include "millrace/runtime/not_null.h"
 #include "millrace/runtime/progress.h"
 
 namespace millrace::runtime {
@@ -53,6 +54,7 @@ struct ScanShared {
                                    ///< the projection)
   int64_t batch_rows = 64 * 1024;  ///< rows of a batch at the most
   Progress* progress = nullptr;
+  NotNull not_null;                          ///< of the rows after keep_columns
   DeadLetterOffice* dead_letters = nullptr;  ///< null: a dead letter fails the pipeline
 };
 

@@ -5,14 +5,16 @@
 namespace millrace::runtime {
 
 WriteRoot::WriteRoot(std::unique_ptr<connector::SinkWriter> writer, Epoch epoch,
-                     std::shared_ptr<Tokens> tokens, Progress* progress)
+                     std::shared_ptr<Tokens> tokens, NotNull not_null, Progress* progress)
     : writer_(std::move(writer)),
       epoch_(epoch),
       tokens_(std::move(tokens)),
+      not_null_(std::move(not_null)),
       progress_(progress) {}
 
 Result<PushState> WriteRoot::Push(operators::Event& event, const Waker& waker) {
   if (const auto* batch = std::get_if<data::Batch>(&event)) {
+    ARROW_RETURN_NOT_OK(not_null_.Check(*batch->rows));
     ARROW_ASSIGN_OR_RAISE(connector::WriteState state, writer_->Write(*batch, waker));
     if (state == connector::WriteState::kBlocked) return PushState::kBlocked;
     progress_->rows_written.fetch_add(batch->num_rows(), std::memory_order_relaxed);

@@ -8,6 +8,7 @@
 
 #include "millrace/connector/sink.h"
 #include "millrace/runtime/edge.h"
+#include "millrace/runtime/not_null.h"
 #include "millrace/runtime/progress.h"
 
 namespace millrace::runtime {
@@ -34,13 +35,14 @@ class Tokens {
 class WriteRoot final : public EventSink {
  public:
   WriteRoot(std::unique_ptr<connector::SinkWriter> writer, Epoch epoch,
-            std::shared_ptr<Tokens> tokens, Progress* progress);
+            std::shared_ptr<Tokens> tokens, NotNull not_null, Progress* progress);
   Result<PushState> Push(operators::Event& event, const Waker& waker) override;
 
  private:
   std::unique_ptr<connector::SinkWriter> writer_;
   const Epoch epoch_;
   const std::shared_ptr<Tokens> tokens_;
+  const NotNull not_null_;
   Progress* const progress_;
   std::optional<Future<connector::CommitToken>> prepared_;
 };

@@ -54,7 +54,9 @@ Status CheckNames(const Scope& left, const Scope& right, Location where) {
 
 }  // namespace
 
-Result<Relation> QueryBinder::CrossJoin(Relation left, Relation right) {
+Result<Relation> QueryBinder::CrossJoin(Relation left, Relation right,
+                                        Location right_where) {
+  ARROW_RETURN_NOT_OK(CheckNames(left.scope, right.scope, right_where));
   const int width = left.node->schema()->num_fields();
   Relation out;
   out.scope = Combine(left.scope, right.scope, width);

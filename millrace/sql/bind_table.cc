@@ -36,7 +36,8 @@ Result<Relation> QueryBinder::BindFrom(const Select& select) {
     if (i == 0) {
       out = std::move(next);
     } else {
-      ARROW_ASSIGN_OR_RAISE(out, CrossJoin(std::move(out), std::move(next)));
+      ARROW_ASSIGN_OR_RAISE(
+          out, CrossJoin(std::move(out), std::move(next), select.from[i]->where));
     }
   }
   return out;

@@ -156,9 +156,6 @@ Result<PlannedStatement> PlanCreate(const CreateStatement& create, Location wher
   QueryBinder binder(context);
   ARROW_ASSIGN_OR_RAISE(NodePtr root, binder.BindQuery(*create.query));
   if (create.properties.empty()) {
-    if (create.kind == Kind::kTable) {
-      return NotSupported(where, "CREATE TABLE … AS without WITH (connector = …)");
-    }
     const Status added =
         context.catalog->AddView(name, std::move(root), create.or_replace);
     if (!added.ok()) return WithWhere(added, at);

@@ -75,7 +75,9 @@ class FilterPusher {
   }
 
  private:
-  Result<NodePtr> Above(NodePtr node, const Conditions& conditions) {
+  Result<NodePtr> Above(NodePtr node, Conditions conditions) {
+    std::erase_if(conditions,
+                  [](const ExprPtr& condition) { return IsTrue(*condition); });
     ARROW_ASSIGN_OR_RAISE(ExprPtr all, Conjunction(conditions, context_.functions));
     if (all == nullptr) return node;
     return plan::FilterNode::Make(std::move(node), std::move(all));

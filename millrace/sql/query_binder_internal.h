@@ -91,7 +91,7 @@ class QueryBinder {
 
   // --- bind_join.cc
   Result<Relation> BindJoin(const Join& join, Location where);
-  Result<Relation> CrossJoin(Relation left, Relation right);
+  Result<Relation> CrossJoin(Relation left, Relation right, Location right_where);
 
   const PlannerContext& context_;
   std::shared_ptr<const CommonTables> common_;
