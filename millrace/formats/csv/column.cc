@@ -53,7 +53,7 @@ template <class Store, class Null>
 void ParseFields(const Rows& rows, const Dialect& dialect, int column,
                  std::vector<BadField>* bad, Store&& store, Null&& null) {
   std::string scratch;
-  auto slow = [&](int64_t row, Field field) {
+  auto slow = [&](int64_t row, Field field) __attribute__((noinline)) {
     switch (Prepare(rows, dialect, &field, &scratch)) {
       case Prepared::kNull: null(row); return;
       case Prepared::kValue:
@@ -63,7 +63,8 @@ void ParseFields(const Rows& rows, const Dialect& dialect, int column,
     }
   };
   if (dialect.plain_fields()) {
-    ForEachField(rows, dialect, column, [&](int64_t row, Field field) {
+    ForEachField(rows, dialect, column, [&](int64_t row, Field field)
+                                            __attribute__((always_inline)) {
       if (field.end <= field.begin || !store(row, field.begin, field.end)) [[unlikely]] {
         slow(row, field);
       }
@@ -241,9 +242,9 @@ std::unique_ptr<ColumnParser> Timestamp(std::shared_ptr<arrow::DataType> type,
   }
   return Fixed<int64_t>(
       type, dialect, pool,
-      [fast = TimestampParser(), micros = per_second == 1000000, per_second, zoned](
-          const char* b, const char* e, int64_t* out) mutable {
-        if (micros && fast.Parse(b, e, out)) [[likely]]
+      [micros = per_second == 1000000, per_second, zoned](
+          const char* b, const char* e, int64_t* out) __attribute__((always_inline)) {
+        if (micros && ParsePlainTimestamp(b, e, zoned, out)) [[likely]]
           return true;
         Moment moment;
         return ParseMoment(b, e, &moment) && (zoned || !moment.zoned) &&

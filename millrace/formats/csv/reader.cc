@@ -19,7 +19,7 @@ constexpr int64_t kMinChunk = 256;
 // Larger pieces fall out of the second-level cache between index and columns.
 constexpr int64_t kMaxChunk = 1024 * 1024;
 constexpr int64_t kOverhang =
-    64 * 1024;  // read at a time to finish a range's last record
+    8 * 1024;  // read at a time to finish a range's last record
 constexpr int64_t kDeadLetterBytes = 64 * 1024;
 
 // Rows::ends of rows picked one by one, after the first row's own begin.

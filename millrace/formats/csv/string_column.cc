@@ -75,7 +75,8 @@ class StringParser final : public ColumnParser {
     offsets[0] = 0;
     if (simple) {
       const int quote = dialect_.quote;
-      ForEachField(rows, dialect_, column, [&](int64_t row, Field field) {
+      ForEachField(rows, dialect_, column, [&](int64_t row, Field field)
+                                               __attribute__((always_inline)) {
         if (field.end <= field.begin) [[unlikely]] {
           validity.SetNull(row);
         } else {
@@ -160,7 +161,8 @@ class DictionaryParser final : public ColumnParser {
                         !dialect_.quoted_empty_is_null && !rows.unescape;
     if (simple) {
       const int quote = dialect_.quote;
-      ForEachField(rows, dialect_, column, [&](int64_t row, Field field) {
+      ForEachField(rows, dialect_, column, [&](int64_t row, Field field)
+                                               __attribute__((always_inline)) {
         if (field.end <= field.begin) [[unlikely]] {
           indices[row] = 0;
           validity.SetNull(row);

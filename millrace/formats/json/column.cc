@@ -311,9 +311,9 @@ std::unique_ptr<ColumnParser> Timestamp(std::shared_ptr<arrow::DataType> type,
   const bool zoned = !timestamp.timezone().empty();
   return Fixed<int64_t, From::kText>(
       type, settings.pool,
-      [fast = TimestampParser(), micros = per_second == 1000000, per_second, zoned](
-          const char* b, const char* e, int64_t* out) mutable {
-        if (micros && fast.Parse(b, e, out)) [[likely]]
+      [micros = per_second == 1000000, per_second, zoned](
+          const char* b, const char* e, int64_t* out) __attribute__((always_inline)) {
+        if (micros && ParsePlainTimestamp(b, e, zoned, out)) [[likely]]
           return true;
         Moment moment;
         return ParseMoment(b, e, &moment) && (zoned || !moment.zoned) &&

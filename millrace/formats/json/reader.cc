@@ -17,7 +17,7 @@ namespace {
 constexpr int64_t kMinChunk = 256;
 // Larger pieces fall out of the second-level cache between tokens and columns.
 constexpr int64_t kMaxChunk = 512 * 1024;
-constexpr int64_t kOverhang = 64 * 1024;  // read at a time to finish a range's last line
+constexpr int64_t kOverhang = 8 * 1024;  // read at a time to finish a range's last line
 
 std::vector<std::string> NamesOf(const arrow::Schema& schema) {
   std::vector<std::string> names;
