@@ -63,17 +63,16 @@ void AppendUsers(int64_t rows, std::string* out, Format&& format) {
     state = state * 6364136223846793005u + 1442695040888963407u;
     const int64_t r = static_cast<int64_t>(state >> 20);
     const int64_t minutes = i / 8;
-    format(std::back_inserter(*out),
-           User{.id = i,
-                .age = 18 + r % 50,
-                .salary = 30000 + (r >> 12) % 120000,
-                .cents = 1 + (r >> 30) % 99,
-                .month = 1 + minutes / 1440 / 28 % 12,
-                .day = 1 + minutes / 1440 % 28,
-                .hour = minutes / 60 % 24,
-                .minute = minutes % 60,
-                .second = r % 60,
-                .department = kDepartments[(r >> 8) % 5]});
+    format(std::back_inserter(*out), User{.id = i,
+                                          .age = 18 + r % 50,
+                                          .salary = 30000 + (r >> 12) % 120000,
+                                          .cents = 1 + (r >> 30) % 99,
+                                          .month = 1 + minutes / 1440 / 28 % 12,
+                                          .day = 1 + minutes / 1440 % 28,
+                                          .hour = minutes / 60 % 24,
+                                          .minute = minutes % 60,
+                                          .second = r % 60,
+                                          .department = kDepartments[(r >> 8) % 5]});
   }
 }
 
@@ -108,8 +107,8 @@ class TextMicro {
   };
 
   Result<Pass> Parse(const formats::Pushdown& pushdown, bool keep) {
-    ARROW_ASSIGN_OR_RAISE(const Config config, format_->read_options().Parse(
-                                                   format_->name(), options_, {}));
+    ARROW_ASSIGN_OR_RAISE(const Config config,
+                          format_->read_options().Parse(format_->name(), options_, {}));
     Pass out;
     const auto start = Clock::now();
     ARROW_ASSIGN_OR_RAISE(

@@ -88,14 +88,6 @@ class RangeReader {
   virtual Status Seek(const data::Position& position) = 0;
 };
 
-/// What ranges of one file must tell each other; made once per file, shared by its
-/// readers. Thread-safe. (For CSV: the parity of quotes before each range, without which
-/// a range can't know whether it begins inside a quoted field.)
-class FileState {
- public:
-  virtual ~FileState() = default;
-};
-
 /// A file opened for reading: schema and ranges are known.
 class FileReader {
  public:
