@@ -5,6 +5,7 @@
 #include <arrow/buffer.h>
 
 #include "millrace/formats/csv/block.h"
+#include "millrace/formats/csv/errors.h"
 #include "millrace/formats/csv/index.h"
 #include "millrace/formats/input.h"
 
@@ -115,6 +116,11 @@ Result<int64_t> CountRecords(const OpenFile& file, int64_t offset,
       begin = entries[i] + 1;
     }
     block.Consume(count);
+    if (block.held() >= file.max_record_bytes) {
+      return errors::kCsvRecordTooLarge.Make(
+          {.file = file.input.name, .byte = block.offset() + block.consumed()},
+          "it has more than {} bytes", file.max_record_bytes);
+    }
   }
   return records;
 }

@@ -185,26 +185,22 @@ class PlainParser final : public ColumnParser<Cells> {
   Text parse_;
 };
 
-struct IntegerKernel {
-  using Value = int64_t;
-  [[gnu::always_inline]] void Put(PlainBatch* batch, int64_t i, const char* b,
-                                  const char* e) const {
-    batch->PutNumber(i, b, e);
-  }
-  void Run(PlainBatch* batch, int64_t count, int64_t* out) const {
-    PlainIntegers(batch, count, out);
+// A parser as a type of its own: through a pointer it would not be inlined.
+template <class T, bool (*kParse)(const char*, const char*, T*)>
+struct Inlined {
+  [[gnu::always_inline]] bool operator()(const char* b, const char* e, T* out) const {
+    return kParse(b, e, out);
   }
 };
 
-struct RealKernel {
-  using Value = double;
+template <class T, void (*kRun)(PlainBatch*, int64_t, T*)>
+struct NumberKernel {
+  using Value = T;
   [[gnu::always_inline]] void Put(PlainBatch* batch, int64_t i, const char* b,
                                   const char* e) const {
     batch->PutNumber(i, b, e);
   }
-  void Run(PlainBatch* batch, int64_t count, double* out) const {
-    PlainReals(batch, count, out);
-  }
+  void Run(PlainBatch* batch, int64_t count, T* out) const { kRun(batch, count, out); }
 };
 
 struct TimestampKernel {
@@ -321,14 +317,10 @@ class ValueParsers {
         return Fixed<CellKind::kNumber, float>(type, settings, Format::Float);
       case arrow::Type::DOUBLE:
         return Plain<CellKind::kNumber, double>(
-            type, settings, RealKernel(), [](const char* b, const char* e, double* out) {
-              return Format::Real(b, e, out);
-            });
+            type, settings, NumberKernel<double, PlainReals>(), Format::Real);
       case arrow::Type::DATE32:
-        return Fixed<CellKind::kTime, int32_t>(
-            type, settings,
-            [](const char* b, const char* e, int32_t* out)
-                __attribute__((always_inline)) { return ParseDate(b, e, out); });
+        return Fixed<CellKind::kTime, int32_t>(type, settings,
+                                               Inlined<int32_t, ParseDate>());
       case arrow::Type::DATE64:
         return Fixed<CellKind::kTime, int64_t>(
             type, settings, [](const char* b, const char* e, int64_t* out) {
@@ -374,10 +366,8 @@ class ValueParsers {
   template <class T>
   static Made Integer(std::shared_ptr<arrow::DataType> type,
                       const ColumnSettings& settings) {
-    return Plain<CellKind::kNumber, T>(std::move(type), settings, IntegerKernel(),
-                                       [](const char* b, const char* e, int64_t* out) {
-                                         return Format::Whole(b, e, out);
-                                       });
+    return Plain<CellKind::kNumber, T>(
+        std::move(type), settings, NumberKernel<int64_t, PlainIntegers>(), Format::Whole);
   }
 
   static Made Timestamp(const std::shared_ptr<arrow::DataType>& type,
