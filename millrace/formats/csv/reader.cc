@@ -14,6 +14,8 @@ namespace {
 
 // Larger pieces fall out of the second-level cache between index and columns.
 constexpr int64_t kMaxChunk = 1024 * 1024;
+// A batch of few rows costs more for its columns than for its values.
+constexpr int64_t kChunkOfColumn = 1024;
 
 }  // namespace
 
@@ -22,7 +24,7 @@ CsvRangeReader::CsvRangeReader(std::shared_ptr<const OpenFile> file,
                                const Pushdown& pushdown, const Context& context)
     : TextRangeReader(file, std::move(starts), ordinal, pushdown, context,
                       std::make_unique<Block>(file->dialect, file->width(), context.pool),
-                      kMaxChunk),
+                      std::max(kMaxChunk, file->width() * kChunkOfColumn)),
       file_(std::move(file)),
       block_(static_cast<Block&>(buffer())) {}
 

@@ -1,6 +1,7 @@
 // RecordBuffer: a stretch of input from the first record that is not consumed yet.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 

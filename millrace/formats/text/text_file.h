@@ -2,6 +2,7 @@
 // that begin anywhere, streams whose first bytes were taken to infer a schema.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <mutex>
