@@ -74,7 +74,9 @@ struct ReadResult {
       dead_letters;  ///< rows set aside since the last call, in any state
   /// Where Seek continues after these rows. Opaque to the caller.
   data::Position position;
-  int64_t bytes_read = 0;  ///< of the input, since the last call: for progress
+  /// Of the input, since the last call, for progress: those of all ranges of a text file
+  /// add up to its size.
+  int64_t bytes_read = 0;
 };
 
 /// Reads one range. Used by one thread at a time; never waits.
