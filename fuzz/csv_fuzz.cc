@@ -1,79 +1,6 @@
 // Any bytes as CSV under options taken from the first four: no crash, and the same rows,
 // dead letters and fields whether the file is read in one piece or in many.
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <memory>
-#include <string>
-#include <vector>
-
-#include <arrow/api.h>
-#include <arrow/io/memory.h>
-#include <fmt/format.h>
-
-#include "millrace/base/error.h"
-#include "millrace/formats/format.h"
-
-namespace millrace {
-namespace {
-
-struct Outcome {
-  Status status;
-  int64_t rows = 0;
-  int64_t dead_letters = 0;
-  std::string cells;
-};
-
-struct Way {
-  data::BadRowPolicy bad_rows;
-  Budget budget;
-  int64_t range_bytes;
-};
-
-Outcome Read(const std::string& text, const Config& options, const Way& way) {
-  Outcome out;
-  out.status = [&]() -> Status {
-    const formats::Context context{.pool = arrow::default_memory_pool(),
-                                   .bad_rows = way.bad_rows};
-    ARROW_ASSIGN_OR_RAISE(auto file,
-                          formats::MakeCsvFormat()->OpenReader(
-                              {.name = "fuzz",
-                               .file = std::make_shared<arrow::io::BufferReader>(
-                                   arrow::Buffer::FromString(text)),
-                               .file_size = static_cast<int64_t>(text.size())},
-                              options, nullptr, context));
-    ARROW_ASSIGN_OR_RAISE(auto ranges, file->Ranges(way.range_bytes));
-    for (size_t i = 0; i < ranges.size(); ++i) {
-      ARROW_ASSIGN_OR_RAISE(auto reader, file->Open(i, {}, context));
-      for (;;) {
-        ARROW_ASSIGN_OR_RAISE(auto result, reader->Next(way.budget, Waker()));
-        out.dead_letters += static_cast<int64_t>(result.dead_letters.size());
-        if (result.state == formats::ReadResult::State::kEnd) break;
-        ARROW_RETURN_NOT_OK(result.rows->ValidateFull());
-        out.rows += result.rows->num_rows();
-        for (int64_t r = 0; r < result.rows->num_rows(); ++r) {
-          for (const auto& column : result.rows->columns()) {
-            ARROW_ASSIGN_OR_RAISE(auto scalar, column->GetScalar(r));
-            out.cells += scalar->is_valid ? scalar->ToString() + "\x1f" : "\x1e";
-          }
-        }
-      }
-    }
-    return Status::OK();
-  }();
-  return out;
-}
-
-[[noreturn]] void Fail(const char* what, const Outcome& a, const Outcome& b) {
-  std::fprintf(stderr, "%s\n%lld rows, %lld dead: %s\n%lld rows, %lld dead: %s\n", what,
-               static_cast<long long>(a.rows), static_cast<long long>(a.dead_letters),
-               ErrorText(a.status).c_str(), static_cast<long long>(b.rows),
-               static_cast<long long>(b.dead_letters), ErrorText(b.status).c_str());
-  std::abort();
-}
-
-}  // namespace
-}  // namespace millrace
+#include "fuzz/text_fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace millrace;  // NOLINT
@@ -93,30 +20,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (bit(12)) given["null"] = bit(13) ? "NA" : ",0";
   if (bit(14)) given["escape"] = "\\";
   if (bit(15)) given["comment"] = "#";
-  auto options =
-      formats::MakeCsvFormat()->read_options().Parse("csv", given, ConfigSpec::Lookup());
-  if (!options.ok()) return 0;
-
-  const int64_t range = 1 + data[2] % 64;
-  const Budget small{.rows = 1 + data[3] % 16, .bytes = 1 + data[3] / 16 * 40};
-  const int64_t whole = int64_t{1} << 40;
-  const auto fail = data::BadRowPolicy::kFail;
-  const auto dead = data::BadRowPolicy::kDeadLetter;
-  const Outcome one = Read(text, *options, {dead, Budget(), whole});
-  for (const Way& way :
-       {Way{dead, small, whole}, Way{dead, Budget(), range}, Way{dead, small, range}}) {
-    const Outcome many = Read(text, *options, way);
-    if (one.status.ok() != many.status.ok() || one.rows != many.rows ||
-        one.dead_letters != many.dead_letters || one.cells != many.cells) {
-      Fail("one piece and many differ", one, many);
-    }
-  }
-  const Outcome strict = Read(text, *options, {fail, Budget(), whole});
-  if (strict.status.ok() && (one.dead_letters != 0) && !bit(8)) {
-    Fail("a row was set aside that fails nowhere", one, strict);
-  }
-  if (strict.status.ok() && one.cells != strict.cells) {
-    Fail("policies give different rows", one, strict);
-  }
+  fuzz::CheckEveryWay(*formats::MakeCsvFormat(), given, text, data + 2, bit(8));
   return 0;
 }

@@ -75,7 +75,9 @@ struct ReadResult {
       dead_letters;  ///< rows set aside since the last call, in any state
   /// Where Seek continues after these rows. Opaque to the caller.
   data::Position position;
-  int64_t bytes_read = 0;  ///< of the input, since the last call: for progress
+  /// Of the input, since the last call, for progress: those of all ranges of a text file
+  /// add up to its size.
+  int64_t bytes_read = 0;
 };
 
 /// Reads one range. Used by one thread at a time; never waits.
@@ -87,14 +89,6 @@ class RangeReader {
   /// Continue after `position`, taken from an earlier reader of the same range. Called
   /// before the first Next.
   virtual Status Seek(const data::Position& position) = 0;
-};
-
-/// What ranges of one file must tell each other; made once per file, shared by its
-/// readers. Thread-safe. (For CSV: the parity of quotes before each range, without which
-/// a range can't know whether it begins inside a quoted field.)
-class FileState {
- public:
-  virtual ~FileState() = default;
 };
 
 /// A file opened for reading: schema and ranges are known.

@@ -18,7 +18,7 @@ class TextDictionary {
 
   /// The number of the string, a new one when it has none yet.
   [[gnu::always_inline]] int32_t Find(const char* text, size_t size) {
-    Slot wanted;
+    Key wanted;
     uint64_t head[2];
     memcpy(head, text, 16);
     const auto& mask = kHeadMasks[size < 16 ? size : 16];
@@ -28,16 +28,17 @@ class TextDictionary {
     uint64_t tail = 0;
     if (size > 16) [[unlikely]]
       memcpy(&tail, text + size - 8, 8);
-    const uint32_t hash = Hash(wanted.head[0], wanted.head[1] ^ tail, wanted.size);
-    wanted.hash = hash;
-    for (uint32_t at = hash & mask_;; at = (at + 1) & mask_) {
-      const Slot& slot = slots_[at];
-      if (slot.id < 0) return Add(at, wanted, text, size);
-      if (slot.head[0] == wanted.head[0] && slot.head[1] == wanted.head[1] &&
-          slot.size == wanted.size &&
-          (size <= 16 ||
-           memcmp(entries_[static_cast<size_t>(slot.id)].data(), text, size) == 0)) {
-        return slot.id;
+    wanted.hash = Hash(wanted.head[0], wanted.head[1] ^ tail, wanted.size);
+    for (uint32_t at = wanted.hash & mask_;; at = (at + 1) & mask_) {
+      const int32_t id = slots_[at];
+      if (id < 0) [[unlikely]]
+        return Add(at, wanted, text, size);
+      const Key& key = keys_[static_cast<size_t>(id)];
+      const uint64_t differs = (key.head[0] ^ wanted.head[0]) |
+                               (key.head[1] ^ wanted.head[1]) | (key.size ^ wanted.size);
+      if (differs == 0 && (size <= 16 || memcmp(entries_[static_cast<size_t>(id)].data(),
+                                                text, size) == 0)) [[likely]] {
+        return id;
       }
     }
   }
@@ -46,11 +47,10 @@ class TextDictionary {
   const std::vector<std::string>& entries() const { return entries_; }
 
  private:
-  struct Slot {
+  struct Key {
     uint64_t head[2] = {0, 0};
     uint32_t size = 0;
     uint32_t hash = 0;
-    int32_t id = -1;
   };
 
   // Keeps the first 0 … 16 bytes of two words. A table, because lengths vary from row to
@@ -67,29 +67,33 @@ class TextDictionary {
     return static_cast<uint32_t>((mixed * 0xD6E8FEB86659FD93) >> 32);
   }
 
-  [[gnu::noinline]] int32_t Add(uint32_t at, Slot slot, const char* text, size_t size) {
-    slot.id = this->size();
+  [[gnu::noinline]] int32_t Add(uint32_t at, const Key& key, const char* text,
+                                size_t size) {
+    const int32_t id = this->size();
     entries_.emplace_back(text, size);
-    slots_[at] = slot;
-    if (entries_.size() * 4 > slots_.size()) Grow();
-    return slot.id;
+    keys_.push_back(key);
+    slots_[at] = id;
+    if (entries_.size() * 8 > slots_.size()) Grow();
+    return id;
   }
 
   void Grow() {
-    std::vector<Slot> old(slots_.size() * 2);
-    old.swap(slots_);
+    slots_.assign(slots_.size() * 2, -1);
     mask_ = static_cast<uint32_t>(slots_.size() - 1);
-    for (const Slot& slot : old) {
-      if (slot.id < 0) continue;
-      uint32_t at = slot.hash & mask_;
-      while (slots_[at].id >= 0) at = (at + 1) & mask_;
-      slots_[at] = slot;
+    for (size_t id = 0; id < keys_.size(); ++id) {
+      uint32_t at = keys_[id].hash & mask_;
+      while (slots_[at] >= 0) at = (at + 1) & mask_;
+      slots_[at] = static_cast<int32_t>(id);
     }
   }
 
-  std::vector<std::string> entries_;
-  std::vector<Slot> slots_ = std::vector<Slot>(256);
+  // Apart from the keys, so that many of these small slots can be empty and all of both
+  // stays in the first-level cache: rows come in any order, and neither a second probe
+  // nor a slower cache could be foreseen.
+  std::vector<int32_t> slots_ = std::vector<int32_t>(256, -1);
   uint32_t mask_ = 255;
+  std::vector<Key> keys_;
+  std::vector<std::string> entries_;
 };
 
 }  // namespace millrace::formats

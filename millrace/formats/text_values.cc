@@ -150,17 +150,6 @@ int64_t DaysFromCivil(int64_t year, unsigned month, unsigned day) {
          day_of_year - 719468;
 }
 
-bool ParseDate(const char* b, const char* e, int32_t* out) {
-  unsigned year, month, day;
-  if (e - b != 10 || b[4] != '-' || b[7] != '-' || !Digits(b, 4, &year) ||
-      !Digits(b + 5, 2, &month) || !Digits(b + 8, 2, &day) ||
-      !IsValidDate(year, month, day)) {
-    return false;
-  }
-  *out = static_cast<int32_t>(DaysFromCivil(year, month, day));
-  return true;
-}
-
 bool ParseTime(const char* b, const char* e, Moment* out) {
   return TimeOfDay(&b, e, out) && b == e;
 }

@@ -146,8 +146,6 @@ bool IsValidDate(int64_t year, unsigned month, unsigned day);
 /// Days since 1970-01-01 in the proleptic Gregorian calendar.
 int64_t DaysFromCivil(int64_t year, unsigned month, unsigned day);
 
-/// YYYY-MM-DD → days since 1970-01-01.
-bool ParseDate(const char* b, const char* e, int32_t* out);
 /// HH:MM[:SS[.f{1,9}]].
 bool ParseTime(const char* b, const char* e, Moment* out);
 /// ISO 8601: a date, or a date and time parted by ' ' or 'T', and optionally Z or ±hh,
@@ -156,42 +154,90 @@ bool ParseMoment(const char* b, const char* e, Moment* out);
 /// By a format with the directives named in the option's doc.
 bool ParseMomentAs(std::string_view format, const char* b, const char* e, Moment* out);
 
-/// Remembers the last date: neighbouring rows mostly share it.
-class TimestampParser {
- public:
-  /// YYYY-MM-DD[ T]HH:MM:SS → microseconds; false also for every other form.
-  [[gnu::always_inline]] bool Parse(const char* b, const char* e, int64_t* out) {
-    if (e - b != 19) return false;
-    const uint64_t head = LoadWord(b);
-    uint16_t tail;
-    memcpy(&tail, b + 8, 2);
-    if (head != head_ || tail != tail_) [[unlikely]] {
-      if (!ParseDate(b, b + 10, &days_)) {
-        head_ = 0;
-        return false;
-      }
-      head_ = head;
-      tail_ = tail;
-    }
-    const uint64_t word = LoadWord(b + 11) ^ 0x30303A30303A3030;  // "00:00:00"
-    if (!AllDigits(word) || (word & 0x0000FF0000FF0000) != 0 ||
-        (b[10] != ' ' && b[10] != 'T')) [[unlikely]] {
-      return false;
-    }
-    const uint64_t pairs = word * 10 + (word >> 8);
-    const uint32_t hour = pairs & 0xFF, minute = (pairs >> 24) & 0xFF,
-                   second = (pairs >> 48) & 0xFF;
-    if (hour > 23 || minute > 59 || second > 59) [[unlikely]]
-      return false;
-    *out = ((int64_t{days_} * 24 + hour) * 3600 + minute * 60 + second) * 1000000;
-    return true;
-  }
-
- private:
-  uint64_t head_ = 0;
-  uint16_t tail_ = 0;
-  int32_t days_ = 0;
+/// Which characters of a word must be digits, and which ones these others.
+struct DigitPattern {
+  uint64_t expected;  ///< '0' for a digit
+  uint64_t fixed;     ///< all ones where a character must be as expected
 };
+
+/// Takes the pattern off the word, so that digits are their values and other characters
+/// 0. Answers 0 when the word is such a text.
+[[gnu::always_inline]] inline uint64_t TakePattern(const DigitPattern& pattern,
+                                                   uint64_t* word) {
+  *word ^= pattern.expected;
+  return (((*word + 0x7676767676767676) | *word) & 0x8080808080808080) |
+         (*word & pattern.fixed);
+}
+
+/// Days before a month, of a year that begins in March; the days of the month.
+struct MonthTable {
+  int32_t before;
+  uint32_t days;
+};
+inline constexpr MonthTable kMonths[16] = {
+    {0, 0},    {306, 31}, {337, 28}, {0, 31},   {31, 30},  {61, 31}, {92, 30}, {122, 31},
+    {153, 31}, {184, 30}, {214, 31}, {245, 30}, {275, 31}, {0, 0},   {0, 0},   {0, 0}};
+
+/// YYYY-MM-DD at `b` → days since 1970-01-01. Answers 0 when it is one. Without branches
+/// and without a memory of the last date: dates that jump cost no more.
+[[gnu::always_inline]] inline uint64_t TakeDate(const char* b, int64_t* days) {
+  constexpr DigitPattern kPattern{0x2D30302D30303030, 0xFF0000FF00000000};  // 0000-00-
+  uint64_t word = LoadWord(b);
+  uint64_t wrong = TakePattern(kPattern, &word);
+  uint16_t tail;
+  memcpy(&tail, b + 8, 2);
+  tail ^= 0x3030;
+  wrong |= ((tail + 0x7676u) | tail) & 0x8080u;
+  const uint64_t pairs = word * 10 + (word >> 8);
+  const uint32_t year = (pairs & 0xFF) * 100 + (pairs >> 16 & 0xFF);
+  const uint32_t month = (pairs >> 40) & 0xFF;
+  const uint32_t day = (tail & 0xFFu) * 10 + (tail >> 8);
+  const MonthTable& table = kMonths[month & 15];
+  const uint32_t leap =
+      static_cast<uint32_t>(month == 2) & ((year & (year % 25 == 0 ? 15u : 3u)) == 0);
+  wrong |= (month > 15) | (day - 1 >= table.days + leap);
+  // 400 years on, so that March of the year before 0 is not negative.
+  const uint32_t y = year + 400 - (month <= 2);
+  *days = int64_t{y} * 365 + y / 4 - y / 100 + y / 400 + table.before + day - 865566;
+  return wrong;
+}
+
+/// YYYY-MM-DD → days since 1970-01-01.
+[[gnu::always_inline]] inline bool ParseDate(const char* b, const char* e, int32_t* out) {
+  if (e - b != 10) return false;
+  int64_t days;
+  const uint64_t wrong = TakeDate(b, &days);
+  *out = static_cast<int32_t>(days);
+  return wrong == 0;
+}
+
+/// YYYY-MM-DD[ T]HH:MM:SS[.f{1,6}] → microseconds, with a 'Z' behind it when `zoned`;
+/// false also for every other form.
+[[gnu::always_inline]] inline bool ParsePlainTimestamp(const char* b, const char* e,
+                                                       bool zoned, int64_t* out) {
+  constexpr DigitPattern kPattern{0x30303A30303A3030, 0x0000FF0000FF0000};  // 00:00:00
+  if (zoned && e[-1] == 'Z') --e;
+  if (e - b < 19) return false;
+  int64_t days;
+  uint64_t wrong = TakeDate(b, &days);
+  wrong |= (b[10] != ' ') & (b[10] != 'T');
+  uint64_t word = LoadWord(b + 11);
+  wrong |= TakePattern(kPattern, &word);
+  const uint64_t pairs = word * 10 + (word >> 8);
+  const uint32_t hour = pairs & 0xFF, minute = (pairs >> 24) & 0xFF,
+                 second = (pairs >> 48) & 0xFF;
+  wrong |= (hour > 23) | (minute > 59) | (second > 59);
+  *out = ((days * 24 + hour) * 3600 + minute * 60 + second) * 1000000;
+  if (e - b > 19) {
+    constexpr int32_t kScale[] = {1000000, 100000, 10000, 1000, 100, 10, 1};
+    const size_t digits = static_cast<size_t>(e - b) - 20;
+    if (digits - 1 > 5 || b[19] != '.') return false;
+    const uint64_t fraction = (LoadWord(e - 8) ^ kZeros) & KeepLast(digits);
+    if (!AllDigits(fraction)) return false;
+    *out += static_cast<int64_t>(Combine(fraction)) * kScale[digits];
+  }
+  return wrong == 0;
+}
 
 /// true, false, t, f, 1, 0; case-insensitive.
 bool ParseBool(const char* b, const char* e, bool* out);

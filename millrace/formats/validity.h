@@ -1,8 +1,11 @@
 // Validity bitmaps that cost nothing until the first NULL.
 #pragma once
 
+#include <cstring>
 #include <memory>
+#include <vector>
 
+#include <arrow/array.h>
 #include <arrow/buffer.h>
 #include <arrow/memory_pool.h>
 
@@ -29,6 +32,15 @@ class Validity {
   Result<std::shared_ptr<arrow::Buffer>> Finish() {
     ARROW_RETURN_NOT_OK(status_);
     return std::move(buffer_);
+  }
+  /// The array that has `buffers` behind the bitmap.
+  Result<std::shared_ptr<arrow::Array>> Finish(
+      std::shared_ptr<arrow::DataType> type, int64_t length,
+      std::vector<std::shared_ptr<arrow::Buffer>> buffers) {
+    ARROW_RETURN_NOT_OK(status_);
+    buffers.insert(buffers.begin(), std::move(buffer_));
+    return arrow::MakeArray(
+        arrow::ArrayData::Make(std::move(type), length, std::move(buffers), nulls_));
   }
 
  private:

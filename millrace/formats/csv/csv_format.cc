@@ -1,5 +1,3 @@
-#include <mutex>
-
 #include "millrace/formats/csv/dialect.h"
 #include "millrace/formats/csv/infer.h"
 #include "millrace/formats/csv/reader.h"
@@ -11,45 +9,26 @@ namespace millrace::formats {
 
 namespace {
 
-class CsvFileReader final : public FileReader {
+class CsvFileReader final : public TextFileReader {
  public:
   explicit CsvFileReader(std::shared_ptr<const csv::OpenFile> file)
-      : file_(std::move(file)) {}
+      : TextFileReader(file), file_(std::move(file)) {}
 
-  const std::shared_ptr<arrow::Schema>& schema() const override { return file_->schema; }
-
-  Result<std::vector<Range>> Ranges(int64_t target_bytes) override {
-    const int64_t size = file_->input.file_size;
-    std::vector<Range> ranges;
-    if (!file_->input.file || file_->dialect.sequential() || target_bytes >= size) {
-      ranges.push_back({.begin = 0, .end = size, .approximate_bytes = size});
-    } else {
-      const int64_t step = std::max<int64_t>(target_bytes, 1);
-      for (int64_t begin = 0; begin < size; begin += step) {
-        const int64_t end = std::min(begin + step, size);
-        ranges.push_back({.begin = begin, .end = end, .approximate_bytes = end - begin});
-      }
-    }
-    std::lock_guard lock(mutex_);
-    starts_ = std::make_shared<csv::RangeStarts>(file_, ranges);
-    return ranges;
+ protected:
+  bool splittable() const override { return !file_->dialect.sequential(); }
+  std::shared_ptr<RecordStarts> MakeStarts(std::vector<Range> ranges) const override {
+    return std::make_shared<csv::RangeStarts>(file_, std::move(ranges));
   }
-
-  Result<std::unique_ptr<RangeReader>> Open(size_t ordinal, const Pushdown& pushdown,
-                                            const Context& context) override {
-    std::shared_ptr<csv::RangeStarts> starts;
-    if (file_->input.file) {
-      std::lock_guard lock(mutex_);
-      starts = starts_;
-    }
+  Result<std::unique_ptr<RangeReader>> MakeReader(std::shared_ptr<RecordStarts> starts,
+                                                  size_t ordinal,
+                                                  const Pushdown& pushdown,
+                                                  const Context& context) const override {
     return csv::CsvRangeReader::Make(file_, std::move(starts), ordinal, pushdown,
                                      context);
   }
 
  private:
   std::shared_ptr<const csv::OpenFile> file_;
-  std::mutex mutex_;
-  std::shared_ptr<csv::RangeStarts> starts_;  // of the latest Ranges
 };
 
 class CsvFormat final : public Format {

@@ -38,6 +38,15 @@ struct Dialect {
   bool sequential() const { return escape >= 0 || comment >= 0; }
   /// Fields must be looked at before they can be parsed, quotes apart.
   bool plain_fields() const { return nulls.empty() && !trim && escape < 0; }
+  /// A text that has digits where its type wants them is the value, quotes apart: no
+  /// spelling of NULL is like that.
+  bool plain_digits() const {
+    if (escape >= 0) return false;
+    for (const std::string& spelling : nulls) {
+      if (spelling.find_first_of("0123456789") != std::string::npos) return false;
+    }
+    return true;
+  }
   bool IsNullSpelling(std::string_view field) const {
     for (const std::string& spelling : nulls) {
       if (spelling == field) return true;

@@ -31,9 +31,8 @@ enum Kind : uint32_t {
   kText = 128,
 };
 
-constexpr int kPlaces = 4;                  // sampled besides the file's start
-constexpr int64_t kPlaceBytes = 64 * 1024;  // at each of them
-constexpr int64_t kDictionaryRows = 128;    // fewer say nothing about repetition
+constexpr int64_t kPlaceRecords = 64 * 1024;  // looked at in a sampled place
+constexpr int64_t kDictionaryRows = 128;      // fewer say nothing about repetition
 constexpr int32_t kDictionaryEntries = 4096;
 
 // The plain text of a field; false for NULL.
@@ -126,12 +125,7 @@ class Inference {
 
   Status Run();
 
-  // The bytes that a stream can't give again.
-  void KeepStreamHead() {
-    if (file_.input.file) return;
-    file_.stream_head = head_.text().substr(static_cast<size_t>(file_.data_begin));
-    file_.stream_ended = head_.complete();
-  }
+  const InputHead& head() const { return head_; }
 
  private:
   bool Repeats(size_t column) const {
@@ -336,18 +330,9 @@ void Inference::Count(const Sample& sample, int64_t from) {
 // without reading everything before it, so both are tried, and a place where neither
 // gives clean records is passed over: it can only make types wider.
 Status Inference::SamplePlaces() {
-  const int64_t from = static_cast<int64_t>(head_.text().size());
   if (!file_.input.file || head_.complete() || dialect_.sequential()) return Status::OK();
-  const int64_t size = file_.input.file_size;
-  std::string piece;
-  for (int i = 1; i <= kPlaces; ++i) {
-    const int64_t at = std::max(
-        from, i == kPlaces ? size - kPlaceBytes : from + (size - from) / kPlaces * i);
-    piece.resize(static_cast<size_t>(std::min(kPlaceBytes, size - at)));
-    ARROW_ASSIGN_OR_RAISE(const int64_t got,
-                          ReadAt(file_.input, at, static_cast<int64_t>(piece.size()),
-                                 reinterpret_cast<uint8_t*>(piece.data())));
-    piece.resize(static_cast<size_t>(got));
+  const int64_t from = static_cast<int64_t>(head_.text().size());
+  return ForEachPlace(file_.input, from, [this](std::string_view piece) {
     for (const bool inside : {false, true}) {
       if (inside && dialect_.quote < 0) break;
       // The first record is cut; the sample begins after its line end.
@@ -357,7 +342,7 @@ Status Inference::SamplePlaces() {
         if (line == std::string_view::npos) continue;
         rest.remove_prefix(line + 1);
       }
-      Sample sample(rest, dialect_, inside, false, kPlaceBytes);
+      Sample sample(rest, dialect_, inside, false, kPlaceRecords);
       if (sample.num_records() == 0 || !sample.valid_quotes() ||
           !sample.all_of_width(file_.width())) {
         continue;
@@ -365,8 +350,8 @@ Status Inference::SamplePlaces() {
       Count(sample, 0);
       break;
     }
-  }
-  return Status::OK();
+    return Status::OK();
+  });
 }
 
 void Inference::MakeSchema() {
@@ -386,9 +371,10 @@ Result<std::shared_ptr<const OpenFile>> InferFile(
   auto file = std::make_shared<OpenFile>();
   file->input = std::move(input);
   file->dialect = std::move(dialect);
+  file->max_record_bytes = file->dialect.max_record_bytes;
   Inference inference(file.get(), declared);
   ARROW_RETURN_NOT_OK(inference.Run());
-  inference.KeepStreamHead();
+  file->KeepStreamHead(inference.head());
   return file;
 }
 

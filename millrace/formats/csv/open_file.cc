@@ -5,6 +5,7 @@
 #include <arrow/buffer.h>
 
 #include "millrace/formats/csv/block.h"
+#include "millrace/formats/csv/errors.h"
 #include "millrace/formats/csv/index.h"
 #include "millrace/formats/input.h"
 
@@ -15,9 +16,9 @@ constexpr int64_t kReadPiece = 256 * 1024;  // stays in the second-level cache
 }  // namespace
 
 RangeStarts::RangeStarts(std::shared_ptr<const OpenFile> file, std::vector<Range> ranges)
-    : file_(std::move(file)),
-      ranges_(std::move(ranges)),
-      shared_(new Shared[ranges_.size()]) {}
+    : RecordStarts(file, std::move(ranges)),
+      file_(std::move(file)),
+      shared_(new Shared[this->ranges().size()]) {}
 
 Result<int8_t> RangeStarts::Parity(size_t ordinal, arrow::MemoryPool* pool) {
   const int8_t known = shared_[ordinal].parity.load(std::memory_order_relaxed);
@@ -25,12 +26,12 @@ Result<int8_t> RangeStarts::Parity(size_t ordinal, arrow::MemoryPool* pool) {
   int64_t count = 0;
   if (file_->dialect.quote >= 0) {
     ARROW_ASSIGN_OR_RAISE(auto piece, arrow::AllocateBuffer(kReadPiece, pool));
-    int64_t at = std::max(ranges_[ordinal].begin, file_->data_begin);
-    while (at < ranges_[ordinal].end) {
-      ARROW_ASSIGN_OR_RAISE(
-          const int64_t got,
-          ReadAt(file_->input, at, std::min(kReadPiece, ranges_[ordinal].end - at),
-                 piece->mutable_data()));
+    const Range& range = ranges()[ordinal];
+    int64_t at = std::max(range.begin, file_->data_begin);
+    while (at < range.end) {
+      ARROW_ASSIGN_OR_RAISE(const int64_t got,
+                            ReadAt(file_->input, at, std::min(kReadPiece, range.end - at),
+                                   piece->mutable_data()));
       if (got == 0) break;
       count += CountByte(piece->data(), static_cast<size_t>(got),
                          static_cast<uint8_t>(file_->dialect.quote));
@@ -54,13 +55,10 @@ Result<int8_t> RangeStarts::PrefixParity(size_t ordinal, arrow::MemoryPool* pool
   return prefix;
 }
 
-Result<int64_t> RangeStarts::Find(size_t ordinal, arrow::MemoryPool* pool) {
-  const Range& range = ranges_[ordinal];
-  if (range.begin <= file_->data_begin) return std::min(file_->data_begin, range.end);
-  const int64_t known = shared_[ordinal].start.load(std::memory_order_relaxed);
-  if (known >= 0) return known;
+Result<int64_t> RangeStarts::Search(size_t ordinal, arrow::MemoryPool* pool) {
+  const Range& range = ranges()[ordinal];
   // One's own first: the ranges that follow may ask for it soon.
-  if (ordinal + 1 < ranges_.size()) ARROW_RETURN_NOT_OK(Parity(ordinal, pool).status());
+  if (ordinal + 1 < ranges().size()) ARROW_RETURN_NOT_OK(Parity(ordinal, pool).status());
   ARROW_ASSIGN_OR_RAISE(const int8_t inside, PrefixParity(ordinal, pool));
 
   const Dialect& dialect = file_->dialect;
@@ -77,40 +75,24 @@ Result<int64_t> RangeStarts::Find(size_t ordinal, arrow::MemoryPool* pool) {
   // before it is the same.
   int64_t at = range.begin - 1;
   ARROW_RETURN_NOT_OK(ReadAt(file_->input, at, 1, data).status());
-  int64_t start = range.end;
-  if (!inside && data[0] == static_cast<uint8_t>(dialect.newline)) {
-    start = range.begin;
-  } else {
-    at = range.begin;
-    int64_t size = 4096;  // mostly enough
-    while (at < range.end && start == range.end) {
-      ARROW_ASSIGN_OR_RAISE(
-          const int64_t got,
-          ReadAt(file_->input, at, std::min(size, range.end - at), data));
-      if (got == 0) break;
-      memset(data + got, 0, kPadding);
-      const size_t count =
-          IndexStructure(data, 0, static_cast<size_t>(got), dialect, &state, entries);
-      for (size_t i = 0; i < count; ++i) {
-        if (data[entries[i]] != static_cast<uint8_t>(dialect.newline)) continue;
-        start = std::min(at + entries[i] + 1, range.end);
-        break;
-      }
-      at += got;
-      size = kReadPiece;
+  if (!inside && data[0] == static_cast<uint8_t>(dialect.newline)) return range.begin;
+  at = range.begin;
+  int64_t size = 4096;  // mostly enough
+  while (at < range.end) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t got,
+                          ReadAt(file_->input, at, std::min(size, range.end - at), data));
+    if (got == 0) break;
+    memset(data + got, 0, kPadding);
+    const size_t count =
+        IndexStructure(data, 0, static_cast<size_t>(got), dialect, &state, entries);
+    for (size_t i = 0; i < count; ++i) {
+      if (data[entries[i]] != static_cast<uint8_t>(dialect.newline)) continue;
+      return std::min(at + entries[i] + 1, range.end);
     }
+    at += got;
+    size = kReadPiece;
   }
-  shared_[ordinal].start.store(start, std::memory_order_relaxed);
-  return start;
-}
-
-void RangeStarts::PublishNext(size_t ordinal, int64_t offset) {
-  for (size_t next = ordinal + 1; next < ranges_.size(); ++next) {
-    const bool inside = offset < ranges_[next].end;
-    shared_[next].start.store(inside ? offset : ranges_[next].end,
-                              std::memory_order_relaxed);
-    if (inside) break;
-  }
+  return range.end;
 }
 
 Result<int64_t> CountRecords(const OpenFile& file, int64_t offset,
@@ -123,7 +105,7 @@ Result<int64_t> CountRecords(const OpenFile& file, int64_t offset,
     ARROW_ASSIGN_OR_RAISE(const int64_t got,
                           ReadAt(file.input, at, std::min(kReadPiece, offset - at), out));
     if (got == 0) break;
-    ARROW_RETURN_NOT_OK(block.Commit(got));
+    ARROW_RETURN_NOT_OK(block.Commit(got, /*last=*/false));
     at += got;
     const uint32_t* entries = block.entries();
     const int64_t count = block.num_entries();
@@ -134,6 +116,11 @@ Result<int64_t> CountRecords(const OpenFile& file, int64_t offset,
       begin = entries[i] + 1;
     }
     block.Consume(count);
+    if (block.held() >= file.max_record_bytes) {
+      return errors::kCsvRecordTooLarge.Make(
+          {.file = file.input.name, .byte = block.offset() + block.consumed()},
+          "it has more than {} bytes", file.max_record_bytes);
+    }
   }
   return records;
 }

@@ -53,17 +53,17 @@ inline Field FieldAt(const Rows& rows, const Dialect& dialect, int64_t row, int 
   return field;
 }
 
-/// Call body(row, field) for every row of a column.
+/// Call body(i, field) for the rows from + i of a column, 0 <= i < n.
 template <bool kLast, class Body>
 [[gnu::always_inline]] inline void ForEachFieldOf(const Rows& rows, int column,
-                                                  Body&& body) {
-  const uint32_t* at = rows.ends + column;
-  const char* data = reinterpret_cast<const char*>(rows.data);
+                                                  int64_t from, int64_t n, Body&& body) {
   const size_t stride = rows.stride;
-  for (int64_t i = 0, n = rows.count; i < n; ++i, at += stride) {
+  const uint32_t* at = rows.ends + column + from * static_cast<int64_t>(stride);
+  const char* data = reinterpret_cast<const char*>(rows.data);
+  for (int64_t i = 0; i < n; ++i, at += stride) {
     Field field{data + static_cast<uint32_t>(at[-1] + 1), data + at[0]};
     if constexpr (kLast) {
-      if (field.end > field.begin && field.end[-1] == '\r') --field.end;
+      field.end -= (field.end > field.begin) & (field.end[-1] == '\r');
     }
     body(i, field);
   }
@@ -71,12 +71,13 @@ template <bool kLast, class Body>
 
 template <class Body>
 [[gnu::always_inline]] inline void ForEachField(const Rows& rows, const Dialect& dialect,
-                                                int column, Body&& body) {
-  if (rows.count == 0) return;  // ends may be null
+                                                int column, int64_t from, int64_t n,
+                                                Body&& body) {
+  if (n == 0) return;  // ends may be null
   if (column == rows.width - 1 && dialect.newline == '\n') {
-    ForEachFieldOf<true>(rows, column, body);
+    ForEachFieldOf<true>(rows, column, from, n, body);
   } else {
-    ForEachFieldOf<false>(rows, column, body);
+    ForEachFieldOf<false>(rows, column, from, n, body);
   }
 }
 

@@ -13,8 +13,6 @@ namespace millrace::formats::json {
 
 namespace {
 
-constexpr int kPlaces = 4;                  // sampled besides the file's start
-constexpr int64_t kPlaceBytes = 64 * 1024;  // at each of them
 constexpr std::string_view kBlank = " \t\r\n";
 
 class Inference {
@@ -23,12 +21,7 @@ class Inference {
 
   Status Run(const std::shared_ptr<arrow::Schema>& declared);
 
-  // The bytes that a stream can't give again.
-  void KeepStreamHead() {
-    if (file_.input.file) return;
-    file_.stream_head = head_.text().substr(static_cast<size_t>(file_.data_begin));
-    file_.stream_ended = head_.complete();
-  }
+  const InputHead& head() const { return head_; }
 
  private:
   Status ReadHead();
@@ -152,22 +145,12 @@ Status Inference::Observe(std::string_view text, bool complete) {
 Status Inference::SamplePlaces() {
   if (!file_.input.file || head_.complete()) return Status::OK();
   const int64_t from = static_cast<int64_t>(head_.text().size());
-  const int64_t size = file_.input.file_size;
-  std::string piece;
-  for (int i = 1; i <= kPlaces; ++i) {
-    const int64_t at = std::max(
-        from, i == kPlaces ? size - kPlaceBytes : from + (size - from) / kPlaces * i);
-    piece.resize(static_cast<size_t>(std::min(kPlaceBytes, size - at)));
-    ARROW_ASSIGN_OR_RAISE(const int64_t got,
-                          ReadAt(file_.input, at, static_cast<int64_t>(piece.size()),
-                                 reinterpret_cast<uint8_t*>(piece.data())));
-    piece.resize(static_cast<size_t>(got));
+  return ForEachPlace(file_.input, from, [this](std::string_view piece) {
     // The first line is cut; the sample begins after its end.
     const size_t line = piece.find('\n');
-    if (line == std::string::npos) continue;
-    ARROW_RETURN_NOT_OK(Observe(std::string_view(piece).substr(line + 1), false));
-  }
-  return Status::OK();
+    if (line == std::string_view::npos) return Status::OK();
+    return Observe(piece.substr(line + 1), false);
+  });
 }
 
 }  // namespace
@@ -178,9 +161,10 @@ Result<std::shared_ptr<const OpenFile>> InferFile(
   auto file = std::make_shared<OpenFile>();
   file->input = std::move(input);
   file->settings = settings;
+  file->max_record_bytes = settings.max_record_bytes;
   Inference inference(file.get());
   ARROW_RETURN_NOT_OK(inference.Run(declared));
-  inference.KeepStreamHead();
+  file->KeepStreamHead(inference.head());
   return file;
 }
 

@@ -1,6 +1,3 @@
-#include <algorithm>
-#include <mutex>
-
 #include "millrace/formats/format.h"
 #include "millrace/formats/json/open_file.h"
 #include "millrace/formats/json/options.h"
@@ -12,43 +9,22 @@ namespace millrace::formats {
 
 namespace {
 
-class JsonFileReader final : public FileReader {
+class JsonFileReader final : public TextFileReader {
  public:
   explicit JsonFileReader(std::shared_ptr<const json::OpenFile> file)
-      : file_(std::move(file)) {}
+      : TextFileReader(file), file_(std::move(file)) {}
 
-  const std::shared_ptr<arrow::Schema>& schema() const override { return file_->schema; }
-
-  Result<std::vector<Range>> Ranges(int64_t target_bytes) override {
-    const int64_t size = file_->input.file_size;
-    const int64_t step = file_->input.file ? std::max<int64_t>(target_bytes, 1) : size;
-    std::vector<Range> ranges;
-    for (int64_t begin = 0; begin < size && step < size; begin += step) {
-      const int64_t end = std::min(begin + step, size);
-      ranges.push_back({.begin = begin, .end = end, .approximate_bytes = end - begin});
-    }
-    if (ranges.empty()) {
-      ranges.push_back({.begin = 0, .end = size, .approximate_bytes = size});
-    }
-    std::lock_guard lock(mutex_);
-    ranges_ = ranges;
-    return ranges;
-  }
-
-  Result<std::unique_ptr<RangeReader>> Open(size_t ordinal, const Pushdown& pushdown,
-                                            const Context& context) override {
-    Range range;
-    {
-      std::lock_guard lock(mutex_);
-      range = ranges_[ordinal];
-    }
-    return json::JsonRangeReader::Make(file_, range, pushdown, context);
+ protected:
+  Result<std::unique_ptr<RangeReader>> MakeReader(std::shared_ptr<RecordStarts> starts,
+                                                  size_t ordinal,
+                                                  const Pushdown& pushdown,
+                                                  const Context& context) const override {
+    return json::JsonRangeReader::Make(file_, std::move(starts), ordinal, pushdown,
+                                       context);
   }
 
  private:
   std::shared_ptr<const json::OpenFile> file_;
-  std::mutex mutex_;
-  std::vector<Range> ranges_;  // of the latest Ranges
 };
 
 class JsonFormat final : public Format {

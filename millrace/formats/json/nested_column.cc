@@ -23,12 +23,12 @@ bool IsNull(const Tokens& tokens, uint32_t token) {
   return token == 0 || tokens.TextOf(token) == "null";
 }
 
-class StructParser final : public ColumnParser {
+class StructParser final : public JsonColumnParser {
  public:
-  static Result<std::unique_ptr<ColumnParser>> Make(std::shared_ptr<arrow::DataType> type,
-                                                    const ColumnSettings& settings) {
+  static Result<std::unique_ptr<JsonColumnParser>> Make(
+      std::shared_ptr<arrow::DataType> type, const ColumnSettings& settings) {
     std::vector<std::string> names;
-    std::vector<std::unique_ptr<ColumnParser>> children;
+    std::vector<std::unique_ptr<JsonColumnParser>> children;
     for (const auto& field : type->fields()) {
       names.push_back(field->name());
       ARROW_ASSIGN_OR_RAISE(auto child, MakeColumnParser(*field, false, settings));
@@ -39,15 +39,16 @@ class StructParser final : public ColumnParser {
   }
 
   StructParser(std::shared_ptr<arrow::DataType> type, std::vector<std::string> names,
-               std::vector<std::unique_ptr<ColumnParser>> children,
+               std::vector<std::unique_ptr<JsonColumnParser>> children,
                const ColumnSettings& settings)
       : type_(std::move(type)),
         walker_(std::move(names), settings.unknown_fails),
         children_(std::move(children)),
         pool_(settings.pool) {}
 
-  Result<std::shared_ptr<arrow::Array>> Parse(const Tokens& tokens, const Cells& cells,
+  Result<std::shared_ptr<arrow::Array>> Parse(const JsonCells& cells,
                                               std::vector<BadValue>* bad) override {
+    const Tokens& tokens = cells.tokens;
     const size_t width = children_.size();
     cells_.assign(static_cast<size_t>(cells.count) * width, 0);
     Validity validity(cells.count, pool_);
@@ -63,7 +64,7 @@ class StructParser final : public ColumnParser {
       } else if (IsNull(tokens, token)) {
         validity.SetNull(row);
       } else {
-        bad->push_back(MakeBadValue(tokens, row, token, *type_));
+        bad->push_back(cells.Bad(row, *type_));
       }
     }
     std::vector<std::shared_ptr<arrow::ArrayData>> children;
@@ -71,7 +72,8 @@ class StructParser final : public ColumnParser {
       const size_t from = bad->size();
       ARROW_ASSIGN_OR_RAISE(
           auto child,
-          children_[c]->Parse(tokens, {cells_.data() + c, width, cells.count}, bad));
+          children_[c]->Parse(
+              {tokens, cells_.data() + c, width, cells.count, cells.declared}, bad));
       for (size_t i = from; i < bad->size(); ++i) {
         (*bad)[i].path.insert(0, "." + walker_.name(c));
       }
@@ -86,7 +88,7 @@ class StructParser final : public ColumnParser {
  private:
   std::shared_ptr<arrow::DataType> type_;
   ObjectWalker walker_;
-  std::vector<std::unique_ptr<ColumnParser>> children_;
+  std::vector<std::unique_ptr<JsonColumnParser>> children_;
   arrow::MemoryPool* pool_;
   std::vector<uint32_t> cells_;
 };
@@ -146,15 +148,16 @@ BadValue BadArray(const Tokens& tokens, int64_t row, uint32_t token) {
 }
 
 template <class Offset>
-class ListParser final : public ColumnParser {
+class ListParser final : public JsonColumnParser {
  public:
   // `size`: of a fixed-size list, else -1.
   ListParser(std::shared_ptr<arrow::DataType> type, int32_t size,
-             std::unique_ptr<ColumnParser> child, arrow::MemoryPool* pool)
+             std::unique_ptr<JsonColumnParser> child, arrow::MemoryPool* pool)
       : type_(std::move(type)), size_(size), child_(std::move(child)), pool_(pool) {}
 
-  Result<std::shared_ptr<arrow::Array>> Parse(const Tokens& tokens, const Cells& cells,
+  Result<std::shared_ptr<arrow::Array>> Parse(const JsonCells& cells,
                                               std::vector<BadValue>* bad) override {
+    const Tokens& tokens = cells.tokens;
     Elements<Offset> elements(cells.count, pool_);
     ARROW_RETURN_NOT_OK(elements.Allocate(cells.count, pool_));
     cells_.clear();
@@ -167,20 +170,21 @@ class ListParser final : public ColumnParser {
           cells_.resize(before);
           bad->push_back(BadArray(tokens, row, fault));
         } else if (size_ >= 0 && cells_.size() - before != static_cast<size_t>(size_)) {
-          bad->push_back(MakeBadValue(tokens, row, token, *type_));
+          bad->push_back(cells.Bad(row, *type_));
         }
       } else if (IsNull(tokens, token)) {
         elements.validity.SetNull(row);
       } else {
-        bad->push_back(MakeBadValue(tokens, row, token, *type_));
+        bad->push_back(cells.Bad(row, *type_));
       }
       if (size_ >= 0) cells_.resize(before + static_cast<size_t>(size_), 0);
       elements.offsets[row + 1] = static_cast<Offset>(cells_.size());
     }
     const size_t from = bad->size();
-    const Cells inner{cells_.data(), 1, static_cast<int64_t>(cells_.size())};
+    const JsonCells inner{tokens, cells_.data(), 1, static_cast<int64_t>(cells_.size()),
+                          cells.declared};
     // Recursive lists share nothing: each level has its own parser.
-    ARROW_ASSIGN_OR_RAISE(auto child, child_->Parse(tokens, inner, bad));
+    ARROW_ASSIGN_OR_RAISE(auto child, child_->Parse(inner, bad));
     elements.MoveToRows(cells.count, "[]", from, bad);
     const int64_t nulls = elements.validity.nulls();
     ARROW_ASSIGN_OR_RAISE(auto bitmap, elements.validity.Finish());
@@ -193,16 +197,16 @@ class ListParser final : public ColumnParser {
  private:
   std::shared_ptr<arrow::DataType> type_;
   int32_t size_;
-  std::unique_ptr<ColumnParser> child_;
+  std::unique_ptr<JsonColumnParser> child_;
   arrow::MemoryPool* pool_;
   std::vector<uint32_t> cells_;
 };
 
 // Objects {"key": item, …} when keys are text, and lists of {"key": …, "value": …}.
-class MapParser final : public ColumnParser {
+class MapParser final : public JsonColumnParser {
  public:
-  MapParser(std::shared_ptr<arrow::DataType> type, std::unique_ptr<ColumnParser> keys,
-            std::unique_ptr<ColumnParser> items, const ColumnSettings& settings)
+  MapParser(std::shared_ptr<arrow::DataType> type, std::unique_ptr<JsonColumnParser> keys,
+            std::unique_ptr<JsonColumnParser> items, const ColumnSettings& settings)
       : type_(std::move(type)),
         key_type_(static_cast<const arrow::MapType&>(*type_).key_type()),
         keys_(std::move(keys)),
@@ -210,8 +214,9 @@ class MapParser final : public ColumnParser {
         entry_({"key", "value"}, settings.unknown_fails),
         pool_(settings.pool) {}
 
-  Result<std::shared_ptr<arrow::Array>> Parse(const Tokens& tokens, const Cells& cells,
+  Result<std::shared_ptr<arrow::Array>> Parse(const JsonCells& cells,
                                               std::vector<BadValue>* bad) override {
+    const Tokens& tokens = cells.tokens;
     Elements<int32_t> elements(cells.count, pool_);
     ARROW_RETURN_NOT_OK(elements.Allocate(cells.count, pool_));
     cells_.clear();
@@ -227,10 +232,12 @@ class MapParser final : public ColumnParser {
     }
     const int64_t entries = static_cast<int64_t>(cells_.size() / 2);
     const size_t from = bad->size();
-    ARROW_ASSIGN_OR_RAISE(auto keys,
-                          keys_->Parse(tokens, {cells_.data(), 2, entries}, bad));
-    ARROW_ASSIGN_OR_RAISE(auto items,
-                          items_->Parse(tokens, {cells_.data() + 1, 2, entries}, bad));
+    ARROW_ASSIGN_OR_RAISE(
+        auto keys,
+        keys_->Parse({tokens, cells_.data(), 2, entries, cells.declared}, bad));
+    ARROW_ASSIGN_OR_RAISE(
+        auto items,
+        items_->Parse({tokens, cells_.data() + 1, 2, entries, cells.declared}, bad));
     if (keys->null_count() > 0) {
       for (int64_t i = 0; i < entries; ++i) {
         if (keys->IsValid(i)) continue;
@@ -308,7 +315,7 @@ class MapParser final : public ColumnParser {
 
   std::shared_ptr<arrow::DataType> type_;
   std::shared_ptr<arrow::DataType> key_type_;
-  std::unique_ptr<ColumnParser> keys_, items_;
+  std::unique_ptr<JsonColumnParser> keys_, items_;
   ObjectWalker entry_;
   arrow::MemoryPool* pool_;
   std::vector<uint32_t> cells_;    // key and item in turn
@@ -317,8 +324,8 @@ class MapParser final : public ColumnParser {
 
 }  // namespace
 
-Result<std::unique_ptr<ColumnParser>> MakeNestedParser(const arrow::Field& field,
-                                                       const ColumnSettings& settings) {
+Result<std::unique_ptr<JsonColumnParser>> MakeNestedParser(
+    const arrow::Field& field, const ColumnSettings& settings) {
   const auto& type = field.type();
   auto child = [&](int i) {
     return MakeColumnParser(*type->field(i)->WithName(field.name()), false, settings);

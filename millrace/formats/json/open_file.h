@@ -2,27 +2,20 @@
 #pragma once
 
 #include <memory>
-#include <string>
 #include <vector>
 
 #include <arrow/type_fwd.h>
 
-#include "millrace/formats/format.h"
 #include "millrace/formats/json/options.h"
+#include "millrace/formats/text/text_file.h"
 
 namespace millrace::formats::json {
 
-/// A file whose schema and first line are known. Immutable.
-struct OpenFile {
-  Input input;
+/// data_begin is after a byte order mark.
+struct OpenFile : TextFile {
   ReadSettings settings;
-  bool declared = false;  ///< the user named the columns
-  std::shared_ptr<arrow::Schema> schema;
+  bool declared = false;         ///< the user named the columns
   std::vector<bool> dictionary;  ///< of a column: its values repeat
-  int64_t data_begin = 0;        ///< offset of the first line: after a byte order mark
-  /// Bytes from data_begin that were taken from a stream to infer the schema.
-  std::string stream_head;
-  bool stream_ended = false;
 };
 
 /// Read a sample and decide everything that OpenFile holds. Waits for the first bytes of

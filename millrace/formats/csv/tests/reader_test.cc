@@ -20,7 +20,7 @@ TEST(CsvReader, InfersTypesAndDeliversThem) {
                     "2024-01-01 00:00:00.000000Z", "x", N()},
                    {"false", "-42", "2", "1970-01-01", "1969-12-31 23:59:59.500000",
                     "2024-01-01 00:00:00.250000Z", "y z", N()}}));
-  EXPECT_EQ(out.bytes_read, static_cast<int64_t>(rows.size()));
+  EXPECT_EQ(out.bytes_read, static_cast<int64_t>(header.size() + rows.size()));
 }
 
 TEST(CsvReader, MixedColumnsWidenAndOtherwiseStayText) {

@@ -21,7 +21,7 @@ TEST(JsonInfer, TypesOfValues) {
                         R"({"b":false,"i":2,"u":1,"r":2,"m":"x","d":"1970-01-01",)"
                         R"("t":"2024-01-02","z":"1970-01-01 00:00:00Z","s":"","o":{}})"
                         "\n"}));
-  EXPECT_EQ(JsonTypes(*out.schema),
+  EXPECT_EQ(TypesOf(*out.schema),
             "b:bool i:int64 u:uint64 r:double m:string d:date32[day] t:timestamp[us] "
             "z:timestamp[us, tz=UTC] s:string n:string o:string");
   EXPECT_EQ(out.rows,
@@ -36,7 +36,7 @@ TEST(JsonInfer, NothingIsRounded) {
                        ReadJson({.text = "{\"a\":18446744073709551616,\"b\":-1,"
                                          "\"c\":1e999,\"d\":\"2024-01-02T03:04:05."
                                          "123456789\"}\n{\"b\":9223372036854775808}\n"}));
-  EXPECT_EQ(JsonTypes(*out.schema), "a:string b:string c:string d:string");
+  EXPECT_EQ(TypesOf(*out.schema), "a:string b:string c:string d:string");
   EXPECT_EQ(out.rows, (Rows{"18446744073709551616|-1|1e999|2024-01-02T03:04:05.123456789",
                             "NULL|9223372036854775808|NULL|NULL"}));
 }
@@ -50,7 +50,7 @@ TEST(JsonInfer, Nested) {
                         "\n"
                         R"({"o":null})"
                         "\n"}));
-  EXPECT_EQ(JsonTypes(*out.schema),
+  EXPECT_EQ(TypesOf(*out.schema),
             "o:struct<x: int64, y: list<item: struct<k: string, l: list<item: "
             "double>>>> e:list<item: string>");
   const auto& o = static_cast<const arrow::StructArray&>(*out.batches[0]->column(0));
@@ -345,8 +345,7 @@ TEST(JsonRead, SeekContinuesAfterAPosition) {
     ASSERT_OK_AND_ASSIGN(auto reader,
                          file->Open(0, {}, {.pool = arrow::default_memory_pool()}));
     ASSERT_OK(reader->Seek(all.positions[i]));
-    JsonOutcome rest;
-    ASSERT_OK(Drain(*reader, c.budget, &rest));
+    ASSERT_OK_AND_ASSIGN(JsonOutcome rest, ReadRest(*reader, c.budget));
     EXPECT_EQ(rest.rows,
               Rows(all.rows.begin() + static_cast<int64_t>(i) + 1, all.rows.end()));
     if (i > 0) {
@@ -362,7 +361,7 @@ TEST(JsonRead, RepeatingStringsComeAsDictionary) {
             std::to_string(i) + "\"}\n";
   }
   ASSERT_OK_AND_ASSIGN(auto out, ReadJson({.text = text}));
-  EXPECT_EQ(JsonTypes(*out.schema), "k:string u:string");
+  EXPECT_EQ(TypesOf(*out.schema), "k:string u:string");
   EXPECT_EQ(out.batches[0]->column(0)->type_id(), arrow::Type::DICTIONARY);
   EXPECT_EQ(out.batches[0]->column(1)->type_id(), arrow::Type::STRING);
   EXPECT_EQ(out.rows[999], "odd\n|999");
