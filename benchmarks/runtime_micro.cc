@@ -1,9 +1,10 @@
 // What the runtime costs: the same operators over the same batches, called in a bare
 // loop, by a pipeline of one task, and by pipelines on two shards with a keyed exchange
-// between.
+// between. Arguments: the numbers of keys to measure with.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <map>
 
@@ -240,7 +241,10 @@ Result3 ByPipeline(const plan::NodePtr& aggregate,
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
+  std::vector<int64_t> key_counts;
+  for (int i = 1; i < argc; ++i) key_counts.push_back(std::atoll(argv[i]));
+  if (key_counts.empty()) key_counts = {1000, 1'000'000};
   expr::FunctionRegistry functions;
   Must(functions::RegisterAll(functions));
   SystemClock clock;
@@ -252,7 +256,7 @@ int main() {
   context.counters = &counters;
   auto one = runtime::MakeThreadScheduler(1, false);
   auto two = runtime::MakeThreadScheduler(2, false);
-  for (int64_t keys : {int64_t{1000}, int64_t{1'000'000}}) {
+  for (int64_t keys : key_counts) {
     const auto rows = MakeRows(keys);
     const auto plan = MakePlan(functions, rows[0]->schema());
     std::vector<double> bare, single, dual;

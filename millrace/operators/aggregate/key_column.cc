@@ -117,7 +117,7 @@ class NumberColumn final : public KeyColumn {
     auto* out = reinterpret_cast<CType*>(data->mutable_data());
     std::shared_ptr<arrow::Buffer> validity;
     int64_t nulls = 0;
-    const auto& keys = table_.keys();
+    const int64_t* keys = table_.keys();
     for (int64_t i = 0; i < rows; ++i) {
       if (null_.Is(ids[i])) {
         if (!validity) {
