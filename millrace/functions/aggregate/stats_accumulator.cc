@@ -475,9 +475,8 @@ class PackedStats final : public StatsAccumulator {
       out[i] = row->count == 0 ? 0 : sum / static_cast<double>(row->count);
     }
     const arrow::ArrayData& like = *columns_->sum->data();
-    return arrow::MakeArray(
-        arrow::ArrayData::Make(arrow::float64(), groups,
-                               {like.buffers[0], std::move(values)}, like.null_count));
+    return arrow::MakeArray(arrow::ArrayData::Make(
+        arrow::float64(), groups, {like.buffers[0], std::move(values)}, like.null_count));
   }
 
   // Floats as they are, 0 for a group without values; integers exact.
@@ -495,8 +494,8 @@ class PackedStats final : public StatsAccumulator {
       for (int64_t i = 0; i < groups; ++i, ++row) {
         out[i] = carries_.empty() ? Int128{row->sum.value} : ExactSum(begin + i);
       }
-      return arrow::MakeArray(arrow::ArrayData::Make(
-          SumStateType(false), groups, {nullptr, std::move(values)}, 0));
+      return arrow::MakeArray(arrow::ArrayData::Make(SumStateType(false), groups,
+                                                     {nullptr, std::move(values)}, 0));
     }
   }
 

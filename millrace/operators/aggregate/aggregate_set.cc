@@ -1,5 +1,6 @@
 #include "millrace/operators/aggregate/aggregate_set.h"
 
+#include <numeric>
 #include <optional>
 #include <string_view>
 
@@ -62,8 +63,7 @@ Result<AggregateSet> AggregateSet::Make(const std::vector<plan::AggregateCall>& 
 Status AggregateSet::AddCall(const plan::AggregateCall& call) {
   Answer answer;
   answer.state_columns = call.binding.state.size();
-  // The final half merges one row a group: sharing would gain nothing there.
-  if (phase_ != AggregatePhase::kFinal && CanShare(call)) {
+  if (CanShare(call)) {
     answer.shared = true;
     answer.part = *PartOf(call.function->doc.name);
     answer.feed = feeds_.size();
@@ -121,20 +121,46 @@ Status AggregateSet::Resize(int64_t groups) {
 
 Status AggregateSet::Update(const arrow::RecordBatch& rows, const uint32_t* ids,
                             int first_state) {
-  if (phase_ == AggregatePhase::kFinal) {
-    int column = first_state;
-    for (const Answer& answer : answers_) {
-      std::vector<std::shared_ptr<arrow::Array>> state;
-      for (size_t i = 0; i < answer.state_columns; ++i) {
-        ARROW_ASSIGN_OR_RAISE(auto plain,
-                              data::Decoded(rows.column(column++), evaluation_->pool()));
-        state.push_back(std::move(plain));
-      }
-      ARROW_RETURN_NOT_OK(feeds_[answer.feed].own->Merge(state, ids, rows.num_rows()));
-    }
-    return Status::OK();
-  }
+  if (phase_ == AggregatePhase::kFinal) return MergeStates(rows, ids, first_state);
   for (Feed& feed : feeds_) ARROW_RETURN_NOT_OK(UpdateFeed(feed, rows, ids));
+  return Status::OK();
+}
+
+// Where a part lies in the state of a StatsAccumulator: the count, then sum, min, max, as
+// far as wanted.
+size_t AggregateSet::StateColumnOf(functions::Parts parts, Part part) {
+  if (part == Part::kCount) return 0;
+  size_t column = 1;
+  if (part == Part::kSum || part == Part::kAvg) return column;
+  column += functions::Has(parts, Part::kSum) || functions::Has(parts, Part::kAvg);
+  if (part == Part::kMax) column += functions::Has(parts, Part::kMin);
+  return column;
+}
+
+// Each call brings its own state; those of calls that share an accumulator are put
+// together again, so that a group's row is touched once.
+Status AggregateSet::MergeStates(const arrow::RecordBatch& rows, const uint32_t* ids,
+                                 int first_state) {
+  std::vector<std::vector<std::shared_ptr<arrow::Array>>> states(feeds_.size());
+  int column = first_state;
+  for (const Answer& answer : answers_) {
+    auto& state = states[answer.feed];
+    for (size_t i = 0; i < answer.state_columns; ++i, ++column) {
+      size_t at = i;
+      if (answer.shared && i > 0) {
+        at = StateColumnOf(feeds_[answer.feed].parts, answer.part);
+      }
+      if (at >= state.size()) state.resize(at + 1);
+      if (state[at]) continue;
+      ARROW_ASSIGN_OR_RAISE(state[at],
+                            data::Decoded(rows.column(column), evaluation_->pool()));
+    }
+  }
+  for (size_t i = 0; i < feeds_.size(); ++i) {
+    Feed& feed = feeds_[i];
+    ARROW_RETURN_NOT_OK(feed.stats ? feed.stats->Merge(states[i], ids, rows.num_rows())
+                                   : feed.own->Merge(states[i], ids, rows.num_rows()));
+  }
   return Status::OK();
 }
 
@@ -187,23 +213,27 @@ Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::Finish(int64_t 
       out.insert(out.end(), state.begin(), state.end());
       continue;
     }
-    // The shared state is count, sum, min, max, as far as wanted; each call's own is the
-    // count and its part.
+    // Each call's own state is the count and its part.
     ARROW_ASSIGN_OR_RAISE(auto state, feed.stats->State(begin, end));
     out.push_back(state[0]);
-    const bool has_sum =
-        functions::Has(feed.parts, Part::kSum) || functions::Has(feed.parts, Part::kAvg);
-    const size_t min_at = 1 + (has_sum ? 1 : 0);
-    const size_t max_at = min_at + (functions::Has(feed.parts, Part::kMin) ? 1 : 0);
-    switch (answer.part) {
-      case Part::kCount: break;
-      case Part::kSum:
-      case Part::kAvg: out.push_back(state[1]); break;
-      case Part::kMin: out.push_back(state[min_at]); break;
-      case Part::kMax: out.push_back(state[max_at]); break;
+    if (answer.part != Part::kCount) {
+      out.push_back(state[StateColumnOf(feed.parts, answer.part)]);
     }
   }
   return out;
+}
+
+Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::RowStates(
+    const arrow::RecordBatch& rows) {
+  const int64_t count = rows.num_rows();
+  if (static_cast<int64_t>(own_ids_.size()) < count) {
+    own_ids_.resize(static_cast<size_t>(count));
+    std::iota(own_ids_.begin(), own_ids_.end(), 0u);
+  }
+  Clear();
+  ARROW_RETURN_NOT_OK(Resize(count));
+  ARROW_RETURN_NOT_OK(Update(rows, own_ids_.data(), 0));
+  return Finish(0, count);
 }
 
 void AggregateSet::Clear() {

@@ -11,8 +11,8 @@
 namespace millrace::operators {
 
 /// COUNT, SUM, AVG, MIN and MAX over the same argument share one accumulator, whose
-/// packed row is touched once a row of input whatever their number; every other aggregate
-/// has its own. Used by one thread.
+/// packed row is touched once a row of input (or a merged state) whatever their number;
+/// every other aggregate has its own. Used by one thread.
 class AggregateSet {
  public:
   /// `phase` decides what is fed (rows, or states of a partial set) and what comes out.
@@ -27,6 +27,10 @@ class AggregateSet {
   /// Results (kSingle, kFinal) or states (kPartial) of groups [begin, end), in the order
   /// of the node's output.
   Result<std::vector<std::shared_ptr<arrow::Array>>> Finish(int64_t begin, int64_t end);
+  /// The state of each row of the node's input by itself, as Finish of a kPartial set
+  /// gives them. Only for kPartial; forgets every group.
+  Result<std::vector<std::shared_ptr<arrow::Array>>> RowStates(
+      const arrow::RecordBatch& rows);
   void Clear();
 
  private:
@@ -49,12 +53,16 @@ class AggregateSet {
   Status AddCall(const plan::AggregateCall& call);
   Status MakeAccumulators(const std::vector<plan::AggregateCall>& calls);
   Status UpdateFeed(Feed& feed, const arrow::RecordBatch& rows, const uint32_t* ids);
+  Status MergeStates(const arrow::RecordBatch& rows, const uint32_t* ids,
+                     int first_state);
+  static size_t StateColumnOf(functions::Parts parts, functions::Part part);
 
   plan::AggregatePhase phase_ = plan::AggregatePhase::kSingle;
   Evaluation* evaluation_ = nullptr;
   std::vector<Feed> feeds_;
   std::vector<Answer> answers_;
   std::vector<uint32_t> chosen_ids_;
+  std::vector<uint32_t> own_ids_;  // 0, 1, 2 …
 };
 
 }  // namespace millrace::operators

@@ -180,7 +180,8 @@ Status IntegerTable::MapHash(const int64_t* keys, int64_t rows, uint32_t* ids) {
     const bool prefetch = slots_.size() * sizeof(Slot) > kCacheBytes;
     for (int64_t i = 0; i < count; ++i) hashes[i] = Mix(keys[begin + i]);
     if (prefetch) {
-      for (int64_t i = 0; i < count; ++i) __builtin_prefetch(&slots[hashes[i] & mask_], 1);
+      for (int64_t i = 0; i < count; ++i)
+        __builtin_prefetch(&slots[hashes[i] & mask_], 1);
     }
     for (int64_t i = 0; i < count; ++i) {
       const int64_t key = keys[begin + i];
