@@ -111,8 +111,11 @@ class PackedStats final : public StatsAccumulator {
     ARROW_ASSIGN_OR_RAISE(const ArrayPtr array, Values(values, count));
     const T* data = array->data()->GetValues<T>(1);
     for (int64_t i = 0; i < count; ++i) {
-      if (array->IsNull(i)) continue;
       const uint32_t group = ids == nullptr ? 0 : ids[i];
+      if (array->IsNull(i)) {
+        AddNulls(group, -1);
+        continue;
+      }
       Row& row = rows()[group];
       --row.count;
       if constexpr (kSums) {
@@ -145,6 +148,7 @@ class PackedStats final : public StatsAccumulator {
       case Part::kMax:
         if constexpr (kMaxs) return columns_->max;
         break;
+      case Part::kRows: return RowCounts();
     }
     return NotWanted();
   }
@@ -154,6 +158,7 @@ class PackedStats final : public StatsAccumulator {
     if constexpr (kSums) types.push_back(SumStateType(kFloat));
     if constexpr (kMins) types.push_back(type_);
     if constexpr (kMaxs) types.push_back(type_);
+    if (Has(parts_, Part::kRows)) types.push_back(arrow::int64());
     return types;
   }
 
@@ -166,13 +171,18 @@ class PackedStats final : public StatsAccumulator {
     }
     if constexpr (kMins) state.push_back(columns_->min);
     if constexpr (kMaxs) state.push_back(columns_->max);
+    if (Has(parts_, Part::kRows)) {
+      ARROW_ASSIGN_OR_RAISE(ArrayPtr rows, RowCounts());
+      state.push_back(std::move(rows));
+    }
     return state;
   }
 
   Status Merge(const std::vector<ArrayPtr>& state, const uint32_t* ids,
                int64_t count) override {
     constexpr size_t kColumns = 1 + (kSums ? 1 : 0) + (kMins ? 1 : 0) + (kMaxs ? 1 : 0);
-    if (state.size() != kColumns) {
+    const bool counts_rows = Has(parts_, Part::kRows);
+    if (state.size() != kColumns + (counts_rows ? 1 : 0)) {
       return errors::kInternal.Make({}, "a state of {} columns", state.size());
     }
     columns_.reset();
@@ -186,6 +196,13 @@ class PackedStats final : public StatsAccumulator {
       decimals = static_cast<const arrow::Decimal128Array&>(*state[1]).raw_values();
     if constexpr (kMins) mins = state[kSums ? 2 : 1]->data()->template GetValues<T>(1);
     if constexpr (kMaxs) maxs = state[kColumns - 1]->data()->template GetValues<T>(1);
+    if (counts_rows) {
+      const auto* all = state.back()->data()->GetValues<int64_t>(1);
+      for (int64_t i = 0; i < count; ++i) {
+        if (all[i] != counts[i])
+          AddNulls(ids == nullptr ? 0 : ids[i], all[i] - counts[i]);
+      }
+    }
     Row* const base = rows();
     const int64_t ahead =
         ids != nullptr && groups_ * static_cast<int64_t>(sizeof(Row)) > kPrefetchBytes
@@ -216,9 +233,18 @@ class PackedStats final : public StatsAccumulator {
     columns_.reset();
     groups_ = 0;
     carries_.clear();
+    nulls_.clear();
+  }
+  int64_t extra_bytes() const override {
+    return static_cast<int64_t>(nulls_.capacity() * sizeof(int64_t) +
+                                replicas_.capacity() * sizeof(Row) +
+                                carries_.size() * kCarryBytes);
   }
 
  private:
+  // A node of the hash map and its share of the buckets.
+  static constexpr size_t kCarryBytes = 48;
+
   Row* rows() { return reinterpret_cast<Row*>(buffer_->mutable_data()); }
 
   Result<ArrayPtr> Values(const arrow::Datum& values, int64_t count) {
@@ -240,6 +266,12 @@ class PackedStats final : public StatsAccumulator {
   [[gnu::always_inline]] void AddTo(Row* row, uint32_t group, T value) {
     if (row->Add(value)) [[unlikely]]
       Carry(group, value < 0);
+  }
+
+  void AddNulls(uint32_t group, int64_t rows) {
+    if (!Has(parts_, Part::kRows)) return;
+    if (group >= nulls_.size()) nulls_.resize(static_cast<size_t>(groups_), 0);
+    nulls_[group] += rows;
   }
 
   void FoldInto(uint32_t group, const Row& other) {
@@ -352,11 +384,14 @@ class PackedStats final : public StatsAccumulator {
       const auto block = blocks.NextWord();
       if (block.AllSet()) {
         AddRange(values + at, ids == nullptr ? nullptr : ids + at, block.length);
-      } else if (!block.NoneSet()) {
+      } else {
         for (int64_t i = at; i < at + block.length; ++i) {
-          if (array.IsNull(i)) continue;
           const uint32_t group = ids == nullptr ? 0 : ids[i];
-          AddTo(rows() + group, group, values[i]);
+          if (array.IsNull(i)) {
+            AddNulls(group, 1);
+          } else {
+            AddTo(rows() + group, group, values[i]);
+          }
         }
       }
       at += block.length;
@@ -451,6 +486,20 @@ class PackedStats final : public StatsAccumulator {
     return 0;
   }
 
+  Result<ArrayPtr> RowCounts() {
+    const auto begin = static_cast<size_t>(columns_->begin);
+    if (nulls_.size() <= begin) return columns_->count;
+    const int64_t groups = columns_->end - columns_->begin;
+    ARROW_ASSIGN_OR_RAISE(auto values, Values<int64_t>(groups));
+    auto* out = reinterpret_cast<int64_t*>(values->mutable_data());
+    const auto* counts = columns_->count->data()->template GetValues<int64_t>(1);
+    for (size_t i = 0; i < static_cast<size_t>(groups); ++i) {
+      out[i] = counts[i] + (begin + i < nulls_.size() ? nulls_[begin + i] : 0);
+    }
+    return arrow::MakeArray(
+        arrow::ArrayData::Make(arrow::int64(), groups, {nullptr, std::move(values)}, 0));
+  }
+
   Result<ArrayPtr> Sums() {
     if constexpr (!kFloat) {
       for (const auto& [group, carry] : carries_) {
@@ -513,6 +562,7 @@ class PackedStats final : public StatsAccumulator {
   std::vector<Row> replicas_;  ///< of one Update: kReplicas × groups, or × the hot group
   bool replicated_ = false;
   uint32_t hot_ = kNoHotGroup;
+  std::vector<int64_t> nulls_;  ///< rows without a value by group, for kRows; often empty
   /// How often a group's 64-bit sum went round, upwards positive. Hardly ever filled.
   std::unordered_map<uint32_t, int64_t> carries_;
 };

@@ -12,7 +12,7 @@ namespace millrace::operators {
 
 /// COUNT, SUM, AVG, MIN and MAX over the same argument share one accumulator, whose
 /// packed row is touched once a row of input (or a merged state) whatever their number;
-/// every other aggregate has its own. Used by one thread.
+/// COUNT(*) shares it too. Every other aggregate has its own. Used by one thread.
 class AggregateSet {
  public:
   /// `phase` decides what is fed (rows, or states of a partial set) and what comes out.
@@ -50,7 +50,8 @@ class AggregateSet {
     size_t state_columns = 0;
   };
 
-  Status AddCall(const plan::AggregateCall& call);
+  Answer AddCall(const plan::AggregateCall& call);
+  Answer AddRowCount(const plan::AggregateCall& call);
   Status MakeAccumulators(const std::vector<plan::AggregateCall>& calls);
   Status UpdateFeed(Feed& feed, const arrow::RecordBatch& rows, const uint32_t* ids);
   Status MergeStates(const arrow::RecordBatch& rows, const uint32_t* ids,
