@@ -9,7 +9,7 @@ namespace {
 
 // A range is kept as an array while it has at most so many entries a row seen, and at
 // most kMaxRange in all: 64 MiB.
-constexpr int64_t kRangePerRow = 16;
+constexpr int64_t kRangePerRow = 32;
 constexpr int64_t kMinRange = 64 * 1024;
 constexpr int64_t kMaxRange = int64_t{1} << 24;
 // Below this many bytes of slots the table is in the second-level cache, where a prefetch
