@@ -63,9 +63,8 @@ bool CountsRows(const plan::AggregateCall& call) {
 Result<AggregateSet> AggregateSet::Make(const std::vector<plan::AggregateCall>& calls,
                                         plan::AggregatePhase phase,
                                         Evaluation& evaluation) {
-  AggregateSet set;
+  AggregateSet set(evaluation);
   set.phase_ = phase;
-  set.evaluation_ = &evaluation;
   set.answers_.resize(calls.size());
   for (size_t i = 0; i < calls.size(); ++i) {
     if (!CountsRows(calls[i])) set.answers_[i] = set.AddCall(calls[i]);
@@ -150,9 +149,20 @@ Status AggregateSet::Resize(int64_t groups) {
 
 Status AggregateSet::Update(const arrow::RecordBatch& rows, const uint32_t* ids,
                             int first_state) {
-  if (phase_ == AggregatePhase::kFinal) return MergeStates(rows, ids, first_state);
-  for (Feed& feed : feeds_) ARROW_RETURN_NOT_OK(UpdateFeed(feed, rows, ids));
-  return Status::OK();
+  if (phase_ == AggregatePhase::kFinal) {
+    ARROW_RETURN_NOT_OK(MergeStates(rows, ids, first_state));
+  } else {
+    for (Feed& feed : feeds_) ARROW_RETURN_NOT_OK(UpdateFeed(feed, rows, ids));
+  }
+  return Charge();
+}
+
+Status AggregateSet::Charge() {
+  int64_t bytes = 0;
+  for (const Feed& feed : feeds_) {
+    bytes += feed.stats ? feed.stats->extra_bytes() : feed.own->extra_bytes();
+  }
+  return reservation_.Hold(bytes);
 }
 
 // Where a part lies in the state of a StatsAccumulator: the count, then sum, min, max and

@@ -6,6 +6,7 @@
 
 #include "millrace/functions/aggregate/stats_accumulator.h"
 #include "millrace/operators/evaluation.h"
+#include "millrace/operators/reservation.h"
 #include "millrace/plan/aggregate_node.h"
 
 namespace millrace::operators {
@@ -52,6 +53,10 @@ class AggregateSet {
 
   Answer AddCall(const plan::AggregateCall& call);
   Answer AddRowCount(const plan::AggregateCall& call);
+  explicit AggregateSet(Evaluation& evaluation)
+      : evaluation_(&evaluation), reservation_(evaluation.memory()) {}
+  // What accumulators hold outside the pool counts, too.
+  Status Charge();
   Status MakeAccumulators(const std::vector<plan::AggregateCall>& calls);
   Status UpdateFeed(Feed& feed, const arrow::RecordBatch& rows, const uint32_t* ids);
   Status MergeStates(const arrow::RecordBatch& rows, const uint32_t* ids,
@@ -59,7 +64,8 @@ class AggregateSet {
   static size_t StateColumnOf(functions::Parts parts, functions::Part part);
 
   plan::AggregatePhase phase_ = plan::AggregatePhase::kSingle;
-  Evaluation* evaluation_ = nullptr;
+  Evaluation* evaluation_;
+  Reservation reservation_;
   std::vector<Feed> feeds_;
   std::vector<Answer> answers_;
   std::vector<uint32_t> chosen_ids_;
