@@ -21,7 +21,7 @@ class ReductionProbe {
   /// The same after rows were passed on: enough to see whether that still holds.
   static constexpr int64_t kAgainGroups = 64 * 1024;
   /// Rows passed on between two samples.
-  static constexpr int64_t kPassedRows = 8 * 1024 * 1024;
+  static constexpr int64_t kPassedRows = 4 * 1024 * 1024;
 
   /// Are rows to be passed on?
   bool passing() const { return passing_; }
