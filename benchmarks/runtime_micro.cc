@@ -1,6 +1,7 @@
 // What the runtime costs: the same operators over the same batches, called in a bare
 // loop, by a pipeline of one task, and by pipelines on two shards with a keyed exchange
-// between. Arguments: the numbers of keys to measure with.
+// between. Arguments: the number of batches of 64 Ki rows, then the numbers of keys to
+// measure with.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -29,7 +30,7 @@ namespace {
 using namespace millrace;  // NOLINT: a program, not a header
 
 constexpr int64_t kBatchRows = 64 * 1024;
-constexpr int kBatches = 400;
+constexpr int kBatches = 400;  // unless told otherwise
 constexpr int kRuns = 7;
 
 template <typename T>
@@ -47,7 +48,7 @@ void Must(const Status& status) {
   }
 }
 
-std::vector<std::shared_ptr<arrow::RecordBatch>> MakeRows(int64_t keys) {
+std::vector<std::shared_ptr<arrow::RecordBatch>> MakeRows(int64_t keys, int batches) {
   std::vector<std::shared_ptr<arrow::RecordBatch>> out;
   auto schema = arrow::schema(
       {arrow::field("k", arrow::int64()), arrow::field("v", arrow::int64())});
@@ -56,7 +57,7 @@ std::vector<std::shared_ptr<arrow::RecordBatch>> MakeRows(int64_t keys) {
     state = state * 6364136223846793005ull + 1442695040888963407ull;
     return state >> 33;
   };
-  for (int b = 0; b < kBatches; ++b) {
+  for (int b = 0; b < batches; ++b) {
     arrow::Int64Builder k, v;
     Must(k.Reserve(kBatchRows));
     Must(v.Reserve(kBatchRows));
@@ -255,8 +256,9 @@ Result3 ByPipeline(const plan::NodePtr& aggregate,
 }  // namespace
 
 int main(int argc, char** argv) {
+  const int batches = argc > 1 ? std::max(1, std::atoi(argv[1])) : kBatches;
   std::vector<int64_t> key_counts;
-  for (int i = 1; i < argc; ++i) key_counts.push_back(std::atoll(argv[i]));
+  for (int i = 2; i < argc; ++i) key_counts.push_back(std::atoll(argv[i]));
   if (key_counts.empty()) key_counts = {1000, 1'000'000};
   expr::FunctionRegistry functions;
   Must(functions::RegisterAll(functions));
@@ -270,7 +272,7 @@ int main(int argc, char** argv) {
   auto one = runtime::MakeThreadScheduler(1, false);
   auto two = runtime::MakeThreadScheduler(2, false);
   for (int64_t keys : key_counts) {
-    const auto rows = MakeRows(keys);
+    const auto rows = MakeRows(keys, batches);
     const auto plan = MakePlan(functions, rows[0]->schema());
     std::vector<Took> bare, single, dual;
     Result3 expected = BareLoop(plan, rows, context);
@@ -285,7 +287,7 @@ int main(int argc, char** argv) {
         if (ByPipeline(plan, rows, 2, *two, clock, memory) != expected) std::exit(1);
       }));
     }
-    const double million = static_cast<double>(kBatches * kBatchRows) / 1e6;
+    const double million = static_cast<double>(batches * kBatchRows) / 1e6;
     std::printf(
         "%lld keys: bare loop %.1f M rows/s; pipeline, one shard %.1f M rows/s (%.3f x); "
         "two shards %.1f M rows/s (%.2f x one; %.2f x by CPU time)\n",
