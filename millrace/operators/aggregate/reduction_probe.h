@@ -12,8 +12,9 @@ namespace millrace::operators {
 /// repeat later. Decides by counts alone, so a run repeats. Used by one thread.
 class ReductionProbe {
  public:
-  /// Fewer rows a group than this over a sample: pass rows on. A passed row costs about
-  /// as much more behind the exchange as a third of aggregating it twice.
+  /// Fewer rows a group than this over a sample: pass rows on. Making, sending and
+  /// merging a group was measured to cost some rows' worth of aggregating; the bound is
+  /// kept low, as a sample sees fewer rows a group than the whole stream.
   static constexpr int64_t kMinRowsPerGroup = 3;
   /// New groups of a sample. Large, as a table of so many groups may yet see each of them
   /// again; what it holds is bounded all the same.
