@@ -25,6 +25,7 @@ class Evaluation {
   expr::EvalContext& context() { return context_; }
   arrow::compute::ExecContext* arrow() { return &arrow_; }
   arrow::MemoryPool* pool() const { return context_.pool; }
+  const std::shared_ptr<MemoryBudget>& memory() const { return memory_; }
 
  private:
   std::shared_ptr<MemoryBudget> memory_;

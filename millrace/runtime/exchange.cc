@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include <arrow/array.h>
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
+#include <arrow/type.h>
 
 #include "millrace/data/key_hash.h"
 
@@ -19,6 +21,30 @@ namespace {
 // Above this many events on the way a watermark waits for the next one instead of joining
 // the queue.
 constexpr int64_t kCrowdedRing = 64;
+
+// The columns of a batch without repetition, and where each column of the batch is among
+// them.
+struct Columns {
+  std::shared_ptr<arrow::RecordBatch> rows;
+  std::vector<int> of;
+};
+
+Columns DistinctColumns(const arrow::RecordBatch& batch) {
+  Columns out;
+  arrow::ArrayDataVector distinct;
+  arrow::FieldVector fields;
+  for (int i = 0; i < batch.num_columns(); ++i) {
+    const auto& data = batch.column_data(i);
+    const auto found = std::find(distinct.begin(), distinct.end(), data);
+    out.of.push_back(static_cast<int>(found - distinct.begin()));
+    if (found != distinct.end()) continue;
+    distinct.push_back(data);
+    fields.push_back(batch.schema()->field(i));
+  }
+  out.rows = arrow::RecordBatch::Make(arrow::schema(std::move(fields)), batch.num_rows(),
+                                      std::move(distinct));
+  return out;
+}
 }  // namespace
 
 ExchangeSender::ExchangeSender(plan::ExchangeKind kind, std::vector<int> keys,
@@ -38,13 +64,20 @@ Status ExchangeSender::Deal(data::Batch batch) {
     for (size_t i = 0; i < rings_.size(); ++i) pending_.push_back({i, batch, bytes});
     return Status::OK();
   }
+  // States of several aggregates share columns (the count, mostly): each is dealt once.
+  const Columns columns = DistinctColumns(*batch.rows);
+  std::vector<int> keys;
+  for (int key : keys_) keys.push_back(columns.of[static_cast<size_t>(key)]);
   ARROW_ASSIGN_OR_RAISE(
       auto parts,
-      data::ScatterByKey(batch.rows, keys_, static_cast<int>(rings_.size()), pool_));
+      data::ScatterByKey(columns.rows, keys, static_cast<int>(rings_.size()), pool_));
   for (size_t i = 0; i < parts.size(); ++i) {
     if (!parts[i]) continue;
     data::Batch part = batch;
-    part.rows = std::move(parts[i]);
+    arrow::ArrayVector all;
+    for (int column : columns.of) all.push_back(parts[i]->column(column));
+    part.rows = arrow::RecordBatch::Make(batch.rows->schema(), parts[i]->num_rows(),
+                                         std::move(all));
     const int64_t bytes = std::max<int64_t>(part.num_bytes(), 1);
     pending_.push_back({i, std::move(part), bytes});
   }

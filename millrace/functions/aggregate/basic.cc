@@ -61,6 +61,7 @@ class OneStat final : public Accumulator {
     return stats_->FinishPart(part_, begin, end);
   }
   void Clear() override { stats_->Clear(); }
+  int64_t extra_bytes() const override { return stats_->extra_bytes(); }
 
  private:
   std::unique_ptr<StatsAccumulator> stats_;

@@ -332,7 +332,10 @@ class ApproximateDistinct final : public Accumulator {
       if (bytes.IsNull(i)) continue;
       key_.clear();
       AppendCanonical(array->type_id(), bytes[i], &key_);
-      sketches_[GroupOf(ids, i)].Add(XXH3_64bits(key_.data(), key_.size()));
+      Sketch& sketch = sketches_[GroupOf(ids, i)];
+      const int64_t before = sketch.bytes();
+      sketch.Add(XXH3_64bits(key_.data(), key_.size()));
+      sketch_bytes_ += sketch.bytes() - before;
     }
     return Status::OK();
   }
@@ -340,7 +343,10 @@ class ApproximateDistinct final : public Accumulator {
                int64_t rows) override {
     const auto& blobs = static_cast<const arrow::BinaryArray&>(*state[0]);
     for (int64_t i = 0; i < rows; ++i) {
-      ARROW_RETURN_NOT_OK(sketches_[GroupOf(ids, i)].Merge(blobs.GetView(i)));
+      Sketch& sketch = sketches_[GroupOf(ids, i)];
+      const int64_t before = sketch.bytes();
+      ARROW_RETURN_NOT_OK(sketch.Merge(blobs.GetView(i)));
+      sketch_bytes_ += sketch.bytes() - before;
     }
     return Status::OK();
   }
@@ -359,16 +365,18 @@ class ApproximateDistinct final : public Accumulator {
     }
     return builder.Finish();
   }
-  void Clear() override { sketches_.clear(); }
+  void Clear() override {
+    sketches_.clear();
+    sketch_bytes_ = 0;
+  }
   int64_t extra_bytes() const override {
-    int64_t bytes = static_cast<int64_t>(sketches_.capacity() * sizeof(Sketch));
-    for (const Sketch& sketch : sketches_) bytes += sketch.bytes();
-    return bytes;
+    return static_cast<int64_t>(sketches_.capacity() * sizeof(Sketch)) + sketch_bytes_;
   }
 
  private:
   arrow::MemoryPool* const pool_;
   std::vector<Sketch> sketches_;
+  int64_t sketch_bytes_ = 0;
   std::string key_;
 };
 

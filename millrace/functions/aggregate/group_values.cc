@@ -73,9 +73,10 @@ void GroupValues::Set(uint32_t group, std::string_view bytes) {
     std::memcpy(fixed_.data() + size_t{group} * width_, bytes.data(), width_);
     return;
   }
-  const auto before = static_cast<int64_t>(texts_[group].capacity());
-  texts_[group].assign(bytes);
-  extra_bytes_ += static_cast<int64_t>(texts_[group].capacity()) - before;
+  std::string& text = texts_[group];
+  const auto before = static_cast<int64_t>(text.capacity());
+  text.assign(bytes);
+  text_bytes_ += static_cast<int64_t>(text.capacity()) - before;
 }
 
 Result<std::shared_ptr<arrow::Array>> GroupValues::Build(int64_t begin,
@@ -126,11 +127,17 @@ Result<std::shared_ptr<arrow::Array>> GroupValues::BuildIsSet(int64_t begin,
   return builder.Finish();
 }
 
+int64_t GroupValues::extra_bytes() const {
+  return static_cast<int64_t>(state_.capacity() * sizeof(State) + fixed_.capacity() +
+                              texts_.capacity() * sizeof(std::string)) +
+         text_bytes_;
+}
+
 void GroupValues::Clear() {
   state_.clear();
   fixed_.clear();
   texts_.clear();
-  extra_bytes_ = 0;
+  text_bytes_ = 0;
 }
 
 }  // namespace millrace::functions

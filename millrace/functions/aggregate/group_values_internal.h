@@ -46,7 +46,8 @@ class GroupValues {
   /// Was anything set, as a BOOLEAN column.
   Result<std::shared_ptr<arrow::Array>> BuildIsSet(int64_t begin, int64_t end) const;
   void Clear();
-  int64_t extra_bytes() const { return extra_bytes_; }
+  /// Bytes held outside the pool.
+  int64_t extra_bytes() const;
 
  private:
   enum class State : uint8_t { kUnset, kNull, kValue };
@@ -57,7 +58,7 @@ class GroupValues {
   std::vector<State> state_;
   std::vector<uint8_t> fixed_;
   std::vector<std::string> texts_;
-  int64_t extra_bytes_ = 0;
+  int64_t text_bytes_ = 0;  ///< outside the strings themselves
 };
 
 }  // namespace millrace::functions

@@ -1,11 +1,12 @@
 #include "millrace/functions/aggregate/stats_accumulator.h"
 
 #include <algorithm>
-#include <cstring>
+#include <optional>
 #include <unordered_map>
 
 #include <arrow/api.h>
 #include <arrow/util/bit_block_counter.h>
+#include <arrow/util/bit_util.h>
 #include <arrow/util/decimal.h>
 
 #include "millrace/data/dictionary.h"
@@ -61,11 +62,15 @@ class PackedStats final : public StatsAccumulator {
  public:
   using T = typename Row::Value;
   static constexpr bool kFloat = Row::kFloat;
+  static constexpr bool kSums = requires(Row row) { row.sum.value; };
+  static constexpr bool kMins = requires(Row row) { row.min.value; };
+  static constexpr bool kMaxs = requires(Row row) { row.max.value; };
 
   PackedStats(TypePtr type, Parts parts, arrow::MemoryPool* pool)
       : type_(std::move(type)), parts_(parts), pool_(pool) {}
 
   Status Resize(int64_t groups) override {
+    columns_.reset();
     if (groups <= groups_) return Status::OK();
     if (groups > capacity_) {
       // Doubling keeps the cost of growing and of first touch in proportion.
@@ -84,6 +89,7 @@ class PackedStats final : public StatsAccumulator {
 
   Status Update(const arrow::Datum& values, const uint32_t* ids, int64_t rows) override {
     if (rows == 0) return Status::OK();
+    columns_.reset();
     ARROW_ASSIGN_OR_RAISE(const ArrayPtr array, Values(values, rows));
     const T* data = array->data()->GetValues<T>(1);
     ChooseMode(ids, rows);
@@ -101,14 +107,18 @@ class PackedStats final : public StatsAccumulator {
     if (Has(parts_, Part::kMin) || Has(parts_, Part::kMax)) {
       return errors::kInternal.Make({}, "MIN and MAX can't take rows away");
     }
+    columns_.reset();
     ARROW_ASSIGN_OR_RAISE(const ArrayPtr array, Values(values, count));
     const T* data = array->data()->GetValues<T>(1);
     for (int64_t i = 0; i < count; ++i) {
-      if (array->IsNull(i)) continue;
       const uint32_t group = ids == nullptr ? 0 : ids[i];
+      if (array->IsNull(i)) {
+        AddNulls(group, -1);
+        continue;
+      }
       Row& row = rows()[group];
       --row.count;
-      if constexpr (requires { row.sum.value; }) {
+      if constexpr (kSums) {
         if constexpr (kFloat) {
           row.sum.value -= data[i];
           // Nothing is left: rounding errors must not survive the values.
@@ -123,94 +133,118 @@ class PackedStats final : public StatsAccumulator {
   }
 
   Result<ArrayPtr> FinishPart(Part part, int64_t begin, int64_t end) override {
+    ARROW_RETURN_NOT_OK(MakeColumns(begin, end));
     switch (part) {
-      case Part::kCount: return Counts(begin, end);
-      case Part::kSum: return Sums(begin, end);
-      case Part::kAvg: return Averages(begin, end);
+      case Part::kCount: return columns_->count;
+      case Part::kSum:
+        if constexpr (kSums) return Sums();
+        break;
+      case Part::kAvg:
+        if constexpr (kSums) return Averages();
+        break;
       case Part::kMin:
-        if constexpr (requires(Row r) { r.min.value; }) {
-          return Extremes(begin, end, [](const Row& row) { return row.min.value; });
-        }
+        if constexpr (kMins) return columns_->min;
         break;
       case Part::kMax:
-        if constexpr (requires(Row r) { r.max.value; }) {
-          return Extremes(begin, end, [](const Row& row) { return row.max.value; });
-        }
+        if constexpr (kMaxs) return columns_->max;
         break;
+      case Part::kRows: return RowCounts();
     }
     return NotWanted();
   }
 
   std::vector<TypePtr> state_types() const override {
     std::vector<TypePtr> types{arrow::int64()};
-    if constexpr (requires(Row r) { r.sum.value; }) types.push_back(SumStateType(kFloat));
-    if constexpr (requires(Row r) { r.min.value; }) types.push_back(type_);
-    if constexpr (requires(Row r) { r.max.value; }) types.push_back(type_);
+    if constexpr (kSums) types.push_back(SumStateType(kFloat));
+    if constexpr (kMins) types.push_back(type_);
+    if constexpr (kMaxs) types.push_back(type_);
+    if (Has(parts_, Part::kRows)) types.push_back(arrow::int64());
     return types;
   }
 
   Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
-    std::vector<ArrayPtr> columns;
-    ARROW_ASSIGN_OR_RAISE(ArrayPtr counts, Counts(begin, end));
-    columns.push_back(std::move(counts));
-    if constexpr (requires(Row r) { r.sum.value; }) {
+    ARROW_RETURN_NOT_OK(MakeColumns(begin, end));
+    std::vector<ArrayPtr> state{columns_->count};
+    if constexpr (kSums) {
       ARROW_ASSIGN_OR_RAISE(ArrayPtr sums, SumState(begin, end));
-      columns.push_back(std::move(sums));
+      state.push_back(std::move(sums));
     }
-    if constexpr (requires(Row r) { r.min.value; }) {
-      ARROW_ASSIGN_OR_RAISE(ArrayPtr values, FinishPart(Part::kMin, begin, end));
-      columns.push_back(std::move(values));
+    if constexpr (kMins) state.push_back(columns_->min);
+    if constexpr (kMaxs) state.push_back(columns_->max);
+    if (Has(parts_, Part::kRows)) {
+      ARROW_ASSIGN_OR_RAISE(ArrayPtr rows, RowCounts());
+      state.push_back(std::move(rows));
     }
-    if constexpr (requires(Row r) { r.max.value; }) {
-      ARROW_ASSIGN_OR_RAISE(ArrayPtr values, FinishPart(Part::kMax, begin, end));
-      columns.push_back(std::move(values));
-    }
-    return columns;
+    return state;
   }
 
   Status Merge(const std::vector<ArrayPtr>& state, const uint32_t* ids,
                int64_t count) override {
-    if (state.size() != state_types().size()) {
+    constexpr size_t kColumns = 1 + (kSums ? 1 : 0) + (kMins ? 1 : 0) + (kMaxs ? 1 : 0);
+    const bool counts_rows = Has(parts_, Part::kRows);
+    if (state.size() != kColumns + (counts_rows ? 1 : 0)) {
       return errors::kInternal.Make({}, "a state of {} columns", state.size());
     }
+    columns_.reset();
     const auto* counts = state[0]->data()->GetValues<int64_t>(1);
+    [[maybe_unused]] const double* doubles = nullptr;
+    [[maybe_unused]] const uint8_t* decimals = nullptr;
+    [[maybe_unused]] const T* mins = nullptr;
+    [[maybe_unused]] const T* maxs = nullptr;
+    if constexpr (kSums && kFloat) doubles = state[1]->data()->GetValues<double>(1);
+    if constexpr (kSums && !kFloat)
+      decimals = static_cast<const arrow::Decimal128Array&>(*state[1]).raw_values();
+    if constexpr (kMins) mins = state[kSums ? 2 : 1]->data()->template GetValues<T>(1);
+    if constexpr (kMaxs) maxs = state[kColumns - 1]->data()->template GetValues<T>(1);
+    if (counts_rows) {
+      const auto* all = state.back()->data()->GetValues<int64_t>(1);
+      for (int64_t i = 0; i < count; ++i) {
+        if (all[i] != counts[i])
+          AddNulls(ids == nullptr ? 0 : ids[i], all[i] - counts[i]);
+      }
+    }
+    Row* const base = rows();
+    const int64_t ahead =
+        ids != nullptr && groups_ * static_cast<int64_t>(sizeof(Row)) > kPrefetchBytes
+            ? count - kPrefetchAhead
+            : 0;
     for (int64_t i = 0; i < count; ++i) {
+      if (i < ahead) __builtin_prefetch(base + ids[i + kPrefetchAhead], 1);
       if (counts[i] == 0) continue;
       const uint32_t group = ids == nullptr ? 0 : ids[i];
-      Row& row = rows()[group];
       Row other = Row::Empty();
       other.count = counts[i];
-      size_t column = 1;
-      if constexpr (requires { row.sum.value; }) {
-        const arrow::Array& sums = *state[column++];
-        if constexpr (kFloat) {
-          other.sum.value = static_cast<const arrow::DoubleArray&>(sums).Value(i);
-        } else {
-          const Int128 sum = expr::LoadInt128(
-              static_cast<const arrow::Decimal128Array&>(sums).GetValue(i));
-          other.sum.value = static_cast<int64_t>(sum);
-          if (const auto carry = CarryOf(sum, other.sum.value); carry != 0) {
-            carries_[group] += carry;
-          }
+      if constexpr (kSums && kFloat) other.sum.value = doubles[i];
+      if constexpr (kSums && !kFloat) {
+        const Int128 sum = expr::LoadInt128(decimals + i * 16);
+        other.sum.value = static_cast<int64_t>(sum);
+        if (const auto carry = CarryOf(sum, other.sum.value); carry != 0) {
+          carries_[group] += carry;
         }
       }
-      if constexpr (requires { row.min.value; }) {
-        other.min.value = state[column++]->data()->template GetValues<T>(1)[i];
-      }
-      if constexpr (requires { row.max.value; }) {
-        other.max.value = state[column++]->data()->template GetValues<T>(1)[i];
-      }
+      if constexpr (kMins) other.min.value = mins[i];
+      if constexpr (kMaxs) other.max.value = maxs[i];
       FoldInto(group, other);
     }
     return Status::OK();
   }
 
   void Clear() override {
+    columns_.reset();
     groups_ = 0;
     carries_.clear();
+    nulls_.clear();
+  }
+  int64_t extra_bytes() const override {
+    return static_cast<int64_t>(nulls_.capacity() * sizeof(int64_t) +
+                                replicas_.capacity() * sizeof(Row) +
+                                carries_.size() * kCarryBytes);
   }
 
  private:
+  // A node of the hash map and its share of the buckets.
+  static constexpr size_t kCarryBytes = 48;
+
   Row* rows() { return reinterpret_cast<Row*>(buffer_->mutable_data()); }
 
   Result<ArrayPtr> Values(const arrow::Datum& values, int64_t count) {
@@ -234,9 +268,15 @@ class PackedStats final : public StatsAccumulator {
       Carry(group, value < 0);
   }
 
+  void AddNulls(uint32_t group, int64_t rows) {
+    if (!Has(parts_, Part::kRows)) return;
+    if (group >= nulls_.size()) nulls_.resize(static_cast<size_t>(groups_), 0);
+    nulls_[group] += rows;
+  }
+
   void FoldInto(uint32_t group, const Row& other) {
     bool negative = false;
-    if constexpr (requires { other.sum.value; }) negative = other.sum.value < 0;
+    if constexpr (kSums) negative = other.sum.value < 0;
     if (rows()[group].Fold(other)) Carry(group, negative);
   }
 
@@ -344,26 +384,98 @@ class PackedStats final : public StatsAccumulator {
       const auto block = blocks.NextWord();
       if (block.AllSet()) {
         AddRange(values + at, ids == nullptr ? nullptr : ids + at, block.length);
-      } else if (!block.NoneSet()) {
+      } else {
         for (int64_t i = at; i < at + block.length; ++i) {
-          if (array.IsNull(i)) continue;
           const uint32_t group = ids == nullptr ? 0 : ids[i];
-          AddTo(rows() + group, group, values[i]);
+          if (array.IsNull(i)) {
+            AddNulls(group, 1);
+          } else {
+            AddTo(rows() + group, group, values[i]);
+          }
         }
       }
       at += block.length;
     }
   }
 
-  Result<ArrayPtr> Counts(int64_t begin, int64_t end) {
-    arrow::Int64Builder builder(pool_);
-    ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
-    for (int64_t i = begin; i < end; ++i) builder.UnsafeAppend(rows()[i].count);
-    return builder.Finish();
+  // The fields of groups [begin, end), each as a column. Rows are read once, whatever
+  // the number of parts that are asked for one after the other.
+  struct Columns {
+    int64_t begin = 0;
+    int64_t end = 0;
+    ArrayPtr count, sum, min, max;  // sum: wrapped to 64 bits for integers
+  };
+
+  Status MakeColumns(int64_t begin, int64_t end) {
+    if (columns_ && columns_->begin == begin && columns_->end == end) return Status::OK();
+    columns_.reset();
+    const int64_t groups = end - begin;
+    using Sum = typename Row::Sum;
+    std::shared_ptr<arrow::Buffer> counts, sums, mins, maxs;
+    ARROW_ASSIGN_OR_RAISE(counts, Values<int64_t>(groups));
+    auto* count_out = reinterpret_cast<int64_t*>(counts->mutable_data());
+    [[maybe_unused]] Sum* sum_out = nullptr;
+    [[maybe_unused]] T* min_out = nullptr;
+    [[maybe_unused]] T* max_out = nullptr;
+    if constexpr (kSums) {
+      ARROW_ASSIGN_OR_RAISE(sums, Values<Sum>(groups));
+      sum_out = reinterpret_cast<Sum*>(sums->mutable_data());
+    }
+    if constexpr (kMins) {
+      ARROW_ASSIGN_OR_RAISE(mins, Values<T>(groups));
+      min_out = reinterpret_cast<T*>(mins->mutable_data());
+    }
+    if constexpr (kMaxs) {
+      ARROW_ASSIGN_OR_RAISE(maxs, Values<T>(groups));
+      max_out = reinterpret_cast<T*>(maxs->mutable_data());
+    }
+    int64_t empty = 0;
+    const Row* row = groups > 0 ? rows() + begin : nullptr;
+    for (int64_t i = 0; i < groups; ++i, ++row) {
+      count_out[i] = row->count;
+      empty += row->count == 0 ? 1 : 0;
+      if constexpr (kSums) sum_out[i] = row->sum.value;
+      if constexpr (kMins) min_out[i] = row->min.value;
+      if constexpr (kMaxs) max_out[i] = row->max.value;
+    }
+    std::shared_ptr<arrow::Buffer> validity;
+    if (empty > 0) {
+      ARROW_ASSIGN_OR_RAISE(validity, arrow::AllocateEmptyBitmap(groups, pool_));
+      for (int64_t i = 0; i < groups; ++i) {
+        if (count_out[i] != 0) {
+          arrow::bit_util::SetBit(validity->mutable_data(), i);
+          continue;
+        }
+        // What lies under a NULL is no number that a group never saw.
+        if constexpr (kSums) sum_out[i] = 0;
+        if constexpr (kMins) min_out[i] = 0;
+        if constexpr (kMaxs) max_out[i] = 0;
+      }
+    }
+    columns_.emplace();
+    columns_->begin = begin;
+    columns_->end = end;
+    auto array = [&](const TypePtr& type, std::shared_ptr<arrow::Buffer> values) {
+      return arrow::MakeArray(
+          arrow::ArrayData::Make(type, groups, {validity, std::move(values)}, empty));
+    };
+    columns_->count = arrow::MakeArray(
+        arrow::ArrayData::Make(arrow::int64(), groups, {nullptr, std::move(counts)}, 0));
+    if constexpr (kSums) {
+      columns_->sum = array(kFloat ? arrow::float64() : arrow::int64(), std::move(sums));
+    }
+    if constexpr (kMins) columns_->min = array(type_, std::move(mins));
+    if constexpr (kMaxs) columns_->max = array(type_, std::move(maxs));
+    return Status::OK();
+  }
+
+  template <typename Value>
+  Result<std::shared_ptr<arrow::Buffer>> Values(int64_t count) {
+    return arrow::AllocateBuffer(count * static_cast<int64_t>(sizeof(Value)), pool_);
   }
 
   Int128 ExactSum(int64_t group) {
-    if constexpr (!kFloat && requires(Row r) { r.sum.value; }) {
+    if constexpr (!kFloat && kSums) {
       Int128 sum = rows()[group].sum.value;
       if (!carries_.empty()) {
         const auto carry = carries_.find(static_cast<uint32_t>(group));
@@ -374,87 +486,66 @@ class PackedStats final : public StatsAccumulator {
     return 0;
   }
 
-  Result<ArrayPtr> Sums(int64_t begin, int64_t end) {
-    if constexpr (requires(Row r) { r.sum.value; }) {
-      using Builder =
-          std::conditional_t<kFloat, arrow::DoubleBuilder, arrow::Int64Builder>;
-      Builder builder(pool_);
-      ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
-      for (int64_t i = begin; i < end; ++i) {
-        const Row& row = rows()[i];
-        if (row.count == 0) {
-          builder.UnsafeAppendNull();
-          continue;
-        }
-        if constexpr (!kFloat) {
-          if (ExactSum(i) != row.sum.value) {
-            return errors::kNumericOverflow.Make(
-                {}, "SUM of {} values exceeds BIGINT; cast them to DECIMAL(38, 0)",
-                row.count);
-          }
-        }
-        builder.UnsafeAppend(row.sum.value);
-      }
-      return builder.Finish();
+  Result<ArrayPtr> RowCounts() {
+    const auto begin = static_cast<size_t>(columns_->begin);
+    if (nulls_.size() <= begin) return columns_->count;
+    const int64_t groups = columns_->end - columns_->begin;
+    ARROW_ASSIGN_OR_RAISE(auto values, Values<int64_t>(groups));
+    auto* out = reinterpret_cast<int64_t*>(values->mutable_data());
+    const auto* counts = columns_->count->data()->template GetValues<int64_t>(1);
+    for (size_t i = 0; i < static_cast<size_t>(groups); ++i) {
+      out[i] = counts[i] + (begin + i < nulls_.size() ? nulls_[begin + i] : 0);
     }
-    return NotWanted();
+    return arrow::MakeArray(
+        arrow::ArrayData::Make(arrow::int64(), groups, {nullptr, std::move(values)}, 0));
   }
 
-  Result<ArrayPtr> Averages(int64_t begin, int64_t end) {
-    if constexpr (requires(Row r) { r.sum.value; }) {
-      arrow::DoubleBuilder builder(pool_);
-      ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
-      for (int64_t i = begin; i < end; ++i) {
-        const Row& row = rows()[i];
-        if (row.count == 0) {
-          builder.UnsafeAppendNull();
-        } else {
-          const double sum = kFloat ? static_cast<double>(row.sum.value)
-                                    : static_cast<double>(ExactSum(i));
-          builder.UnsafeAppend(sum / static_cast<double>(row.count));
-        }
+  Result<ArrayPtr> Sums() {
+    if constexpr (!kFloat) {
+      for (const auto& [group, carry] : carries_) {
+        if (carry == 0 || group < columns_->begin || group >= columns_->end) continue;
+        return errors::kNumericOverflow.Make(
+            {}, "SUM of {} values exceeds BIGINT; cast them to DECIMAL(38, 0)",
+            rows()[group].count);
       }
-      return builder.Finish();
     }
-    return NotWanted();
+    return columns_->sum;
   }
 
+  Result<ArrayPtr> Averages() {
+    const int64_t groups = columns_->end - columns_->begin;
+    ARROW_ASSIGN_OR_RAISE(auto values, Values<double>(groups));
+    auto* out = reinterpret_cast<double*>(values->mutable_data());
+    const Row* row = groups > 0 ? rows() + columns_->begin : nullptr;
+    for (int64_t i = 0; i < groups; ++i, ++row) {
+      const double sum = kFloat || carries_.empty()
+                             ? static_cast<double>(row->sum.value)
+                             : static_cast<double>(ExactSum(columns_->begin + i));
+      out[i] = row->count == 0 ? 0 : sum / static_cast<double>(row->count);
+    }
+    const arrow::ArrayData& like = *columns_->sum->data();
+    return arrow::MakeArray(arrow::ArrayData::Make(
+        arrow::float64(), groups, {like.buffers[0], std::move(values)}, like.null_count));
+  }
+
+  // Floats as they are, 0 for a group without values; integers exact.
   Result<ArrayPtr> SumState(int64_t begin, int64_t end) {
-    if constexpr (requires(Row r) { r.sum.value; }) {
-      if constexpr (kFloat) {
-        arrow::DoubleBuilder builder(pool_);
-        for (int64_t i = begin; i < end; ++i) {
-          ARROW_RETURN_NOT_OK(builder.Append(rows()[i].sum.value));
-        }
-        return builder.Finish();
-      } else {
-        arrow::Decimal128Builder builder(SumStateType(false), pool_);
-        for (int64_t i = begin; i < end; ++i) {
-          const Int128 sum = ExactSum(i);
-          ARROW_RETURN_NOT_OK(builder.Append(arrow::Decimal128(
-              static_cast<int64_t>(sum >> 64), static_cast<uint64_t>(sum))));
-        }
-        return builder.Finish();
+    const int64_t groups = end - begin;
+    if constexpr (kFloat) {
+      auto data = columns_->sum->data()->Copy();
+      data->buffers[0] = nullptr;
+      data->null_count = 0;
+      return arrow::MakeArray(std::move(data));
+    } else {
+      ARROW_ASSIGN_OR_RAISE(auto values, Values<Int128>(groups));
+      auto* out = reinterpret_cast<Int128*>(values->mutable_data());
+      const Row* row = groups > 0 ? rows() + begin : nullptr;
+      for (int64_t i = 0; i < groups; ++i, ++row) {
+        out[i] = carries_.empty() ? Int128{row->sum.value} : ExactSum(begin + i);
       }
+      return arrow::MakeArray(arrow::ArrayData::Make(SumStateType(false), groups,
+                                                     {nullptr, std::move(values)}, 0));
     }
-    return NotWanted();
-  }
-
-  template <typename Get>
-  Result<ArrayPtr> Extremes(int64_t begin, int64_t end, const Get& get) {
-    typename arrow::CTypeTraits<T>::BuilderType builder(pool_);
-    ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
-    for (int64_t i = begin; i < end; ++i) {
-      if (rows()[i].count == 0) {
-        builder.UnsafeAppendNull();
-      } else {
-        builder.UnsafeAppend(get(rows()[i]));
-      }
-    }
-    ARROW_ASSIGN_OR_RAISE(ArrayPtr array, builder.Finish());
-    auto data = array->data()->Copy();
-    data->type = type_;
-    return arrow::MakeArray(std::move(data));
   }
 
   static Status NotWanted() {
@@ -467,9 +558,11 @@ class PackedStats final : public StatsAccumulator {
   std::shared_ptr<arrow::ResizableBuffer> buffer_;
   int64_t groups_ = 0;
   int64_t capacity_ = 0;
+  std::optional<Columns> columns_;  ///< made last; gone when a row changes
   std::vector<Row> replicas_;  ///< of one Update: kReplicas × groups, or × the hot group
   bool replicated_ = false;
   uint32_t hot_ = kNoHotGroup;
+  std::vector<int64_t> nulls_;  ///< rows without a value by group, for kRows; often empty
   /// How often a group's 64-bit sum went round, upwards positive. Hardly ever filled.
   std::unordered_map<uint32_t, int64_t> carries_;
 };

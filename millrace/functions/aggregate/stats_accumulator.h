@@ -14,7 +14,15 @@
 namespace millrace::functions {
 
 /// What a StatsAccumulator can answer; bits of a set.
-enum class Part : uint8_t { kCount = 1, kSum = 2, kAvg = 4, kMin = 8, kMax = 16 };
+/// kRows counts NULLs too: COUNT(*) beside an aggregate over an argument.
+enum class Part : uint8_t {
+  kCount = 1,
+  kSum = 2,
+  kAvg = 4,
+  kMin = 8,
+  kMax = 16,
+  kRows = 32
+};
 using Parts = uint8_t;
 
 constexpr Parts operator|(Part a, Part b) {
@@ -33,8 +41,9 @@ constexpr bool Has(Parts parts, Part part) {
 /// whatever the number of aggregates over the argument. Several aggregate expressions
 /// over the same argument share one instance: ask for each by FinishPart.
 ///
-/// NULLs count for nothing. NaN is greater than every number. Sums of integers are exact:
-/// only a final sum outside BIGINT fails. Used by one thread; memory from `pool`.
+/// NULLs count for nothing, except in kRows. NaN is greater than every number. Sums of
+/// integers are exact: only a final sum outside BIGINT fails. Used by one thread; memory
+/// from `pool`.
 class StatsAccumulator {
  public:
   /// For arguments of INTEGER, BIGINT, REAL, DOUBLE and the types stored like them (DATE,
@@ -55,17 +64,19 @@ class StatsAccumulator {
   virtual Status Retract(const arrow::Datum& values, const uint32_t* ids,
                          int64_t rows) = 0;
   /// Result of one wanted part for groups [begin, end): BIGINT counts and integer sums,
-  /// DOUBLE other sums and averages, the argument's type for extremes. All but the count
+  /// DOUBLE other sums and averages, the argument's type for extremes. All but the counts
   /// are NULL for groups without values.
   virtual Result<std::shared_ptr<arrow::Array>> FinishPart(Part part, int64_t begin,
                                                            int64_t end) = 0;
-  /// Columns of a partial state: the count, then sum, min, max where wanted.
+  /// Columns of a partial state: the count, then sum, min, max and rows where wanted.
   virtual std::vector<std::shared_ptr<arrow::DataType>> state_types() const = 0;
   virtual Result<std::vector<std::shared_ptr<arrow::Array>>> State(int64_t begin,
                                                                    int64_t end) = 0;
   virtual Status Merge(const std::vector<std::shared_ptr<arrow::Array>>& state,
                        const uint32_t* ids, int64_t rows) = 0;
   virtual void Clear() = 0;
+  /// Bytes held outside the pool.
+  virtual int64_t extra_bytes() const = 0;
 };
 
 }  // namespace millrace::functions

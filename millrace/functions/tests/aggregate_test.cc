@@ -401,5 +401,46 @@ TYPED_TEST(StatsTest, AgreesWithAPlainLoop) {
   }
 }
 
+// COUNT(*) beside SUM(x): NULLs count as rows, come and go, and travel in the state.
+TEST(StatsAccumulatorRows, CountNullsToo) {
+  constexpr Parts kParts = Part::kSum | Part::kRows;
+  auto numbers = [](const std::vector<std::optional<int64_t>>& values) {
+    arrow::Int64Builder builder;
+    for (const auto& value : values)
+      EXPECT_TRUE((value ? builder.Append(*value) : builder.AppendNull()).ok());
+    return arrow::Datum(*builder.Finish());
+  };
+  auto counts = [](StatsAccumulator& stats, Part part, int64_t begin, int64_t end) {
+    const auto array = *stats.FinishPart(part, begin, end);
+    const auto* values = array->data()->GetValues<int64_t>(1);
+    return std::vector<int64_t>(values, values + array->length());
+  };
+  ASSERT_OK_AND_ASSIGN(auto stats, StatsAccumulator::Make(arrow::int64(), kParts,
+                                                          arrow::default_memory_pool()));
+  ASSERT_OK(stats->Resize(3));
+  const uint32_t ids[] = {0, 1, 1, 2, 0};
+  ASSERT_OK(stats->Update(numbers({5, 7, std::nullopt, std::nullopt, 6}), ids, 5));
+  EXPECT_EQ(counts(*stats, Part::kRows, 0, 3), (std::vector<int64_t>{2, 2, 1}));
+  EXPECT_EQ(counts(*stats, Part::kRows, 1, 3), (std::vector<int64_t>{2, 1}));
+  EXPECT_EQ(counts(*stats, Part::kCount, 0, 3), (std::vector<int64_t>{2, 1, 0}));
+
+  ASSERT_OK_AND_ASSIGN(auto merged, StatsAccumulator::Make(arrow::int64(), kParts,
+                                                           arrow::default_memory_pool()));
+  ASSERT_OK(merged->Resize(2));
+  ASSERT_OK_AND_ASSIGN(auto state, stats->State(0, 3));
+  EXPECT_EQ(state.size(), stats->state_types().size());
+  const uint32_t into[] = {1, 0, 0};
+  ASSERT_OK(merged->Merge(state, into, 3));
+  EXPECT_EQ(counts(*merged, Part::kRows, 0, 2), (std::vector<int64_t>{3, 2}));
+  EXPECT_EQ(counts(*merged, Part::kSum, 0, 2), (std::vector<int64_t>{7, 11}));
+
+  const uint32_t gone[] = {1, 2};
+  ASSERT_OK(stats->Retract(numbers({std::nullopt, std::nullopt}), gone, 2));
+  EXPECT_EQ(counts(*stats, Part::kRows, 0, 3), (std::vector<int64_t>{2, 1, 0}));
+  stats->Clear();
+  ASSERT_OK(stats->Resize(3));
+  EXPECT_EQ(counts(*stats, Part::kRows, 0, 3), (std::vector<int64_t>{0, 0, 0}));
+}
+
 }  // namespace
 }  // namespace millrace::functions

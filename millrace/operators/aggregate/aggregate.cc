@@ -9,6 +9,7 @@
 #include <arrow/type.h>
 
 #include "millrace/operators/aggregate/emission.h"
+#include "millrace/operators/aggregate/reduction_probe.h"
 #include "millrace/operators/factories_internal.h"
 #include "millrace/operators/window_bounds.h"
 #include "millrace/plan/scan_node.h"
@@ -63,10 +64,38 @@ class AggregateBase : public UnaryOperator {
     return Groups::Make(types, calls_, phase_, evaluation_, memory_);
   }
 
+  /// Add rows; in a first half also note whether that merges any.
+  Status AddTo(Groups& groups, const arrow::RecordBatch& rows, const KeyArrays& keys) {
+    const int64_t before = groups.size();
+    ARROW_RETURN_NOT_OK(groups.Add(rows, keys, first_state_));
+    if (is_partial()) probe_.Aggregated(rows.num_rows(), groups.size() - before);
+    return Status::OK();
+  }
+
+  /// Are rows to be passed on instead of being aggregated here?
+  bool passes_rows() const { return is_partial() && probe_.passing(); }
+  bool is_partial() const { return phase_ == AggregatePhase::kPartial; }
+
+  /// Put out every row as a state of its own; `columns` are what stands before the
+  /// states.
+  Status PassRows(const arrow::RecordBatch& rows, KeyArrays columns, Output& out) {
+    if (!row_states_) {
+      ARROW_ASSIGN_OR_RAISE(auto set, AggregateSet::Make(calls_, phase_, evaluation_));
+      row_states_ = std::make_unique<AggregateSet>(std::move(set));
+    }
+    ARROW_ASSIGN_OR_RAISE(auto states, row_states_->RowStates(rows));
+    columns.insert(columns.end(), states.begin(), states.end());
+    out.Push(emission_.MakeBatch(std::move(columns), rows.num_rows()));
+    probe_.Passed(rows.num_rows());
+    if (!probe_.passing()) row_states_.reset();
+    return Status::OK();
+  }
+
   Result<OpState> Continue(Output& out) override {
     if (emission_.empty()) return OpState::kNeedInput;
     ARROW_ASSIGN_OR_RAISE(auto done, emission_.Next(out));
-    if (done && spare_.size() < kSpareGroups) spare_.push_back(std::move(done));
+    if (done && spare_.size() < kSpareGroups && !passes_rows())
+      spare_.push_back(std::move(done));
     return emission_.empty() ? OpState::kNeedInput : OpState::kHasOutput;
   }
 
@@ -79,6 +108,10 @@ class AggregateBase : public UnaryOperator {
   int first_state_ = 0;
   Emission emission_;
   std::vector<std::unique_ptr<Groups>> spare_;
+
+ private:
+  ReductionProbe probe_;
+  std::unique_ptr<AggregateSet> row_states_;
 };
 
 class GroupBy final : public AggregateBase {
@@ -87,17 +120,19 @@ class GroupBy final : public AggregateBase {
 
  protected:
   Result<OpState> OnBatch(data::Batch batch, Output& out) override {
-    ARROW_RETURN_NOT_OK(EnsureGroups());
     ARROW_ASSIGN_OR_RAISE(KeyArrays keys, Keys(*batch.rows));
-    ARROW_RETURN_NOT_OK(groups_->Add(*batch.rows, keys, first_state_));
-    if (phase_ == AggregatePhase::kPartial && groups_->size() > kPartialGroups)
-      return Flush(out);
-    return OpState::kNeedInput;
+    if (passes_rows()) {
+      ARROW_RETURN_NOT_OK(PassRows(*batch.rows, std::move(keys), out));
+      return OpState::kNeedInput;
+    }
+    ARROW_RETURN_NOT_OK(EnsureGroups());
+    ARROW_RETURN_NOT_OK(AddTo(*groups_, *batch.rows, keys));
+    const bool full = is_partial() && groups_->size() > kPartialGroups;
+    return full || passes_rows() ? Flush(out) : OpState::kNeedInput;
   }
 
   Result<OpState> OnBarrier(Output& out) override {
-    return phase_ == AggregatePhase::kPartial && groups_ ? Flush(out)
-                                                         : OpState::kNeedInput;
+    return is_partial() && groups_ ? Flush(out) : OpState::kNeedInput;
   }
 
   Result<OpState> OnEnd(Output& out) override {
@@ -138,14 +173,21 @@ class WindowedGroupBy final : public AggregateBase {
     ARROW_ASSIGN_OR_RAISE(auto rows, WithTimes(batch.rows));
     if (rows->num_rows() == 0) return OpState::kNeedInput;
     ARROW_ASSIGN_OR_RAISE(KeyArrays keys, Keys(*rows));
+    if (passes_rows()) {
+      ARROW_ASSIGN_OR_RAISE(auto starts, Starts(*rows));
+      ARROW_ASSIGN_OR_RAISE(auto ends, emission_.Ends(*starts, window_.size_micros));
+      keys.insert(keys.begin(), {std::move(starts), std::move(ends)});
+      ARROW_RETURN_NOT_OK(PassRows(*rows, std::move(keys), out));
+      return OpState::kNeedInput;
+    }
+    bool full = false;
     if (has_watermark_) {
       ARROW_RETURN_NOT_OK(AddByWindow(rows, keys));
     } else {
       ARROW_RETURN_NOT_OK(AddWithStarts(*rows, keys));
-      if (phase_ == AggregatePhase::kPartial && all_->size() > kPartialGroups)
-        return FlushAll(out);
+      full = is_partial() && all_->size() > kPartialGroups;
     }
-    return OpState::kNeedInput;
+    return full || passes_rows() ? FlushAll(out) : OpState::kNeedInput;
   }
 
   // A window [s, e) is complete when the watermark has reached its last microsecond.
@@ -160,7 +202,7 @@ class WindowedGroupBy final : public AggregateBase {
   }
 
   Result<OpState> OnBarrier(Output& out) override {
-    return phase_ == AggregatePhase::kPartial ? FlushAll(out) : OpState::kNeedInput;
+    return is_partial() ? FlushAll(out) : OpState::kNeedInput;
   }
 
   Result<OpState> OnEnd(Output& out) override { return FlushAll(out); }
@@ -225,8 +267,8 @@ class WindowedGroupBy final : public AggregateBase {
     return Chosen(rows, indices);
   }
 
-  Status AddWithStarts(const arrow::RecordBatch& rows, KeyArrays& keys) {
-    if (!all_) ARROW_RETURN_NOT_OK(NewGroups(time_type_).Value(&all_));
+  // The start of each row's window.
+  Result<std::shared_ptr<arrow::Array>> Starts(const arrow::RecordBatch& rows) const {
     const int64_t count = rows.num_rows();
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> data,
                           arrow::AllocateBuffer(count * 8, evaluation_.pool()));
@@ -241,9 +283,15 @@ class WindowedGroupBy final : public AggregateBase {
       }
       starts[i] = start;
     }
-    keys.insert(keys.begin(), arrow::MakeArray(arrow::ArrayData::Make(
-                                  time_type_, count, {nullptr, data}, 0)));
-    return all_->Add(rows, keys, first_state_);
+    return arrow::MakeArray(
+        arrow::ArrayData::Make(time_type_, count, {nullptr, std::move(data)}, 0));
+  }
+
+  Status AddWithStarts(const arrow::RecordBatch& rows, KeyArrays& keys) {
+    if (!all_) ARROW_RETURN_NOT_OK(NewGroups(time_type_).Value(&all_));
+    ARROW_ASSIGN_OR_RAISE(auto starts, Starts(rows));
+    keys.insert(keys.begin(), std::move(starts));
+    return AddTo(*all_, rows, keys);
   }
 
   // Runs of rows in one window are added as slices of the batch, without looking at their
@@ -306,7 +354,7 @@ class WindowedGroupBy final : public AggregateBase {
                      const KeyArrays& keys) {
     auto& groups = open_[start];
     if (!groups) ARROW_RETURN_NOT_OK(NewGroups(nullptr).Value(&groups));
-    return groups->Add(rows, keys, first_state_);
+    return AddTo(*groups, rows, keys);
   }
 
   const plan::TumblingWindow window_;

@@ -1,11 +1,13 @@
 #include "millrace/operators/aggregate/aggregate_set.h"
 
+#include <numeric>
 #include <optional>
 #include <string_view>
 
 #include <arrow/array.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/record_batch.h>
+#include <arrow/scalar.h>
 
 #include "millrace/data/dictionary.h"
 #include "millrace/functions/aggregate/distinct.h"
@@ -39,11 +41,21 @@ bool CanShare(const plan::AggregateCall& call) {
   return number || *part == Part::kCount || *part == Part::kMin || *part == Part::kMax;
 }
 
+bool SameFilter(const expr::ExprPtr& left, const expr::ExprPtr& right) {
+  return left && right ? left->Equals(*right) : !left && !right;
+}
+
 bool SameInput(const std::vector<expr::ExprPtr>& arguments, const expr::ExprPtr& filter,
                const plan::AggregateCall& call) {
-  if (arguments.size() != 1 || !arguments[0]->Equals(*call.arguments[0])) return false;
-  if (!filter || !call.filter) return !filter && !call.filter;
-  return filter->Equals(*call.filter);
+  return arguments.size() == 1 && arguments[0]->Equals(*call.arguments[0]) &&
+         SameFilter(filter, call.filter);
+}
+
+// COUNT(*), and COUNT(1).
+bool CountsRows(const plan::AggregateCall& call) {
+  if (call.function->doc.name != "count" || call.distinct) return false;
+  return call.arguments.empty() ||
+         (call.literals.size() == 1 && call.literals[0] && call.literals[0]->is_valid);
 }
 
 }  // namespace
@@ -51,43 +63,59 @@ bool SameInput(const std::vector<expr::ExprPtr>& arguments, const expr::ExprPtr&
 Result<AggregateSet> AggregateSet::Make(const std::vector<plan::AggregateCall>& calls,
                                         plan::AggregatePhase phase,
                                         Evaluation& evaluation) {
-  AggregateSet set;
+  AggregateSet set(evaluation);
   set.phase_ = phase;
-  set.evaluation_ = &evaluation;
-  for (const plan::AggregateCall& call : calls) ARROW_RETURN_NOT_OK(set.AddCall(call));
+  set.answers_.resize(calls.size());
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (!CountsRows(calls[i])) set.answers_[i] = set.AddCall(calls[i]);
+  }
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (CountsRows(calls[i])) set.answers_[i] = set.AddRowCount(calls[i]);
+  }
   ARROW_RETURN_NOT_OK(set.MakeAccumulators(calls));
   return set;
 }
 
-Status AggregateSet::AddCall(const plan::AggregateCall& call) {
+AggregateSet::Answer AggregateSet::AddCall(const plan::AggregateCall& call) {
   Answer answer;
   answer.state_columns = call.binding.state.size();
-  // The final half merges one row a group: sharing would gain nothing there.
-  if (phase_ != AggregatePhase::kFinal && CanShare(call)) {
+  answer.feed = feeds_.size();
+  if (CanShare(call)) {
     answer.shared = true;
     answer.part = *PartOf(call.function->doc.name);
-    answer.feed = feeds_.size();
     for (size_t i = 0; i < feeds_.size(); ++i) {
       if (feeds_[i].parts != 0 &&
           SameInput(feeds_[i].arguments, feeds_[i].filter, call)) {
         answer.feed = i;
       }
     }
-    if (answer.feed == feeds_.size()) {
-      feeds_.emplace_back();
-      feeds_.back().arguments = call.arguments;
-      feeds_.back().filter = call.filter;
-    }
-    Feed& feed = feeds_[answer.feed];
-    feed.parts = feed.parts | static_cast<functions::Parts>(answer.part);
-  } else {
-    answer.feed = feeds_.size();
+  }
+  if (answer.feed == feeds_.size()) {
     feeds_.emplace_back();
     feeds_.back().arguments = call.arguments;
     feeds_.back().filter = call.filter;
   }
-  answers_.push_back(answer);
-  return Status::OK();
+  if (answer.shared) {
+    Feed& feed = feeds_[answer.feed];
+    feed.parts = feed.parts | static_cast<functions::Parts>(answer.part);
+  }
+  return answer;
+}
+
+// The rows of a group are counted by whoever sees them all: an accumulator of any
+// argument, under the same filter.
+AggregateSet::Answer AggregateSet::AddRowCount(const plan::AggregateCall& call) {
+  for (size_t i = 0; i < feeds_.size(); ++i) {
+    if (feeds_[i].parts == 0 || !SameFilter(feeds_[i].filter, call.filter)) continue;
+    feeds_[i].parts = feeds_[i].parts | static_cast<functions::Parts>(Part::kRows);
+    Answer answer;
+    answer.feed = i;
+    answer.shared = true;
+    answer.part = Part::kRows;
+    answer.state_columns = call.binding.state.size();
+    return answer;
+  }
+  return AddCall(call);
 }
 
 Status AggregateSet::MakeAccumulators(const std::vector<plan::AggregateCall>& calls) {
@@ -122,19 +150,58 @@ Status AggregateSet::Resize(int64_t groups) {
 Status AggregateSet::Update(const arrow::RecordBatch& rows, const uint32_t* ids,
                             int first_state) {
   if (phase_ == AggregatePhase::kFinal) {
-    int column = first_state;
-    for (const Answer& answer : answers_) {
-      std::vector<std::shared_ptr<arrow::Array>> state;
-      for (size_t i = 0; i < answer.state_columns; ++i) {
-        ARROW_ASSIGN_OR_RAISE(auto plain,
-                              data::Decoded(rows.column(column++), evaluation_->pool()));
-        state.push_back(std::move(plain));
-      }
-      ARROW_RETURN_NOT_OK(feeds_[answer.feed].own->Merge(state, ids, rows.num_rows()));
-    }
-    return Status::OK();
+    ARROW_RETURN_NOT_OK(MergeStates(rows, ids, first_state));
+  } else {
+    for (Feed& feed : feeds_) ARROW_RETURN_NOT_OK(UpdateFeed(feed, rows, ids));
   }
-  for (Feed& feed : feeds_) ARROW_RETURN_NOT_OK(UpdateFeed(feed, rows, ids));
+  return Charge();
+}
+
+Status AggregateSet::Charge() {
+  int64_t bytes = 0;
+  for (const Feed& feed : feeds_) {
+    bytes += feed.stats ? feed.stats->extra_bytes() : feed.own->extra_bytes();
+  }
+  return reservation_.Hold(bytes);
+}
+
+// Where a part lies in the state of a StatsAccumulator: the count, then sum, min, max and
+// rows, as far as wanted.
+size_t AggregateSet::StateColumnOf(functions::Parts parts, Part part) {
+  if (part == Part::kCount) return 0;
+  size_t column = 1;
+  if (part == Part::kSum || part == Part::kAvg) return column;
+  column += functions::Has(parts, Part::kSum) || functions::Has(parts, Part::kAvg);
+  if (part == Part::kMin) return column;
+  column += functions::Has(parts, Part::kMin);
+  if (part == Part::kMax) return column;
+  return column + functions::Has(parts, Part::kMax);
+}
+
+// Each call brings its own state; those of calls that share an accumulator are put
+// together again, so that a group's row is touched once.
+Status AggregateSet::MergeStates(const arrow::RecordBatch& rows, const uint32_t* ids,
+                                 int first_state) {
+  std::vector<std::vector<std::shared_ptr<arrow::Array>>> states(feeds_.size());
+  int column = first_state;
+  for (const Answer& answer : answers_) {
+    auto& state = states[answer.feed];
+    for (size_t i = 0; i < answer.state_columns; ++i, ++column) {
+      size_t at = i;
+      if (answer.shared && (i > 0 || answer.part == Part::kRows)) {
+        at = StateColumnOf(feeds_[answer.feed].parts, answer.part);
+      }
+      if (at >= state.size()) state.resize(at + 1);
+      if (state[at]) continue;
+      ARROW_ASSIGN_OR_RAISE(state[at],
+                            data::Decoded(rows.column(column), evaluation_->pool()));
+    }
+  }
+  for (size_t i = 0; i < feeds_.size(); ++i) {
+    Feed& feed = feeds_[i];
+    ARROW_RETURN_NOT_OK(feed.stats ? feed.stats->Merge(states[i], ids, rows.num_rows())
+                                   : feed.own->Merge(states[i], ids, rows.num_rows()));
+  }
   return Status::OK();
 }
 
@@ -187,23 +254,25 @@ Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::Finish(int64_t 
       out.insert(out.end(), state.begin(), state.end());
       continue;
     }
-    // The shared state is count, sum, min, max, as far as wanted; each call's own is the
-    // count and its part.
+    // Each call's own state is the count and its part; a count's is itself.
     ARROW_ASSIGN_OR_RAISE(auto state, feed.stats->State(begin, end));
-    out.push_back(state[0]);
-    const bool has_sum =
-        functions::Has(feed.parts, Part::kSum) || functions::Has(feed.parts, Part::kAvg);
-    const size_t min_at = 1 + (has_sum ? 1 : 0);
-    const size_t max_at = min_at + (functions::Has(feed.parts, Part::kMin) ? 1 : 0);
-    switch (answer.part) {
-      case Part::kCount: break;
-      case Part::kSum:
-      case Part::kAvg: out.push_back(state[1]); break;
-      case Part::kMin: out.push_back(state[min_at]); break;
-      case Part::kMax: out.push_back(state[max_at]); break;
-    }
+    if (answer.state_columns > 1) out.push_back(state[0]);
+    out.push_back(state[StateColumnOf(feed.parts, answer.part)]);
   }
   return out;
+}
+
+Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::RowStates(
+    const arrow::RecordBatch& rows) {
+  const int64_t count = rows.num_rows();
+  if (static_cast<int64_t>(own_ids_.size()) < count) {
+    own_ids_.resize(static_cast<size_t>(count));
+    std::iota(own_ids_.begin(), own_ids_.end(), 0u);
+  }
+  Clear();
+  ARROW_RETURN_NOT_OK(Resize(count));
+  ARROW_RETURN_NOT_OK(Update(rows, own_ids_.data(), 0));
+  return Finish(0, count);
 }
 
 void AggregateSet::Clear() {

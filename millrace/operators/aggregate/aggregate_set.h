@@ -6,13 +6,14 @@
 
 #include "millrace/functions/aggregate/stats_accumulator.h"
 #include "millrace/operators/evaluation.h"
+#include "millrace/operators/reservation.h"
 #include "millrace/plan/aggregate_node.h"
 
 namespace millrace::operators {
 
 /// COUNT, SUM, AVG, MIN and MAX over the same argument share one accumulator, whose
-/// packed row is touched once a row of input whatever their number; every other aggregate
-/// has its own. Used by one thread.
+/// packed row is touched once a row of input (or a merged state) whatever their number;
+/// COUNT(*) shares it too. Every other aggregate has its own. Used by one thread.
 class AggregateSet {
  public:
   /// `phase` decides what is fed (rows, or states of a partial set) and what comes out.
@@ -27,6 +28,10 @@ class AggregateSet {
   /// Results (kSingle, kFinal) or states (kPartial) of groups [begin, end), in the order
   /// of the node's output.
   Result<std::vector<std::shared_ptr<arrow::Array>>> Finish(int64_t begin, int64_t end);
+  /// The state of each row of the node's input by itself, as Finish of a kPartial set
+  /// gives them. Only for kPartial; forgets every group.
+  Result<std::vector<std::shared_ptr<arrow::Array>>> RowStates(
+      const arrow::RecordBatch& rows);
   void Clear();
 
  private:
@@ -46,15 +51,25 @@ class AggregateSet {
     size_t state_columns = 0;
   };
 
-  Status AddCall(const plan::AggregateCall& call);
+  Answer AddCall(const plan::AggregateCall& call);
+  Answer AddRowCount(const plan::AggregateCall& call);
+  explicit AggregateSet(Evaluation& evaluation)
+      : evaluation_(&evaluation), reservation_(evaluation.memory()) {}
+  // What accumulators hold outside the pool counts, too.
+  Status Charge();
   Status MakeAccumulators(const std::vector<plan::AggregateCall>& calls);
   Status UpdateFeed(Feed& feed, const arrow::RecordBatch& rows, const uint32_t* ids);
+  Status MergeStates(const arrow::RecordBatch& rows, const uint32_t* ids,
+                     int first_state);
+  static size_t StateColumnOf(functions::Parts parts, functions::Part part);
 
   plan::AggregatePhase phase_ = plan::AggregatePhase::kSingle;
-  Evaluation* evaluation_ = nullptr;
+  Evaluation* evaluation_;
+  Reservation reservation_;
   std::vector<Feed> feeds_;
   std::vector<Answer> answers_;
   std::vector<uint32_t> chosen_ids_;
+  std::vector<uint32_t> own_ids_;  // 0, 1, 2 …
 };
 
 }  // namespace millrace::operators

@@ -22,6 +22,32 @@ Result<std::shared_ptr<arrow::Array>> Emission::Times(int64_t value, int64_t row
       arrow::ArrayData::Make(schema_->field(0)->type(), rows, {nullptr, data}, 0));
 }
 
+Result<std::shared_ptr<arrow::Array>> Emission::Ends(const arrow::Array& starts,
+                                                     int64_t window_size) const {
+  const int64_t rows = starts.length();
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> data,
+                        arrow::AllocateBuffer(rows * 8, pool_));
+  const int64_t* from = starts.data()->GetValues<int64_t>(1);
+  auto* ends = reinterpret_cast<int64_t*>(data->mutable_data());
+  for (int64_t i = 0; i < rows; ++i) ends[i] = from[i] + window_size;
+  return arrow::MakeArray(
+      arrow::ArrayData::Make(starts.type(), rows, {nullptr, std::move(data)}, 0));
+}
+
+data::Batch Emission::MakeBatch(std::vector<std::shared_ptr<arrow::Array>> columns,
+                                int64_t rows) const {
+  arrow::FieldVector fields = schema_->fields();
+  for (size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i]->type_id() != fields[i]->type()->id()) {
+      fields[i] = fields[i]->WithType(columns[i]->type());
+    }
+  }
+  data::Batch batch;
+  batch.rows = arrow::RecordBatch::Make(arrow::schema(std::move(fields)), rows,
+                                        std::move(columns));
+  return batch;
+}
+
 Result<std::unique_ptr<Groups>> Emission::Next(Output& out) {
   Waiting& waiting = waiting_.front();
   const int64_t end = std::min(waiting.next + batch_rows_, waiting.groups->size());
@@ -34,25 +60,10 @@ Result<std::unique_ptr<Groups>> Emission::Next(Output& out) {
                             Times(*waiting.window_start + waiting.window_size, rows));
       columns.insert(columns.begin(), {std::move(starts), std::move(ends)});
     } else if (waiting.window_size > 0) {
-      ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> data,
-                            arrow::AllocateBuffer(rows * 8, pool_));
-      const int64_t* starts = columns[0]->data()->GetValues<int64_t>(1);
-      auto* ends = reinterpret_cast<int64_t*>(data->mutable_data());
-      for (int64_t i = 0; i < rows; ++i) ends[i] = starts[i] + waiting.window_size;
-      columns.insert(columns.begin() + 1,
-                     arrow::MakeArray(arrow::ArrayData::Make(columns[0]->type(), rows,
-                                                             {nullptr, data}, 0)));
+      ARROW_ASSIGN_OR_RAISE(auto ends, Ends(*columns[0], waiting.window_size));
+      columns.insert(columns.begin() + 1, std::move(ends));
     }
-    arrow::FieldVector fields = schema_->fields();
-    for (size_t i = 0; i < columns.size(); ++i) {
-      if (columns[i]->type_id() != fields[i]->type()->id()) {
-        fields[i] = fields[i]->WithType(columns[i]->type());
-      }
-    }
-    data::Batch batch;
-    batch.rows = arrow::RecordBatch::Make(arrow::schema(std::move(fields)), rows,
-                                          std::move(columns));
-    out.Push(std::move(batch));
+    out.Push(MakeBatch(std::move(columns), rows));
   }
   waiting.next = end;
   if (end < waiting.groups->size()) return nullptr;

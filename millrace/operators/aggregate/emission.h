@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include <arrow/type_fwd.h>
 
@@ -27,6 +28,12 @@ class Emission {
   void Add(std::unique_ptr<Groups> groups, std::optional<int64_t> window_start,
            int64_t window_size);
   bool empty() const { return waiting_.empty(); }
+  /// A batch of finished columns; one that is a dictionary of its field's type stays so.
+  data::Batch MakeBatch(std::vector<std::shared_ptr<arrow::Array>> columns,
+                        int64_t rows) const;
+  /// `starts` moved by `window_size`.
+  Result<std::shared_ptr<arrow::Array>> Ends(const arrow::Array& starts,
+                                             int64_t window_size) const;
   /// Put the next batch into `out`. Groups that are through come back for reuse, else
   /// null.
   Result<std::unique_ptr<Groups>> Next(Output& out);

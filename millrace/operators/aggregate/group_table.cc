@@ -58,7 +58,7 @@ Result<std::vector<std::shared_ptr<arrow::Array>>> GroupTable::Keys(int64_t begi
       ARROW_ASSIGN_OR_RAISE(out[0], columns_[0]->Values(ids.data(), rows));
       break;
     }
-    const std::vector<int64_t>& pairs = pairs_[i - 1]->keys();
+    const int64_t* pairs = pairs_[i - 1]->keys();
     for (size_t row = 0; row < ids.size(); ++row) {
       const auto pair = static_cast<uint64_t>(pairs[ids[row]]);
       right[row] = static_cast<uint32_t>(pair);

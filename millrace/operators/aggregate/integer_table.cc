@@ -1,6 +1,7 @@
 #include "millrace/operators/aggregate/integer_table.h"
 
 #include <algorithm>
+#include <bit>
 
 namespace millrace::operators {
 
@@ -8,12 +9,14 @@ namespace {
 
 // A range is kept as an array while it has at most so many entries a row seen, and at
 // most kMaxRange in all: 64 MiB.
-constexpr int64_t kRangePerRow = 16;
+constexpr int64_t kRangePerRow = 32;
 constexpr int64_t kMinRange = 64 * 1024;
 constexpr int64_t kMaxRange = int64_t{1} << 24;
 // Below this many bytes of slots the table is in the second-level cache, where a prefetch
 // only costs.
 constexpr size_t kCacheBytes = 1 << 20;
+// Tags start again at 1 once they have come so far: ids stay well below what is left.
+constexpr uint32_t kMaxFirstTag = uint32_t{1} << 31;
 
 // Fibonacci hashing with the high half folded in: enough for keys that come from ids and
 // times, and one multiply.
@@ -52,7 +55,7 @@ Status IntegerTable::Map(const int64_t* keys, int64_t rows, uint32_t* ids) {
       MapRange(keys, rows, ids);
       return Charge();
     }
-    ARROW_RETURN_NOT_OK(LeaveRange());
+    LeaveRange();
   }
   ARROW_RETURN_NOT_OK(MapHash(keys, rows, ids));
   return Charge();
@@ -72,8 +75,7 @@ bool IntegerTable::FitsRange(const int64_t* keys, int64_t rows, int64_t* low,
   *low = min;
   *high = max;
   const uint64_t width = static_cast<uint64_t>(max) - static_cast<uint64_t>(min);
-  const int64_t allowed = AllowedRange();
-  return width < static_cast<uint64_t>(allowed);
+  return width < static_cast<uint64_t>(AllowedRange());
 }
 
 Status IntegerTable::WidenRange(int64_t low, int64_t high) {
@@ -84,7 +86,7 @@ Status IntegerTable::WidenRange(int64_t low, int64_t high) {
   // batch.
   const int64_t width = high - low + 1;
   const int64_t room = high <= INT64_MAX - width ? width / 2 : 0;
-  std::vector<uint32_t> wider(static_cast<size_t>(width + room), kNone);
+  std::vector<uint32_t> wider(static_cast<size_t>(width + room), 0);
   if (old_size > 0) {
     std::copy(range_.begin(), range_.end(),
               wider.begin() + static_cast<std::ptrdiff_t>(range_base_ - low));
@@ -94,50 +96,68 @@ Status IntegerTable::WidenRange(int64_t low, int64_t high) {
   return Status::OK();
 }
 
+// Room for `more` new keys.
+void IntegerTable::ReserveKeys(int64_t more) {
+  const size_t wanted = count_ + static_cast<size_t>(more);
+  if (wanted > keys_.size()) keys_.resize(std::max(wanted, keys_.size() * 2));
+}
+
 void IntegerTable::MapRange(const int64_t* keys, int64_t rows, uint32_t* ids) {
   uint32_t* const range = range_.data();
   const int64_t base = range_base_;
-  for (int64_t i = 0; i < rows; ++i) {
-    uint32_t& id = range[keys[i] - base];
-    if (__builtin_expect(id == kNone, 0)) {
-      id = static_cast<uint32_t>(keys_.size());
-      keys_.push_back(keys[i]);
+  const uint32_t first = first_tag_;
+  uint32_t count = count_;
+  for (int64_t begin = 0; begin < rows; begin += kVector) {
+    const int64_t end = std::min(begin + kVector, rows);
+    count_ = count;
+    ReserveKeys(end - begin);
+    int64_t* const known = keys_.data();
+    for (int64_t i = begin; i < end; ++i) {
+      uint32_t& tag = range[keys[i] - base];
+      uint32_t id = tag - first;
+      if (id >= count) {
+        id = count;
+        tag = id + first;
+        known[count++] = keys[i];
+      }
+      ids[i] = id;
     }
-    ids[i] = id;
   }
+  count_ = count;
 }
 
-Status IntegerTable::LeaveRange() {
+void IntegerTable::LeaveRange() {
   by_range_ = false;
   range_ = {};
-  size_t slots = 1024;
-  while (slots < keys_.size() * 2 + 1) slots *= 2;
-  return Grow(slots);
+}
+
+// What looked sparse in a few rows may be dense in many: with more rows seen and before
+// the slots double again, the keys may fit an array.
+bool IntegerTable::ReturnToRange() {
+  if (count_ == 0) return false;
+  const auto [low, high] = std::minmax_element(keys_.data(), keys_.data() + count_);
+  const uint64_t width = static_cast<uint64_t>(*high) - static_cast<uint64_t>(*low);
+  if (width >= static_cast<uint64_t>(AllowedRange())) return false;
+  slots_ = {};
+  by_range_ = true;
+  range_base_ = *low;
+  range_.assign(static_cast<size_t>(width) + 1, 0);
+  for (uint32_t id = 0; id < count_; ++id)
+    range_[static_cast<size_t>(keys_[id] - range_base_)] = id + first_tag_;
+  return true;
 }
 
 Status IntegerTable::Grow(size_t slots) {
   ARROW_RETURN_NOT_OK(memory_->Reserve(static_cast<int64_t>(slots * sizeof(Slot))));
   charged_ += static_cast<int64_t>(slots * sizeof(Slot));
-  slots_.assign(slots, Slot{0, kNone});
+  slots_.assign(slots, Slot{0, 0});
   mask_ = slots - 1;
-  for (uint32_t id = 0; id < keys_.size(); ++id) {
+  for (uint32_t id = 0; id < count_; ++id) {
     uint64_t at = Mix(keys_[id]) & mask_;
-    while (slots_[at].id != kNone) at = (at + 1) & mask_;
-    slots_[at] = {keys_[id], id};
+    while (Known(slots_[at].tag)) at = (at + 1) & mask_;
+    slots_[at] = {keys_[id], id + first_tag_};
   }
   return Charge();
-}
-
-uint32_t IntegerTable::Probe(int64_t key, uint64_t hash) {
-  for (uint64_t at = hash & mask_;; at = (at + 1) & mask_) {
-    Slot& slot = slots_[at];
-    if (slot.id == kNone) {
-      slot = {key, static_cast<uint32_t>(keys_.size())};
-      keys_.push_back(key);
-      return slot.id;
-    }
-    if (slot.key == key) return slot.id;
-  }
 }
 
 Status IntegerTable::MapHash(const int64_t* keys, int64_t rows, uint32_t* ids) {
@@ -145,39 +165,55 @@ Status IntegerTable::MapHash(const int64_t* keys, int64_t rows, uint32_t* ids) {
   for (int64_t begin = 0; begin < rows; begin += kVector) {
     const int64_t count = std::min(kVector, rows - begin);
     // Room for every key of the vector to be new: probing then needs no check.
-    if ((keys_.size() + static_cast<size_t>(count)) * 2 > slots_.size()) {
-      ARROW_RETURN_NOT_OK(Grow(slots_.size() * 2));
+    const size_t wanted = (count_ + static_cast<size_t>(count)) * 2;
+    if (wanted > slots_.size()) {
+      if (!slots_.empty() && ReturnToRange()) {
+        return Map(keys + begin, rows - begin, ids + begin);
+      }
+      ARROW_RETURN_NOT_OK(Grow(std::bit_ceil(std::max<size_t>(wanted, 1024))));
     }
+    ReserveKeys(count);
+    int64_t* const known = keys_.data();
+    Slot* const slots = slots_.data();
+    const uint32_t first = first_tag_;
+    uint32_t size = count_;
     const bool prefetch = slots_.size() * sizeof(Slot) > kCacheBytes;
     for (int64_t i = 0; i < count; ++i) hashes[i] = Mix(keys[begin + i]);
     if (prefetch) {
       for (int64_t i = 0; i < count; ++i)
-        __builtin_prefetch(&slots_[hashes[i] & mask_], 1);
+        __builtin_prefetch(&slots[hashes[i] & mask_], 1);
     }
-    for (int64_t i = 0; i < count; ++i)
-      ids[begin + i] = Probe(keys[begin + i], hashes[i]);
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t key = keys[begin + i];
+      for (uint64_t at = hashes[i] & mask_;; at = (at + 1) & mask_) {
+        Slot& slot = slots[at];
+        const uint32_t id = slot.tag - first;
+        if (id >= size) {
+          slot = {key, size + first};
+          known[size] = key;
+          ids[begin + i] = size++;
+          break;
+        }
+        if (slot.key == key) {
+          ids[begin + i] = id;
+          break;
+        }
+      }
+    }
+    count_ = size;
   }
   return Status::OK();
 }
 
 void IntegerTable::Clear() {
-  if (by_range_) {
-    for (int64_t key : keys_) range_[static_cast<size_t>(key - range_base_)] = kNone;
-  } else if (!keys_.empty()) {
-    // What looked sparse in a few rows may be dense in many: the next round begins with
-    // what this one has learnt.
-    const auto [low, high] = std::minmax_element(keys_.begin(), keys_.end());
-    const uint64_t width = static_cast<uint64_t>(*high) - static_cast<uint64_t>(*low);
-    if (width < static_cast<uint64_t>(AllowedRange())) {
-      slots_ = {};
-      by_range_ = true;
-      range_base_ = *low;
-      range_.assign(static_cast<size_t>(width) + 1, kNone);
-    } else {
-      std::fill(slots_.begin(), slots_.end(), Slot{0, kNone});
-    }
-  }
-  keys_.clear();
+  // The next round begins with what this one has learnt.
+  if (!by_range_) ReturnToRange();
+  first_tag_ += count_;
+  count_ = 0;
+  if (first_tag_ < kMaxFirstTag) return;
+  first_tag_ = 1;
+  std::fill(range_.begin(), range_.end(), 0);
+  std::fill(slots_.begin(), slots_.end(), Slot{0, 0});
 }
 
 int64_t IntegerTable::AllowedRange() const {

@@ -117,7 +117,7 @@ class NumberColumn final : public KeyColumn {
     auto* out = reinterpret_cast<CType*>(data->mutable_data());
     std::shared_ptr<arrow::Buffer> validity;
     int64_t nulls = 0;
-    const auto& keys = table_.keys();
+    const int64_t* keys = table_.keys();
     for (int64_t i = 0; i < rows; ++i) {
       if (null_.Is(ids[i])) {
         if (!validity) {
@@ -356,22 +356,26 @@ class BytesColumn final : public KeyColumn {
                         : static_cast<const arrow::BinaryArray&>(text).GetView(code))
           .Value(&id);
     };
+    int64_t begin = 0;
     if (!nulls && !null_.known()) {
       const uint32_t* id_of_code = id_of_code_.data();
-      bool unknown = false;
-      for (int64_t i = 0; i < values.length(); ++i) {
-        ids[i] = id_of_code[codes[i]];
-        unknown |= ids[i] >= kNullCode;
+      for (; begin < values.length(); ++begin) {
+        const int32_t code = codes[begin];
+        if (id_of_code[code] >= kNullCode) [[unlikely]] {
+          if (text.IsNull(code)) break;
+          ARROW_RETURN_NOT_OK(resolve(code));
+        }
+        ids[begin] = id_of_code[code];
       }
-      if (!unknown) return Status::OK();
     }
     if (nulls) IdOfNull();
-    for (int64_t i = 0; i < values.length(); ++i) {
+    // NULL's number, and so those of the values behind it, must be known first.
+    for (int64_t i = begin; i < values.length(); ++i) {
       if (nulls && values.IsNull(i)) continue;
       if (id_of_code_[static_cast<size_t>(codes[i])] == kNone)
         ARROW_RETURN_NOT_OK(resolve(codes[i]));
     }
-    for (int64_t i = 0; i < values.length(); ++i) {
+    for (int64_t i = begin; i < values.length(); ++i) {
       const bool null = (nulls && values.IsNull(i)) ||
                         id_of_code_[static_cast<size_t>(codes[i])] == kNullCode;
       ids[i] =

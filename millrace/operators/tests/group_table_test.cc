@@ -1,5 +1,6 @@
 #include <limits>
 #include <random>
+#include <set>
 #include <unordered_map>
 
 #include <arrow/array.h>
@@ -68,6 +69,32 @@ TEST(IntegerTable, ClearForgets) {
   EXPECT_EQ(ids[2], 2u);
 }
 
+// Forgetting moves tags on instead of clearing entries: what an earlier round left must
+// never be taken for a key of this one, in either form and across changes of form.
+TEST(IntegerTable, RoundsDontSeeEachOther) {
+  std::mt19937_64 random(3);
+  IntegerTable table(Budget());
+  for (int round = 0; round < 40; ++round) {
+    const bool sparse = round % 3 == 1;
+    std::unordered_map<int64_t, uint32_t> expected;
+    for (int batch = 0; batch < 3; ++batch) {
+      std::vector<int64_t> keys(3000);
+      std::vector<uint32_t> ids(keys.size());
+      for (int64_t& key : keys)
+        key = static_cast<int64_t>(sparse ? random() : random() % 5000);
+      ASSERT_OK(table.Map(keys.data(), static_cast<int64_t>(keys.size()), ids.data()));
+      for (size_t i = 0; i < keys.size(); ++i) {
+        auto [at, fresh] =
+            expected.emplace(keys[i], static_cast<uint32_t>(expected.size()));
+        ASSERT_EQ(ids[i], at->second) << "round " << round;
+      }
+    }
+    ASSERT_EQ(table.size(), expected.size());
+    table.Clear();
+    ASSERT_EQ(table.size(), 0u);
+  }
+}
+
 TEST(KeyColumn, NullIsAKeyWhereverItComesFirst) {
   for (int null_at = 0; null_at < 3; ++null_at) {
     ASSERT_OK_AND_ASSIGN(auto column, KeyColumn::Make(arrow::utf8(), Budget()));
@@ -94,6 +121,47 @@ TEST(KeyColumn, NullIsAKeyWhereverItComesFirst) {
                 static_cast<const arrow::StringArray&>(*array).GetView(i));
     }
   }
+}
+
+// Dictionaries change from batch to batch, and NULL may be one of their entries.
+TEST(KeyColumn, DictionariesOfManyBatchesShareIds) {
+  ASSERT_OK_AND_ASSIGN(auto column, KeyColumn::Make(arrow::utf8(), Budget()));
+  auto batch = [](const std::vector<const char*>& dictionary,
+                  std::vector<int32_t> codes) {
+    arrow::StringBuilder texts;
+    for (const char* text : dictionary)
+      EXPECT_TRUE((text != nullptr ? texts.Append(text) : texts.AppendNull()).ok());
+    arrow::Int32Builder indices;
+    for (int32_t code : codes)
+      EXPECT_TRUE((code >= 0 ? indices.Append(code) : indices.AppendNull()).ok());
+    return std::make_shared<arrow::DictionaryArray>(
+        arrow::dictionary(arrow::int32(), arrow::utf8()), *indices.Finish(),
+        *texts.Finish());
+  };
+  uint32_t ids[5];
+  // "unused" occurs in no row, so it must not become a group.
+  ASSERT_OK(column->Map(*batch({"unused", "a", "b"}, {2, 1, 2}), ids));
+  EXPECT_EQ(std::vector<uint32_t>(ids, ids + 3), (std::vector<uint32_t>{0, 1, 0}));
+  EXPECT_EQ(column->size(), 2u);
+  // NULL comes in the middle of a batch, as an entry of the dictionary.
+  ASSERT_OK(column->Map(*batch({"a", nullptr, "c"}, {2, 0, 1, 2, 1}), ids));
+  EXPECT_EQ(ids[1], 1u);
+  EXPECT_EQ(ids[0], ids[3]);
+  EXPECT_EQ(ids[2], ids[4]);
+  EXPECT_EQ((std::set<uint32_t>{ids[0], ids[1], ids[2]}).size(), 3u);
+  EXPECT_EQ(column->size(), 4u);
+  // And as a NULL row; "d" is new behind it.
+  uint32_t again[3];
+  ASSERT_OK(column->Map(*batch({"d", "c"}, {-1, 1, 0}), again));
+  EXPECT_EQ(again[0], ids[2]);
+  EXPECT_EQ(again[1], ids[0]);
+  EXPECT_EQ(again[2], 4u);
+  ASSERT_OK_AND_ASSIGN(auto back, column->Values(again, 3));
+  const auto& values = static_cast<const arrow::DictionaryArray&>(*back);
+  EXPECT_TRUE(values.IsNull(0));
+  const auto& texts = static_cast<const arrow::StringArray&>(*values.dictionary());
+  EXPECT_EQ(texts.GetView(values.GetValueIndex(1)), "c");
+  EXPECT_EQ(texts.GetView(values.GetValueIndex(2)), "d");
 }
 
 TEST(KeyColumn, NanIsOneKeyAndMinusZeroIsZero) {

@@ -131,7 +131,6 @@ constexpr ErrorCase kErrors[] = {
     {"SELECT 1 FROM orders, LATERAL (SELECT 1)", 3040, 23, "LATERAL"},
     {"SELECT 1 FROM orders FOR SYSTEM_TIME AS OF 1", 3040, 15, "SYSTEM_TIME"},
     {"CREATE MATERIALIZED VIEW v AS SELECT 1", 3040, 1, "MATERIALIZED"},
-    {"CREATE TABLE t AS SELECT 1", 3040, 1, "without WITH (connector"},
     {"CREATE TEMP TABLE t (a INT)", 3040, 1, "TEMPORARY"},
     {"CREATE TABLE t (a INT, b AS a) WITH (connector = 'x')", 3040, 24, "computed"},
     {"CREATE TABLE t (a INT DEFAULT 1) WITH (connector = 'x')", 3040, 17, "DEFAULT"},
