@@ -116,7 +116,7 @@ class TextMicro {
         format_->OpenReader({.name = "memory",
                              .file = std::make_shared<arrow::io::BufferReader>(text_),
                              .file_size = text_->size()},
-                            config, nullptr, context_));
+                            config, nullptr, nullptr, context_));
     out.schema = file->schema();
     ARROW_ASSIGN_OR_RAISE(auto ranges, file->Ranges(64 << 20));
     for (size_t i = 0; i < ranges.size(); ++i) {

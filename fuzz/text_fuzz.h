@@ -42,7 +42,7 @@ inline Outcome Read(const formats::Format& format, const std::string& text,
                                       .file = std::make_shared<arrow::io::BufferReader>(
                                           arrow::Buffer::FromString(text)),
                                       .file_size = static_cast<int64_t>(text.size())},
-                                     options, nullptr, context));
+                                     options, nullptr, nullptr, context));
     ARROW_ASSIGN_OR_RAISE(auto ranges, file->Ranges(way.range_bytes));
     for (size_t i = 0; i < ranges.size(); ++i) {
       ARROW_ASSIGN_OR_RAISE(auto reader, file->Open(i, {}, context));

@@ -160,10 +160,11 @@ class Format {
   virtual bool can_append() const = 0;       ///< rows may be appended to an existing file
 
   /// Open for reading. `declared` replaces inference when it is given (column names and
-  /// types).
+  /// types). `like`: a file of this format that was opened before as the first of a set,
+  /// whose columns this one must have, or null.
   virtual Result<std::unique_ptr<FileReader>> OpenReader(
       Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
-      const Context& context) const = 0;
+      const FileReader* like, const Context& context) const = 0;
 
   /// Encodes rows of `schema`, apart from any file.
   virtual Result<std::unique_ptr<data::RowEncoder>> MakeEncoder(

@@ -39,9 +39,9 @@ Found CsvCells::FindValue(int64_t row, std::string* scratch, const char** b,
   Field field = FieldAt(rows, dialect, row, column);
   if (field.end < field.begin) return Found::kNull;
   if (dialect.trim) field = Trimmed(field);
-  if (field.begin == field.end) {
-    return dialect.empty_is_null ? Found::kNull : Found::kBad;
-  }
+  // An empty field can't be a number or a time: nobody means an error by it, whatever the
+  // spelling of NULL.
+  if (field.begin == field.end) return Found::kNull;
   if (dialect.IsNullSpelling(field.view())) return Found::kNull;
   const bool quoted = IsQuoted(field, dialect) && field.size() >= 2;
   if (quoted) {

@@ -14,6 +14,8 @@ class CsvFileReader final : public TextFileReader {
   explicit CsvFileReader(std::shared_ptr<const csv::OpenFile> file)
       : TextFileReader(file), file_(std::move(file)) {}
 
+  const csv::OpenFile& file() const { return *file_; }
+
  protected:
   bool splittable() const override { return !file_->dialect.sequential(); }
   std::shared_ptr<RecordStarts> MakeStarts(std::vector<Range> ranges) const override {
@@ -45,10 +47,12 @@ class CsvFormat final : public Format {
 
   Result<std::unique_ptr<FileReader>> OpenReader(
       Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
-      const Context& context) const override {
+      const FileReader* like, const Context& context) const override {
     ARROW_ASSIGN_OR_RAISE(csv::Dialect dialect, csv::MakeDialect(options, input.name));
+    const csv::OpenFile* first =
+        like != nullptr ? &static_cast<const CsvFileReader*>(like)->file() : nullptr;
     ARROW_ASSIGN_OR_RAISE(auto file, csv::InferFile(std::move(input), std::move(dialect),
-                                                    declared, context));
+                                                    declared, first, context));
     return std::make_unique<CsvFileReader>(std::move(file));
   }
 

@@ -63,7 +63,8 @@ const ConfigSpec& ReadOptions() {
       {.name = "null",
        .type = OptionType::kList,
        .default_value = "",
-       .doc = "Unquoted spellings of NULL; by default the empty field."},
+       .doc = "Unquoted spellings of NULL; by default the empty field, which is NULL in "
+              "columns of other types than text whatever stands here."},
       {.name = "quoted_empty_is_null",
        .type = OptionType::kBool,
        .default_value = "false",

@@ -5,6 +5,7 @@
 
 #include <arrow/type.h>
 #include <arrow/type_traits.h>
+#include <fmt/ranges.h>
 #include <simdjson.h>
 
 #include "millrace/formats/csv/errors.h"
@@ -120,8 +121,13 @@ size_t SkipLines(std::string_view text, size_t at, int64_t lines) {
 
 class Inference {
  public:
-  Inference(OpenFile* file, const std::shared_ptr<arrow::Schema>& declared)
-      : file_(*file), dialect_(file->dialect), declared_(declared), head_(file->input) {}
+  Inference(OpenFile* file, const std::shared_ptr<arrow::Schema>& declared,
+            const OpenFile* first)
+      : file_(*file),
+        dialect_(file->dialect),
+        declared_(declared),
+        first_(first),
+        head_(file->input) {}
 
   Status Run();
 
@@ -136,6 +142,7 @@ class Inference {
   Status FindFirstRecord();
   bool DecideHeader(const Sample& sample);
   Status NameColumns(const Sample& sample, bool header);
+  Status CheckSameColumns() const;
   Status MapDeclared(bool header);
   void Count(const Sample& sample, int64_t from);
   Status SamplePlaces();
@@ -144,6 +151,7 @@ class Inference {
   OpenFile& file_;
   Dialect& dialect_;
   std::shared_ptr<arrow::Schema> declared_;
+  const OpenFile* first_;
   InputHead head_;
   size_t begin_ = 0;  // of the first record, header included, in the head
   std::vector<uint32_t> kinds_;
@@ -172,7 +180,9 @@ Status Inference::Run() {
     return Status::OK();
   }
   const bool header = DecideHeader(sample);
+  file_.header = header;
   ARROW_RETURN_NOT_OK(NameColumns(sample, header));
+  if (first_ != nullptr) ARROW_RETURN_NOT_OK(CheckSameColumns());
   if (header) file_.data_begin += sample.end_of(0);
   kinds_.assign(file_.names.size(), kNothing);
   distinct_.resize(file_.names.size());
@@ -212,6 +222,7 @@ Status Inference::FindFirstRecord() {
 // declared schema its names decide, else whether the first record fits its types.
 bool Inference::DecideHeader(const Sample& sample) {
   if (dialect_.header != Header::kAuto) return dialect_.header == Header::kPresent;
+  if (first_ != nullptr) return first_->header;
   const int width = sample.width(0);
   std::vector<std::string> texts;
   std::string text;
@@ -271,6 +282,31 @@ Status Inference::NameColumns(const Sample& sample, bool header) {
   return Status::OK();
 }
 
+// Files that are read as one table agree in their columns. Where names decide which is
+// which, they may stand in another order.
+Status Inference::CheckSameColumns() const {
+  std::vector<std::string> mine = file_.names, theirs = first_->names;
+  if (!first_->header) {
+    if (mine.size() == theirs.size()) return Status::OK();
+    return errors::kCsvSchemaMismatch.Make(
+        {.file = file_.input.name}, "it has {} columns, the first file {}; {}",
+        mine.size(), theirs.size(), errors::kCsvSchemaMismatch.remedy);
+  }
+  const auto fields = first_->schema->field_names();
+  const bool by_name = std::all_of(fields.begin(), fields.end(), [&](const auto& name) {
+    return std::find(theirs.begin(), theirs.end(), name) != theirs.end();
+  });
+  if (by_name) {
+    std::sort(mine.begin(), mine.end());
+    std::sort(theirs.begin(), theirs.end());
+  }
+  if (mine == theirs) return Status::OK();
+  return errors::kCsvSchemaMismatch.Make(
+      {.file = file_.input.name}, "it has ({}), the first file has ({}); {}",
+      fmt::join(file_.names, ", "), fmt::join(first_->names, ", "),
+      errors::kCsvSchemaMismatch.remedy);
+}
+
 // Declared columns are found by their names in the header when all of them are there,
 // else by their order.
 Status Inference::MapDeclared(bool header) {
@@ -314,7 +350,7 @@ void Inference::Count(const Sample& sample, int64_t from) {
     for (int c = 0; c < fields; ++c) {
       const size_t column = static_cast<size_t>(c);
       if (!TextOf(sample.field(r, c), dialect_, &text)) continue;
-      if (!dialect_.all_varchar && (kinds_[column] & kText) == 0) {
+      if (!text.empty() && !dialect_.all_varchar && (kinds_[column] & kText) == 0) {
         kinds_[column] |= KindOf(text, dialect_);
       }
       if (distinct_[column].size() > kDictionaryEntries) continue;
@@ -367,12 +403,12 @@ void Inference::MakeSchema() {
 
 Result<std::shared_ptr<const OpenFile>> InferFile(
     Input input, Dialect dialect, const std::shared_ptr<arrow::Schema>& declared,
-    const Context& context) {
+    const OpenFile* first, const Context& context) {
   auto file = std::make_shared<OpenFile>();
   file->input = std::move(input);
   file->dialect = std::move(dialect);
   file->max_record_bytes = file->dialect.max_record_bytes;
-  Inference inference(file.get(), declared);
+  Inference inference(file.get(), declared, first);
   ARROW_RETURN_NOT_OK(inference.Run());
   file->KeepStreamHead(inference.head());
   return file;

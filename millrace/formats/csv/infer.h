@@ -14,8 +14,11 @@ namespace millrace::formats::csv {
 /// ZONE, else VARCHAR; integers and reals mix to DOUBLE, dates and timestamps to
 /// TIMESTAMP; whole numbers beyond 64 bits stay VARCHAR, so that nothing is rounded; a
 /// column of NULLs is VARCHAR. Leading zeros don't make a number text.
+///
+/// `first`: the first file of a set, or null. The columns of this one must then be the
+/// same, in any order where the header names those of the schema.
 Result<std::shared_ptr<const OpenFile>> InferFile(
     Input input, Dialect dialect, const std::shared_ptr<arrow::Schema>& declared,
-    const Context& context);
+    const OpenFile* first, const Context& context);
 
 }  // namespace millrace::formats::csv

@@ -23,7 +23,8 @@ struct ColumnPlan {
 struct OpenFile : TextFile {
   Dialect dialect;
   std::vector<ColumnPlan> columns;  ///< one a field of the schema
-  std::vector<std::string> names;   ///< of the file's columns, for errors
+  std::vector<std::string> names;   ///< of the file's columns
+  bool header = false;              ///< the first record gave them
 
   int width() const { return static_cast<int>(names.size()); }
 };

@@ -43,7 +43,7 @@ class JsonFormat final : public Format {
 
   Result<std::unique_ptr<FileReader>> OpenReader(
       Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
-      const Context& context) const override {
+      const FileReader*, const Context& context) const override {
     ARROW_ASSIGN_OR_RAISE(const json::ReadSettings settings,
                           json::MakeReadSettings(options));
     ARROW_ASSIGN_OR_RAISE(auto file,

@@ -20,7 +20,7 @@ class ParquetFormat final : public Format {
 
   Result<std::unique_ptr<FileReader>> OpenReader(
       Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
-      const Context& context) const override {
+      const FileReader*, const Context& context) const override {
     return parquet_format::OpenParquetReader(std::move(input), options, declared,
                                              context);
   }

@@ -117,7 +117,7 @@ inline Result<std::unique_ptr<FileReader>> OpenCase(const Format& format,
   ARROW_ASSIGN_OR_RAISE(Config config,
                         format.read_options().Parse(format.name(), c.options, {}));
   return format.OpenReader(TextInput(c.text, c.name, c.stream_piece), config, c.declared,
-                           TestContext(c.bad_rows));
+                           nullptr, TestContext(c.bad_rows));
 }
 
 /// Read what `reader` has left.
