@@ -184,6 +184,12 @@ ExprPtr Expr::WithChildren(std::vector<ExprPtr> children) const {
   return node;
 }
 
+ExprPtr Expr::WithSource(std::shared_ptr<const Source> source) const {
+  auto node = std::shared_ptr<Expr>(new Expr(*this));
+  node->source_ = std::move(source);
+  return node;
+}
+
 std::string Expr::ToString() const {
   switch (kind_) {
     case ExprKind::kLiteral: return LiteralText(*literal_);

@@ -109,6 +109,19 @@ Result<PutValue> Writer(const arrow::DataType& type) {
           out.push_back(static_cast<char>(top ? value[i] ^ 0x80 : value[i]));
         }
       };
+    // By length, as comparisons see it: a month has 30 days, a day 24 hours.
+    case Type::INTERVAL_MONTH_DAY_NANO:
+      return [](const arrow::Array& array, int64_t row, std::vector<char>& out) {
+        const auto value =
+            static_cast<const arrow::MonthDayNanoIntervalArray&>(array).GetValue(row);
+        const int64_t days = int64_t{value.months} * 30 + value.days;
+        const __int128 length =
+            static_cast<__int128>(days) * 86'400'000'000'000 + value.nanoseconds;
+        PutBigEndian(static_cast<uint64_t>(static_cast<int64_t>(length >> 64)) ^
+                         0x8000000000000000ull,
+                     out);
+        PutBigEndian(static_cast<uint64_t>(length), out);
+      };
     default: return Status::NotImplemented("ORDER BY a value of type ", type.ToString());
   }
 }

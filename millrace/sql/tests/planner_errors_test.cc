@@ -119,7 +119,7 @@ constexpr ErrorCase kErrors[] = {
     {"SELECT MAP {'a': 1}", 3040, 8, "map"},
     {"SELECT {'a': 1}", 3040, 8, "struct"},
     {"SELECT (1, 2)", 3040, 8, "a row"},
-    {"SELECT name[1] FROM customers", 3040, 8, "x["},
+    {"SELECT name[1] FROM customers", 3502, 8, "it takes an array"},
     {"SELECT customers.name.first FROM customers", 3040, 8, "struct"},
     {"SELECT sum(qty ORDER BY id) FROM orders", 3040, 8, "ORDER BY inside"},
     {"SELECT sum(qty) WITHIN GROUP (ORDER BY id) FROM orders", 3040, 8, "WITHIN GROUP"},
