@@ -126,6 +126,12 @@ struct AggregateBinding {
 struct AggregateFunction {
   FunctionDoc doc;
   bool retractable = false;
+  /// The form for ORDER BY inside the call, where there is one. Its arguments are those
+  /// of the call, which must be `ordered_arguments` (text functions get the separator ","
+  /// where one is missing), a VARCHAR with a letter for each key (`a` ascending, `d`
+  /// descending; capital where NULLs come first), and the keys.
+  std::shared_ptr<const AggregateFunction> ordered;
+  int ordered_arguments = 0;
   bool ignores_distinct = false;  ///< MIN, MAX: DISTINCT changes nothing
   std::function<Result<AggregateBinding>(
       const std::vector<TypePtr>& types,

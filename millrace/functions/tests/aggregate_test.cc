@@ -276,7 +276,7 @@ TEST_F(AggregateTest, Quantiles) {
   Expect("median", input, {"25.0"});
   Expect("percentile_cont", input, {"10.0"}, fraction(0));
   Expect("percentile_cont", input, {"17.5"}, fraction(0.25));
-  Expect("percentile_cont", input, {"40"}, fraction(1));
+  Expect("percentile_cont", input, {"40.0"}, fraction(1));
   Expect("percentile_disc", input, {"10"}, fraction(0.25));
   Expect("percentile_disc", input, {"20"}, fraction(0.26));
   EXPECT_EQ(ErrorNumber(Run("percentile_disc", input, fraction(1.5)).status()),
