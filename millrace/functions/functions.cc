@@ -4,6 +4,7 @@
 
 #include "millrace/functions/aggregate/register_internal.h"
 #include "millrace/functions/scalar/register_internal.h"
+#include "millrace/functions/special_forms_internal.h"
 
 namespace millrace::functions {
 
@@ -26,7 +27,8 @@ Status RegisterAll(expr::FunctionRegistry& registry) {
   ARROW_RETURN_NOT_OK(RegisterMoments(registry));
   ARROW_RETURN_NOT_OK(RegisterTextAggregates(registry));
   ARROW_RETURN_NOT_OK(RegisterQuantiles(registry));
-  return RegisterDistinctAggregates(registry);
+  ARROW_RETURN_NOT_OK(RegisterDistinctAggregates(registry));
+  return RegisterSpecialForms(registry);
 }
 
 }  // namespace millrace::functions

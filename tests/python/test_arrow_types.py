@@ -99,7 +99,7 @@ def test_nested_keys_are_refused(kind, clause, tmp_path, millrace):
     done = millrace("-q", "sql", "-c", sql, code=2)
     assert f"MR-3041 values of this type can't be a key: line 1:{sql.rindex('x') + 1}" in done.stderr
     done = millrace("-q", "sql", "-c", "SELECT a.x FROM 't.parquet' AS a JOIN 't.parquet' AS b ON a.x = b.x", code=2)
-    assert "MR-3502" in done.stderr and "line 1:61" in done.stderr
+    assert "MR-3502" in done.stderr and "line 1:59" in done.stderr
     done = millrace("-q", "sql", "-c", "SELECT DISTINCT x FROM 't.parquet'", code=2)
     assert "MR-3041" in done.stderr and "line 1:17" in done.stderr
 
@@ -144,3 +144,31 @@ def test_doubles_become_their_exact_decimal(tmp_path, millrace):
         wanted = [decimal.Decimal(n).quantize(decimal.Decimal(1).scaleb(-scale), context=exact) for n in numbers]
         assert got["d"].to_pylist() == wanted
         assert got["r"].to_pylist() == [float(w) for w in wanted]
+
+
+@pytest.mark.parametrize("file_format, code", [("json", "MR-2210"), ("parquet", "MR-2302")])
+def test_interval_in_files(file_format, code, tmp_path, millrace):
+    """Where a format has no such type, the way that the hint shows works."""
+    done = millrace("-q", "sql", "-c", f"INSERT INTO 'out.{file_format}' SELECT INTERVAL '26 hours' AS a", code=1)
+    assert code in done.stderr and "cast the column to" in done.stderr
+    millrace("-q", "sql", "-c", f"INSERT INTO 'out.{file_format}' SELECT CAST(INTERVAL '26 hours' AS VARCHAR) AS a")
+    assert run(millrace, tmp_path / f"out.{file_format}", "SELECT a FROM $t").to_pylist() == [{"a": "26:00:00"}]
+
+
+def test_intervals_and_nan_in_text(millrace):
+    sql = "SELECT INTERVAL '1 day 2 hours' AS a, SPLIT('a,b', ',') AS b, SQRT(-1e0) AS c"
+    assert millrace("-q", "sql", "--format", "csv", "-c", sql).stdout == 'a,b,c\n1 day 02:00:00,"[""a"",""b""]",nan\n'
+    table = millrace("-q", "sql", "-c", sql).stdout
+    assert "1 day 02:00:00 | [a, b] | nan" in table
+
+
+def test_special_forms_are_listed(millrace):
+    listed = millrace("functions").stdout
+    line = next(line for line in listed.splitlines() if line.startswith("special form: "))
+    names = line.removeprefix("special form: ").split(", ")
+    assert {"case", "cast", "extract", "try_cast", "tumble_start", "tumble_end"} <= set(names)
+    for name in names:
+        lines = millrace("functions", name).stdout.splitlines()
+        example, arrow, result = lines[-1].strip().partition("  →  ")
+        if arrow:
+            assert millrace("-q", "sql", "--format", "csv", "-c", f"SELECT {example} AS a").stdout == f"a\n{result}\n"
