@@ -21,6 +21,12 @@ std::string TextOf(const Expr& expr) {
   switch (expr.kind()) {
     case ExprKind::kColumn: return "column " + expr.name();
     case ExprKind::kCast: return TextOf(*expr.children()[0]);
+    case ExprKind::kLiteral: {
+      // Numbers as they are written; only EXPLAIN tells their types apart.
+      const std::string text = expr.ToString();
+      return arrow::is_numeric(expr.type()->id()) ? text.substr(0, text.rfind("::"))
+                                                  : text;
+    }
     default: return expr.ToString();
   }
 }

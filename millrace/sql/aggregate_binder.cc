@@ -165,6 +165,9 @@ Result<ExprPtr> AggregateBinder::BindAggregate(const FunctionCall& call,
     if (argument.name) return NotSupported(argument.name->where, "a named argument");
     // An aggregate inside is refused by the binder of the input.
     ARROW_ASSIGN_OR_RAISE(ExprPtr bound, input_.Bind(*argument.value));
+    if (call.distinct) {
+      ARROW_RETURN_NOT_OK(CheckKey(*bound, argument.value->where, "DISTINCT"));
+    }
     out.arguments.push_back(std::move(bound));
   }
   ARROW_RETURN_NOT_OK(BindOrder(call, where, &out));
