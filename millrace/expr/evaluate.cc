@@ -184,7 +184,8 @@ Result<ExprPtr> FoldConstants(const ExprPtr& expr, EvalContext& context) {
     auto value = EvaluateToArray(*expr, *one_row, context);
     if (value.ok()) {
       ARROW_ASSIGN_OR_RAISE(auto scalar, (*value)->GetScalar(0));
-      return Expr::Literal(std::move(scalar));
+      ExprPtr literal = Expr::Literal(std::move(scalar));
+      return expr->source() == nullptr ? literal : literal->WithSource(expr->source());
     }
     if (value.status().IsOutOfMemory()) return value.status();
   }

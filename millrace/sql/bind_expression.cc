@@ -52,11 +52,11 @@ ExprPtr WithSource(ExprPtr bound, const Expression& expression) {
     return bound;
   }
   switch (bound->kind()) {
-    case expr::ExprKind::kLiteral:
     case expr::ExprKind::kCase: return bound;
     case expr::ExprKind::kCall:
       if (!bound->function()->can_fail) return bound;
       break;
+    case expr::ExprKind::kLiteral:
     case expr::ExprKind::kColumn:
     case expr::ExprKind::kCast: break;
   }
