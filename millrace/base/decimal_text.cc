@@ -2,11 +2,12 @@
 
 namespace millrace {
 
-std::string DecimalText(const arrow::Decimal128& value, int scale) {
-  std::string text = value.ToIntegerString();
+namespace {
+
+std::string WithPoint(std::string text, int scale) {
   const bool negative = text.front() == '-';
   if (scale < 0) {
-    if (value != 0) text.append(static_cast<size_t>(-scale), '0');
+    if (text != "0") text.append(static_cast<size_t>(-scale), '0');
     return text;
   }
   if (scale == 0) return text;
@@ -16,6 +17,16 @@ std::string DecimalText(const arrow::Decimal128& value, int scale) {
   if (digits <= places) text.insert(sign, places + 1 - digits, '0');
   text.insert(text.size() - places, 1, '.');
   return text;
+}
+
+}  // namespace
+
+std::string DecimalText(const arrow::Decimal128& value, int scale) {
+  return WithPoint(value.ToIntegerString(), scale);
+}
+
+std::string DecimalText(const arrow::Decimal256& value, int scale) {
+  return WithPoint(value.ToIntegerString(), scale);
 }
 
 }  // namespace millrace

@@ -90,6 +90,8 @@ std::string FunctionsPage(const expr::FunctionRegistry& functions) {
     categories[function->doc.category][function->doc.name].push_back(&function->doc);
   for (const auto* function : functions.aggregates())
     categories[function->doc.category][function->doc.name].push_back(&function->doc);
+  for (const expr::FunctionDoc& form : functions.special_forms())
+    categories[form.category][form.name].push_back(&form);
   std::string out =
       "# Functions\n\n" + std::string(kMadeBy) +
       "NULL in, NULL out, unless the description says otherwise. Every example is run by "

@@ -80,6 +80,9 @@ Status Functions(const Program& program, const std::string& name) {
     for (const auto* function : functions.aggregates()) {
       by_category[function->doc.category].push_back(function->doc.name);
     }
+    for (const expr::FunctionDoc& form : functions.special_forms()) {
+      by_category[form.category].push_back(form.name);
+    }
     for (auto& [category, names] : by_category) {
       std::sort(names.begin(), names.end());
       Print(fmt::format("{}: {}\n", category, fmt::join(names, ", ")));
@@ -88,6 +91,11 @@ Status Functions(const Program& program, const std::string& name) {
   }
   const auto* scalar = functions.FindScalar(name);
   const auto* aggregate = functions.FindAggregate(name);
+  const auto* form = functions.FindSpecialForm(name);
+  if (form != nullptr) {
+    Print(DocText(*form));
+    return Status::OK();
+  }
   if (scalar == nullptr && aggregate == nullptr) {
     const std::string near = functions.Nearest(name);
     return errors::kBadArgument.Make(

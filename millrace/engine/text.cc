@@ -15,7 +15,7 @@ namespace millrace::engine {
 Result<std::shared_ptr<arrow::StringArray>> AsText(
     const std::shared_ptr<arrow::Array>& column, arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(auto plain, data::Decoded(column, pool));
-  if (!arrow::is_nested(plain->type_id())) {
+  {
     arrow::compute::ExecContext arrow(pool);
     arrow.set_use_threads(false);
     expr::EvalContext context;

@@ -3,46 +3,43 @@
 #include <cmath>
 #include <limits>
 
-#include <arrow/api.h>
 #include <arrow/compute/api.h>
-#include <arrow/util/decimal.h>
 
-#include "millrace/base/decimal_text.h"
-#include "millrace/expr/decimal_math.h"
+#include "millrace/expr/cast_internal.h"
+#include "millrace/expr/decimal_double.h"
 #include "millrace/expr/errors.h"
-#include "millrace/expr/time_text.h"
 #include "millrace/expr/type_name.h"
 
 namespace millrace::expr {
 
-namespace {
-
 using arrow::Type;
-using ArrayPtr = std::shared_ptr<arrow::Array>;
-
-struct CastPlan {
-  TypePtr to;
-  bool lenient;
-  const std::string& what;
-  EvalContext& context;
-};
 
 Status BadValue(const arrow::Array& values, int64_t row, const CastPlan& plan) {
-  std::string text = "value";
-  if (auto value = values.GetScalar(row); value.ok()) text = (*value)->ToString();
+  std::string text;
+  if (!AppendValue(values, row, &text).ok()) text = "value";
   return errors::kBadCast.Make({}, "'{}' in {} of type {} does not fit {}", text,
                                plan.what, SqlTypeName(*values.type()),
                                SqlTypeName(*plan.to));
+}
+
+Status NoCast(const arrow::DataType& from, const CastPlan& plan) {
+  return errors::kNoCast.Make({}, "{} from {} to {}", plan.what, SqlTypeName(from),
+                              SqlTypeName(*plan.to));
 }
 
 Result<ArrayPtr> ArrowCast(const ArrayPtr& values, const TypePtr& to,
                            EvalContext& context) {
   arrow::compute::CastOptions options = arrow::compute::CastOptions::Safe(to);
   options.allow_time_truncate = true;
+  // An integer beyond 2^53 becomes the nearest DOUBLE. The other direction is not
+  // Arrow's.
+  options.allow_float_truncate = true;
   ARROW_ASSIGN_OR_RAISE(arrow::Datum out, arrow::compute::Cast(arrow::Datum(values),
                                                                options, context.arrow));
   return out.make_array();
 }
+
+namespace {
 
 // The row that Arrow's kernel stumbled over: halve the range that contains one.
 Result<int64_t> FirstFailure(const ArrayPtr& values, const CastPlan& plan) {
@@ -77,12 +74,13 @@ Status CastPieces(const ArrayPtr& values, const CastPlan& plan, arrow::ArrayVect
   return CastPieces(values->Slice(half), plan, out);
 }
 
+}  // namespace
+
 Result<ArrayPtr> CastByArrow(const ArrayPtr& values, const CastPlan& plan) {
   auto cast = ArrowCast(values, plan.to, plan.context);
   if (cast.ok() || cast.status().IsOutOfMemory()) return cast;
   if (cast.status().IsNotImplemented() || cast.status().IsTypeError()) {
-    return errors::kNoCast.Make({}, "{} from {} to {}", plan.what,
-                                SqlTypeName(*values->type()), SqlTypeName(*plan.to));
+    return NoCast(*values->type(), plan);
   }
   if (!plan.lenient) {
     ARROW_ASSIGN_OR_RAISE(const int64_t row, FirstFailure(values, plan));
@@ -93,132 +91,7 @@ Result<ArrayPtr> CastByArrow(const ArrayPtr& values, const CastPlan& plan) {
   return arrow::Concatenate(pieces, plan.context.pool);
 }
 
-// Value by value: convert(row, out) says whether the value fits.
-template <typename ArrowType, typename Convert>
-Result<ArrayPtr> CastRows(const arrow::Array& values, const CastPlan& plan,
-                          const Convert& convert) {
-  using Builder = typename arrow::TypeTraits<ArrowType>::BuilderType;
-  Builder builder(plan.to, plan.context.pool);
-  ARROW_RETURN_NOT_OK(builder.Reserve(values.length()));
-  for (int64_t row = 0; row < values.length(); ++row) {
-    typename ArrowType::c_type out{};
-    if (values.IsNull(row)) {
-      builder.UnsafeAppendNull();
-    } else if (convert(row, &out)) {
-      builder.UnsafeAppend(out);
-    } else if (plan.lenient) {
-      builder.UnsafeAppendNull();
-    } else {
-      return BadValue(values, row, plan);
-    }
-  }
-  return builder.Finish();
-}
-
-template <typename Convert>
-Result<ArrayPtr> CastRowsToDecimal(const arrow::Array& values, const CastPlan& plan,
-                                   const Convert& convert) {
-  const auto& type = static_cast<const arrow::Decimal128Type&>(*plan.to);
-  arrow::Decimal128Builder builder(plan.to, plan.context.pool);
-  ARROW_RETURN_NOT_OK(builder.Reserve(values.length()));
-  for (int64_t row = 0; row < values.length(); ++row) {
-    Int128 out = 0;
-    if (values.IsNull(row)) {
-      builder.UnsafeAppendNull();
-    } else if (convert(row, &out) && FitsDigits(out, type.precision())) {
-      builder.UnsafeAppend(
-          arrow::Decimal128(static_cast<int64_t>(out >> 64), static_cast<uint64_t>(out)));
-    } else if (plan.lenient) {
-      builder.UnsafeAppendNull();
-    } else {
-      return BadValue(values, row, plan);
-    }
-  }
-  return builder.Finish();
-}
-
-bool ParseBool(std::string_view text, bool* out) {
-  std::string word;
-  for (char c : text) {
-    if (c == ' ' || c == '\t') continue;
-    if (word.size() == 5) return false;
-    word += static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  }
-  if (word == "true" || word == "t" || word == "1" || word == "yes" || word == "y" ||
-      word == "on") {
-    return *out = true, true;
-  }
-  if (word == "false" || word == "f" || word == "0" || word == "no" || word == "n" ||
-      word == "off") {
-    return *out = false, true;
-  }
-  return false;
-}
-
-int64_t PerSecond(arrow::TimeUnit::type unit) {
-  switch (unit) {
-    case arrow::TimeUnit::SECOND: return 1;
-    case arrow::TimeUnit::MILLI: return 1'000;
-    case arrow::TimeUnit::MICRO: return 1'000'000;
-    case arrow::TimeUnit::NANO: return 1'000'000'000;
-  }
-  return 1;
-}
-
-bool ParseDecimal(std::string_view text, int scale, Int128* out) {
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin == std::string_view::npos) return false;
-  text = text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
-  arrow::Decimal128 value;
-  int32_t precision, parsed_scale;
-  if (!arrow::Decimal128::FromString(text, &value, &precision, &parsed_scale).ok()) {
-    return false;
-  }
-  const Int128 unscaled = (static_cast<Int128>(value.high_bits()) << 64) |
-                          static_cast<Int128>(value.low_bits());
-  return Rescale(unscaled, parsed_scale, scale, out);
-}
-
-Result<ArrayPtr> CastText(const ArrayPtr& values, const CastPlan& plan) {
-  const auto& text = static_cast<const arrow::StringArray&>(*values);
-  switch (plan.to->id()) {
-    case Type::BOOL:
-      return CastRows<arrow::BooleanType>(text, plan, [&](int64_t row, bool* out) {
-        return ParseBool(text.GetView(row), out);
-      });
-    case Type::DATE32:
-      return CastRows<arrow::Date32Type>(text, plan, [&](int64_t row, int32_t* out) {
-        ParsedTime time;
-        if (!ParseTime(text.GetView(row), &time)) return false;
-        *out = static_cast<int32_t>(FloorDivide(time.seconds, 86400));
-        return true;
-      });
-    case Type::TIMESTAMP: {
-      const auto& type = static_cast<const arrow::TimestampType&>(*plan.to);
-      const int64_t per_second = PerSecond(type.unit());
-      return CastRows<arrow::TimestampType>(text, plan, [&](int64_t row, int64_t* out) {
-        ParsedTime time;
-        return ParseTime(text.GetView(row), &time) && ScaleTime(time, per_second, out);
-      });
-    }
-    case Type::DECIMAL128: {
-      const int scale = static_cast<const arrow::DecimalType&>(*plan.to).scale();
-      return CastRowsToDecimal(text, plan, [&](int64_t row, Int128* out) {
-        return ParseDecimal(text.GetView(row), scale, out);
-      });
-    }
-    default: break;
-  }
-  if (arrow::is_numeric(plan.to->id()) &&
-      !ArrowCast(values, plan.to, plan.context).ok()) {
-    // Blanks around numbers are allowed; trimming waits until they are met.
-    ARROW_ASSIGN_OR_RAISE(arrow::Datum trimmed,
-                          arrow::compute::CallFunction("utf8_trim_whitespace", {values},
-                                                       plan.context.arrow));
-    return CastByArrow(trimmed.make_array(), plan);
-  }
-  return CastByArrow(values, plan);
-}
+namespace {
 
 // Half to even, as the hardware rounds; NaN and infinities do not fit.
 template <typename FloatArray, typename ArrowInt>
@@ -250,6 +123,23 @@ Result<ArrayPtr> FloatToAnyInteger(const arrow::Array& values, const CastPlan& p
   }
 }
 
+template <typename FloatArray>
+Result<ArrayPtr> FloatToDecimal(const arrow::Array& values, const CastPlan& plan) {
+  const auto& numbers = static_cast<const FloatArray&>(values);
+  const int scale = static_cast<const arrow::DecimalType&>(*plan.to).scale();
+  return CastRowsToDecimal(values, plan, [&](int64_t row, Int128* out) {
+    return DoubleToDecimal(static_cast<double>(numbers.Value(row)), scale, out);
+  });
+}
+
+Result<ArrayPtr> DoubleToFloat(const arrow::Array& values, const CastPlan& plan) {
+  const auto& numbers = static_cast<const arrow::DoubleArray&>(values);
+  return CastRows<arrow::FloatType>(values, plan, [&](int64_t row, float* out) {
+    *out = static_cast<float>(numbers.Value(row));
+    return std::isfinite(*out) || !std::isfinite(numbers.Value(row));
+  });
+}
+
 Result<ArrayPtr> CastDecimal(const ArrayPtr& values, const CastPlan& plan) {
   const auto& type = static_cast<const arrow::DecimalType&>(*values->type());
   const auto& decimals = static_cast<const arrow::Decimal128Array&>(*values);
@@ -276,6 +166,19 @@ Result<ArrayPtr> CastDecimal(const ArrayPtr& values, const CastPlan& plan) {
     if (plan.to->id() == Type::INT64) return whole;
     return CastByArrow(whole, plan);
   }
+  // Arrow multiplies by a power of ten that is no double.
+  if (plan.to->id() == Type::DOUBLE) {
+    return CastRows<arrow::DoubleType>(*values, plan, [&](int64_t row, double* out) {
+      *out = DecimalToDouble(load(row), type.scale());
+      return true;
+    });
+  }
+  if (plan.to->id() == Type::FLOAT) {
+    return CastRows<arrow::FloatType>(*values, plan, [&](int64_t row, float* out) {
+      *out = DecimalToFloat(load(row), type.scale());
+      return true;
+    });
+  }
   return CastByArrow(values, plan);
 }
 
@@ -289,40 +192,23 @@ Result<ArrayPtr> IntegerToDecimal(const ArrayPtr& values, const CastPlan& plan) 
   });
 }
 
-Result<ArrayPtr> TimeToText(const arrow::Array& values, const CastPlan& plan) {
-  const auto& type = static_cast<const arrow::TimestampType&>(*values.type());
-  const auto& times = static_cast<const arrow::TimestampArray&>(values);
-  const int64_t per_second = PerSecond(type.unit());
-  arrow::StringBuilder builder(plan.context.pool);
-  ARROW_RETURN_NOT_OK(builder.Reserve(values.length()));
-  std::string text;
-  for (int64_t row = 0; row < values.length(); ++row) {
-    if (values.IsNull(row)) {
-      builder.UnsafeAppendNull();
-      continue;
-    }
-    text.clear();
-    AppendTime(times.Value(row), per_second, &text);
-    if (!type.timezone().empty()) text += "+00";
-    ARROW_RETURN_NOT_OK(builder.Append(text));
-  }
-  return builder.Finish();
+TypePtr WithoutZone(const TypePtr& type) {
+  if (type->id() != Type::TIMESTAMP) return type;
+  return arrow::timestamp(static_cast<const arrow::TimestampType&>(*type).unit());
 }
 
-Result<ArrayPtr> DecimalToText(const arrow::Array& values, const CastPlan& plan) {
-  const int scale = static_cast<const arrow::DecimalType&>(*values.type()).scale();
-  const auto& numbers = static_cast<const arrow::Decimal128Array&>(values);
-  arrow::StringBuilder builder(plan.context.pool);
-  ARROW_RETURN_NOT_OK(builder.Reserve(values.length()));
-  for (int64_t row = 0; row < values.length(); ++row) {
-    if (values.IsNull(row)) {
-      builder.UnsafeAppendNull();
-      continue;
-    }
-    ARROW_RETURN_NOT_OK(
-        builder.Append(DecimalText(arrow::Decimal128(numbers.GetValue(row)), scale)));
-  }
-  return builder.Finish();
+// Arrow casts by the clock of the zone; here an instant shows the fields of UTC.
+Result<ArrayPtr> CastTimestamp(const ArrayPtr& values, const CastPlan& plan) {
+  ARROW_ASSIGN_OR_RAISE(ArrayPtr wall, values->View(WithoutZone(values->type())));
+  const CastPlan inner{WithoutZone(plan.to), plan.lenient, plan.what, plan.context};
+  ARROW_ASSIGN_OR_RAISE(wall, CastByArrow(wall, inner));
+  return wall->View(plan.to);
+}
+
+Result<ArrayPtr> ToZoned(const ArrayPtr& values, const CastPlan& plan) {
+  const CastPlan inner{WithoutZone(plan.to), plan.lenient, plan.what, plan.context};
+  ARROW_ASSIGN_OR_RAISE(ArrayPtr wall, CastByArrow(values, inner));
+  return wall->View(plan.to);
 }
 
 Result<ArrayPtr> CastArray(const ArrayPtr& values, const CastPlan& plan) {
@@ -331,17 +217,36 @@ Result<ArrayPtr> CastArray(const ArrayPtr& values, const CastPlan& plan) {
   if (from == Type::NA) {
     return arrow::MakeArrayOfNull(plan.to, values->length(), plan.context.pool);
   }
-  if (from == Type::STRING) return CastText(values, plan);
-  if (arrow::is_integer(to)) {
-    if (from == Type::DOUBLE) return FloatToAnyInteger<arrow::DoubleArray>(*values, plan);
-    if (from == Type::FLOAT) return FloatToAnyInteger<arrow::FloatArray>(*values, plan);
+  if (to == Type::STRING) return CastToText(values, plan);
+  if (from == Type::STRING) return CastFromText(values, plan);
+  if (from == Type::LARGE_STRING || from == Type::STRING_VIEW) {
+    const CastPlan inner{arrow::utf8(), plan.lenient, plan.what, plan.context};
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr text, CastToText(values, inner));
+    return CastFromText(text, plan);
   }
-  if (from == Type::DECIMAL128 && to == Type::STRING) return DecimalToText(*values, plan);
+  if (from == Type::HALF_FLOAT && to != Type::FLOAT) {
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr wide,
+                          ArrowCast(values, arrow::float32(), plan.context));
+    return CastArray(wide, plan);
+  }
+  if (from == Type::DOUBLE || from == Type::FLOAT) {
+    const bool wide = from == Type::DOUBLE;
+    if (arrow::is_integer(to)) {
+      return wide ? FloatToAnyInteger<arrow::DoubleArray>(*values, plan)
+                  : FloatToAnyInteger<arrow::FloatArray>(*values, plan);
+    }
+    if (to == Type::DECIMAL128) {
+      return wide ? FloatToDecimal<arrow::DoubleArray>(*values, plan)
+                  : FloatToDecimal<arrow::FloatArray>(*values, plan);
+    }
+    if (to == Type::FLOAT) return DoubleToFloat(*values, plan);
+  }
   if (from == Type::DECIMAL128) return CastDecimal(values, plan);
   if (arrow::is_integer(from) && to == Type::DECIMAL128) {
     return IntegerToDecimal(values, plan);
   }
-  if (from == Type::TIMESTAMP && to == Type::STRING) return TimeToText(*values, plan);
+  if (from == Type::TIMESTAMP) return CastTimestamp(values, plan);
+  if (to == Type::TIMESTAMP) return ToZoned(values, plan);
   return CastByArrow(values, plan);
 }
 
@@ -374,11 +279,19 @@ Result<arrow::Datum> CastDatum(const arrow::Datum& input, const TypePtr& to, boo
   return arrow::Datum(std::move(values));
 }
 
+namespace {
+
+bool IsNumber(const arrow::DataType& type) {
+  return arrow::is_numeric(type.id()) || arrow::is_decimal(type.id()) ||
+         type.id() == Type::BOOL;
+}
+
+}  // namespace
+
 bool CastCanFail(const arrow::DataType& from, const arrow::DataType& to) {
   if (from.id() == Type::NA || to.id() == Type::STRING || from.Equals(to)) return false;
-  if (to.id() == Type::DOUBLE || to.id() == Type::FLOAT) {
-    return from.id() == Type::STRING;
-  }
+  if (to.id() == Type::DOUBLE) return !IsNumber(from);
+  if (to.id() == Type::FLOAT) return from.id() == Type::DOUBLE || !IsNumber(from);
   if (arrow::is_integer(from.id()) && arrow::is_integer(to.id())) {
     const bool from_signed = arrow::is_signed_integer(from.id());
     const bool to_signed = arrow::is_signed_integer(to.id());

@@ -15,17 +15,51 @@ namespace {
 
 using ArrayPtr = std::shared_ptr<arrow::Array>;
 
+// The expression as its user knows it.
+std::string TextOf(const Expr& expr) {
+  if (expr.source() != nullptr) return expr.source()->text;
+  switch (expr.kind()) {
+    case ExprKind::kColumn: return "column " + expr.name();
+    case ExprKind::kCast: return TextOf(*expr.children()[0]);
+    case ExprKind::kLiteral: {
+      // Numbers as they are written; only EXPLAIN tells their types apart.
+      const std::string text = expr.ToString();
+      return arrow::is_numeric(expr.type()->id()) ? text.substr(0, text.rfind("::"))
+                                                  : text;
+    }
+    default: return expr.ToString();
+  }
+}
+
+// Where it stands: a node that the binder added stands where its first child does.
+Where PlaceOf(const Expr& expr) {
+  Where where;
+  const Expr* node = &expr;
+  while (node->source() == nullptr && !node->children().empty()) {
+    node = node->children()[0].get();
+  }
+  if (node->source() != nullptr) {
+    where.line = node->source()->line;
+    where.column_number = node->source()->column;
+  }
+  return where;
+}
+
 // Arrow's kernels answer with text of their own: give it the number it deserves.
 Status Numbered(const Status& status, const Expr& expr) {
-  if (status.ok() || ErrorDetail::Of(status) != nullptr || status.IsOutOfMemory()) {
-    return status;
+  if (status.ok() || status.IsOutOfMemory()) return status;
+  if (const ErrorDetail* detail = ErrorDetail::Of(status); detail != nullptr) {
+    if (detail->number() == errors::kInternal.number) return status;
+    return detail->where().line >= 0 ? status : WithWhere(status, PlaceOf(expr));
   }
   const std::string& text = status.message();
   auto says = [&text](const char* part) { return text.find(part) != std::string::npos; };
   if (says("divide by zero"))
-    return errors::kDivisionByZero.Make({}, "{}", expr.ToString());
-  if (says("overflow")) return errors::kNumericOverflow.Make({}, "{}", expr.ToString());
-  return errors::kEvaluationFailed.Make({}, "{}: {}", expr.ToString(), text);
+    return errors::kDivisionByZero.Make(PlaceOf(expr), "{}", TextOf(expr));
+  if (says("overflow")) {
+    return errors::kNumericOverflow.Make(PlaceOf(expr), "{}", TextOf(expr));
+  }
+  return errors::kEvaluationFailed.Make(PlaceOf(expr), "{}: {}", TextOf(expr), text);
 }
 
 Result<arrow::Datum> EvaluateCall(const Expr& expr, const arrow::RecordBatch& rows,
@@ -56,9 +90,10 @@ Result<arrow::Datum> EvaluateCast(const Expr& expr, const arrow::RecordBatch& ro
                                   EvalContext& context) {
   const Expr& input = *expr.children()[0];
   ARROW_ASSIGN_OR_RAISE(arrow::Datum value, EvaluateNode(input, rows, context));
-  const std::string what =
-      input.kind() == ExprKind::kColumn ? "column " + input.name() : input.ToString();
-  return CastDatum(value, expr.type(), expr.lenient(), what, context);
+  const std::string what = TextOf(input);
+  auto out = CastDatum(value, expr.type(), expr.lenient(), what, context);
+  if (!out.ok()) return Numbered(out.status(), expr);
+  return out;
 }
 
 Result<arrow::Datum> EvaluateColumn(const Expr& expr, const arrow::RecordBatch& rows,
@@ -149,7 +184,8 @@ Result<ExprPtr> FoldConstants(const ExprPtr& expr, EvalContext& context) {
     auto value = EvaluateToArray(*expr, *one_row, context);
     if (value.ok()) {
       ARROW_ASSIGN_OR_RAISE(auto scalar, (*value)->GetScalar(0));
-      return Expr::Literal(std::move(scalar));
+      ExprPtr literal = Expr::Literal(std::move(scalar));
+      return expr->source() == nullptr ? literal : literal->WithSource(expr->source());
     }
     if (value.status().IsOutOfMemory()) return value.status();
   }

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cctype>
 
+#include <arrow/buffer.h>
 #include <arrow/scalar.h>
 #include <arrow/type.h>
 #include <fmt/format.h>
 
+#include "millrace/base/calendar.h"
 #include "millrace/expr/errors.h"
 #include "millrace/expr/function.h"
 #include "millrace/expr/type_name.h"
@@ -53,6 +55,22 @@ std::string LiteralText(const arrow::Scalar& value) {
     case arrow::Type::FLOAT:
       return fmt::format("{}::{}", static_cast<const arrow::FloatScalar&>(value).value,
                          type);
+    case arrow::Type::BINARY: {
+      // Bytes need not be UTF-8, which this text is.
+      std::string out = "X'";
+      for (unsigned char byte :
+           std::string_view(*static_cast<const arrow::BinaryScalar&>(value).value)) {
+        out += fmt::format("{:02X}", byte);
+      }
+      return out + "'";
+    }
+    case arrow::Type::INTERVAL_MONTH_DAY_NANO: {
+      const auto& interval =
+          static_cast<const arrow::MonthDayNanoIntervalScalar&>(value).value;
+      std::string out = "INTERVAL '";
+      AppendInterval(interval.months, interval.days, interval.nanoseconds, &out);
+      return out + "'";
+    }
     case arrow::Type::INT64:
     case arrow::Type::DECIMAL128:
     case arrow::Type::DECIMAL256: return value.ToString() + "::" + type;
@@ -181,6 +199,12 @@ ExprPtr Expr::Case(std::vector<ExprPtr> conditions, std::vector<ExprPtr> values,
 ExprPtr Expr::WithChildren(std::vector<ExprPtr> children) const {
   auto node = std::shared_ptr<Expr>(new Expr(*this));
   node->children_ = std::move(children);
+  return node;
+}
+
+ExprPtr Expr::WithSource(std::shared_ptr<const Source> source) const {
+  auto node = std::shared_ptr<Expr>(new Expr(*this));
+  node->source_ = std::move(source);
   return node;
 }
 

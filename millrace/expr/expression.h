@@ -22,6 +22,13 @@ using TypePtr = std::shared_ptr<arrow::DataType>;
 
 enum class ExprKind { kLiteral, kColumn, kCall, kCast, kCase };
 
+/// What the user wrote for an expression, for errors at run time.
+struct Source {
+  std::string text;   ///< as SQL
+  int32_t line = -1;  ///< 1-based; -1 where not known
+  int32_t column = -1;
+};
+
 /// One node. `kind` says which of the members below the type mean something.
 class Expr {
  public:
@@ -60,6 +67,11 @@ class Expr {
   /// The same node over other children.
   ExprPtr WithChildren(std::vector<ExprPtr> children) const;
 
+  /// The same node with another source; it is no part of the node's meaning.
+  ExprPtr WithSource(std::shared_ptr<const Source> source) const;
+  /// Null where the user did not write this node.
+  const std::shared_ptr<const Source>& source() const { return source_; }
+
   /// SQL-like text, the same for equal expressions: used by EXPLAIN and fingerprints.
   std::string ToString() const;
   bool Equals(const Expr& other) const { return ToString() == other.ToString(); }
@@ -77,6 +89,7 @@ class Expr {
   const ScalarFunction* function_ = nullptr;
   bool lenient_ = false;
   std::vector<ExprPtr> children_;
+  std::shared_ptr<const Source> source_;
 };
 
 /// Can evaluation of `expr` meet an error on some row (a division, a cast of text)?

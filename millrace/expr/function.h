@@ -126,6 +126,12 @@ struct AggregateBinding {
 struct AggregateFunction {
   FunctionDoc doc;
   bool retractable = false;
+  /// The form for ORDER BY inside the call, where there is one. Its arguments are those
+  /// of the call, which must be `ordered_arguments` (text functions get the separator ","
+  /// where one is missing), a VARCHAR with a letter for each key (`a` ascending, `d`
+  /// descending; capital where NULLs come first), and the keys.
+  std::shared_ptr<const AggregateFunction> ordered;
+  int ordered_arguments = 0;
   bool ignores_distinct = false;  ///< MIN, MAX: DISTINCT changes nothing
   std::function<Result<AggregateBinding>(
       const std::vector<TypePtr>& types,
@@ -145,18 +151,23 @@ class FunctionRegistry {
   /// A name or alias that is taken is a fault: fails.
   Status Add(ScalarFunction function);
   Status Add(AggregateFunction function);
+  /// A form that the parser reads, for help only: its name may be an alias of a function.
+  Status AddSpecialForm(FunctionDoc doc);
   /// Case-insensitive; null when there is none.
   const ScalarFunction* FindScalar(const std::string& name) const;
   const AggregateFunction* FindAggregate(const std::string& name) const;
+  const FunctionDoc* FindSpecialForm(const std::string& name) const;
   /// The nearest known name, or empty.
   std::string Nearest(const std::string& name) const;
   /// In order of registration.
   std::vector<const ScalarFunction*> scalars() const;
   std::vector<const AggregateFunction*> aggregates() const;
+  const std::vector<FunctionDoc>& special_forms() const { return special_forms_; }
 
  private:
   std::vector<std::unique_ptr<ScalarFunction>> scalars_;
   std::vector<std::unique_ptr<AggregateFunction>> aggregates_;
+  std::vector<FunctionDoc> special_forms_;
   std::unordered_map<std::string, const ScalarFunction*> scalar_names_;
   std::unordered_map<std::string, const AggregateFunction*> aggregate_names_;
 };

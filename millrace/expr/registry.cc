@@ -48,6 +48,22 @@ Status FunctionRegistry::Add(AggregateFunction function) {
   return Status::OK();
 }
 
+Status FunctionRegistry::AddSpecialForm(FunctionDoc doc) {
+  if (FindSpecialForm(doc.name) != nullptr) {
+    return errors::kInternal.Make({}, "the form {} is registered twice", doc.name);
+  }
+  special_forms_.push_back(std::move(doc));
+  return Status::OK();
+}
+
+const FunctionDoc* FunctionRegistry::FindSpecialForm(const std::string& name) const {
+  const std::string lower = Lower(name);
+  for (const FunctionDoc& doc : special_forms_) {
+    if (doc.name == lower) return &doc;
+  }
+  return nullptr;
+}
+
 const ScalarFunction* FunctionRegistry::FindScalar(const std::string& name) const {
   const auto found = scalar_names_.find(Lower(name));
   return found == scalar_names_.end() ? nullptr : found->second;
@@ -66,6 +82,7 @@ std::string FunctionRegistry::Nearest(const std::string& name) const {
   };
   for (const auto& function : scalars_) add(function->doc);
   for (const auto& function : aggregates_) add(function->doc);
+  for (const FunctionDoc& doc : special_forms_) add(doc);
   return NearestName(name, names);
 }
 

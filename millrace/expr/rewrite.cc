@@ -58,7 +58,8 @@ ExprPtr RemapColumns(const ExprPtr& expr, const std::vector<int>& to) {
   return MapColumns(expr, [&](const ExprPtr& column) {
     const int index = to[column->column()];
     if (index == column->column()) return column;
-    return Expr::Column(index, column->name(), column->type());
+    ExprPtr moved = Expr::Column(index, column->name(), column->type());
+    return column->source() == nullptr ? moved : moved->WithSource(column->source());
   });
 }
 

@@ -1,10 +1,5 @@
 #include "millrace/expr/time_text.h"
 
-#include <chrono>
-#include <iterator>
-
-#include <fmt/format.h>
-
 namespace millrace::expr {
 
 namespace {
@@ -30,6 +25,15 @@ class Reader {
     }
     last_digits_ = digits;
     return digits >= min_digits;
+  }
+  bool Year(int64_t* out) {
+    const bool minus = Skip('-');
+    int digits = 0;
+    for (*out = 0; digits < 12 && peek() >= '0' && peek() <= '9'; ++digits) {
+      *out = *out * 10 + (*at_++ - '0');
+    }
+    if (minus) *out = -*out;
+    return digits >= 4;
   }
   int last_digits() const { return last_digits_; }
 
@@ -64,25 +68,8 @@ std::string_view Trimmed(std::string_view text) {
   return text.substr(begin, text.find_last_not_of(" \t\r\n") - begin + 1);
 }
 
-}  // namespace
-
-bool ParseTime(std::string_view text, ParsedTime* out) {
-  *out = ParsedTime();
-  Reader in(Trimmed(text));
-  const bool negative = in.Skip('-');
-  int year, month, day;
-  if (!in.Number(4, 5, &year) || !in.Skip('-') || !in.Number(1, 2, &month) ||
-      !in.Skip('-') || !in.Number(1, 2, &day)) {
-    return false;
-  }
-  const std::chrono::year_month_day date{std::chrono::year(negative ? -year : year),
-                                         std::chrono::month(static_cast<unsigned>(month)),
-                                         std::chrono::day(static_cast<unsigned>(day))};
-  if (!date.ok()) return false;
-  out->seconds = std::chrono::sys_days(date).time_since_epoch().count() * int64_t{86400};
-  if (in.done()) return true;
-  out->has_time = true;
-  if (!in.Skip(' ') && !in.Skip('T') && !in.Skip('t')) return false;
+// HH:MM[:SS[.f…]]
+bool ReadClock(Reader& in, int64_t* seconds, int32_t* nanos) {
   int hour, minute, second = 0, fraction = 0;
   if (!in.Number(1, 2, &hour) || !in.Skip(':') || !in.Number(2, 2, &minute)) return false;
   if (in.Skip(':')) {
@@ -93,31 +80,49 @@ bool ParseTime(std::string_view text, ParsedTime* out) {
     }
   }
   if (hour > 23 || minute > 59 || second > 59) return false;
-  out->seconds += hour * 3600 + minute * 60 + second;
-  out->nanos = fraction;
+  *seconds = hour * 3600 + minute * 60 + second;
+  *nanos = fraction;
+  return true;
+}
+
+}  // namespace
+
+bool ParseTime(std::string_view text, ParsedTime* out) {
+  *out = ParsedTime();
+  Reader in(Trimmed(text));
+  CivilDay date;
+  if (!in.Year(&date.year) || !in.Skip('-') || !in.Number(1, 2, &date.month) ||
+      !in.Skip('-') || !in.Number(1, 2, &date.day)) {
+    return false;
+  }
+  if (date.month < 1 || date.month > 12 || date.day < 1 ||
+      date.day > DaysInMonth(date.year, date.month)) {
+    return false;
+  }
+  if (__builtin_mul_overflow(DaysOf(date), int64_t{86400}, &out->seconds)) return false;
+  if (in.done()) return true;
+  out->has_time = true;
+  if (!in.Skip(' ') && !in.Skip('T') && !in.Skip('t')) return false;
+  int64_t of_day;
+  if (!ReadClock(in, &of_day, &out->nanos) ||
+      __builtin_add_overflow(out->seconds, of_day, &out->seconds)) {
+    return false;
+  }
   return ReadZone(in, out);
+}
+
+bool ParseClock(std::string_view text, int64_t* nanos) {
+  Reader in(Trimmed(text));
+  int64_t seconds;
+  int32_t fraction;
+  if (!ReadClock(in, &seconds, &fraction) || !in.done()) return false;
+  *nanos = seconds * 1'000'000'000 + fraction;
+  return true;
 }
 
 bool ScaleTime(const ParsedTime& time, int64_t per_second, int64_t* out) {
   return !__builtin_mul_overflow(time.seconds, per_second, out) &&
          !__builtin_add_overflow(*out, time.nanos / (1'000'000'000 / per_second), out);
-}
-
-void AppendTime(int64_t value, int64_t per_second, std::string* out) {
-  const int64_t seconds = FloorDivide(value, per_second);
-  const int64_t fraction = value - seconds * per_second;
-  const int64_t days = FloorDivide(seconds, 86400);
-  const int64_t rest = seconds - days * 86400;
-  const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(days))};
-  fmt::format_to(std::back_inserter(*out), "{:04}-{:02}-{:02} {:02}:{:02}:{:02}",
-                 static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                 static_cast<unsigned>(date.day()), rest / 3600, rest / 60 % 60,
-                 rest % 60);
-  if (fraction == 0) return;
-  int digits = 0;
-  for (int64_t unit = per_second; unit > 1; unit /= 10) ++digits;
-  fmt::format_to(std::back_inserter(*out), ".{:0{}}", fraction, digits);
-  while (out->back() == '0') out->pop_back();
 }
 
 }  // namespace millrace::expr

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "millrace/base/calendar.h"
+
 namespace millrace::expr {
 
 /// A point in time read from text.
@@ -16,18 +18,16 @@ struct ParsedTime {
 };
 
 /// Read `YYYY-MM-DD[( |T)HH:MM[:SS[.fffffffff]][Z|UTC|±HH[[:]MM]]]`, blanks around it
-/// allowed. False where `text` is anything else, or no such day exists.
+/// allowed; years have 4 to 12 digits and may be negative. False where `text` is anything
+/// else, or no such day exists.
 bool ParseTime(std::string_view text, ParsedTime* out);
 
 /// `seconds` scaled to 1/`per_second` with `nanos` added, or false when it leaves int64.
 bool ScaleTime(const ParsedTime& time, int64_t per_second, int64_t* out);
 
-/// Append `YYYY-MM-DD HH:MM:SS[.f…]`; a fraction without its trailing zeros.
-void AppendTime(int64_t value, int64_t per_second, std::string* out);
+/// Read `HH:MM[:SS[.fffffffff]]`, blanks around it allowed, as nanoseconds of a day.
+bool ParseClock(std::string_view text, int64_t* nanos);
 
-/// Quotient rounded towards minus infinity; `divisor` > 0.
-inline int64_t FloorDivide(int64_t value, int64_t divisor) {
-  return value / divisor - (value % divisor < 0 ? 1 : 0);
-}
+using millrace::FloorDivide;
 
 }  // namespace millrace::expr

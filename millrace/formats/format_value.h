@@ -96,7 +96,14 @@ class RealFormatter {
   }
 
   static char* Slow(char* d, double value) {
+    if (std::isnan(value)) return NotANumber(d);
     return WithPoint(d, std::to_chars(d, d + 40, value).ptr, std::isfinite(value));
+  }
+
+  // Without its sign, which has no meaning.
+  static char* NotANumber(char* d) {
+    memcpy(d, "nan", 3);
+    return d + 3;
   }
 
   static char* WithPoint(char* d, char* end, bool finite) {
@@ -163,6 +170,7 @@ class RealFormatter {
 
 /// Shortest text of a float.
 inline char* FormatFloat(char* d, float value) {
+  if (std::isnan(value)) return RealFormatter::NotANumber(d);
   return RealFormatter::WithPoint(d, std::to_chars(d, d + 40, value).ptr,
                                   std::isfinite(value));
 }

@@ -4,6 +4,7 @@
 
 #include "millrace/functions/aggregate/register_internal.h"
 #include "millrace/functions/scalar/register_internal.h"
+#include "millrace/functions/special_forms_internal.h"
 
 namespace millrace::functions {
 
@@ -20,12 +21,14 @@ Status RegisterAll(expr::FunctionRegistry& registry) {
   ARROW_RETURN_NOT_OK(RegisterPatterns(registry));
   ARROW_RETURN_NOT_OK(RegisterTimeParts(registry));
   ARROW_RETURN_NOT_OK(RegisterTimeText(registry));
+  ARROW_RETURN_NOT_OK(RegisterLists(registry));
   ARROW_RETURN_NOT_OK(RegisterBasicAggregates(registry));
   ARROW_RETURN_NOT_OK(RegisterOrderedAggregates(registry));
   ARROW_RETURN_NOT_OK(RegisterMoments(registry));
   ARROW_RETURN_NOT_OK(RegisterTextAggregates(registry));
   ARROW_RETURN_NOT_OK(RegisterQuantiles(registry));
-  return RegisterDistinctAggregates(registry);
+  ARROW_RETURN_NOT_OK(RegisterDistinctAggregates(registry));
+  return RegisterSpecialForms(registry);
 }
 
 }  // namespace millrace::functions

@@ -94,11 +94,65 @@ Result<ExprPtr> AggregateBinder::BindName(const Path& path) {
   return errors::kSqlNotGrouped.Make(path[0].where.ToWhere(), "{}", ToSql(path));
 }
 
+// ORDER BY inside a call or behind it in WITHIN GROUP. A percentile's order is its value;
+// other functions have a form that takes the keys as arguments.
+Status AggregateBinder::BindOrder(const FunctionCall& call, Location where,
+                                  plan::AggregateCall* out) {
+  const bool within = !call.within_group.empty();
+  const std::vector<OrderItem>& order = within ? call.within_group : call.order_by;
+  if (order.empty()) return Status::OK();
+  const std::string& name = out->function->doc.name;
+  if (within && !call.order_by.empty()) {
+    return NotSupported(where, "ORDER BY beside WITHIN GROUP");
+  }
+  std::vector<ExprPtr> keys;
+  std::string directions;
+  for (const OrderItem& item : order) {
+    ARROW_ASSIGN_OR_RAISE(ExprPtr key, input_.Bind(*item.value));
+    ARROW_RETURN_NOT_OK(CheckKey(*key, item.value->where, "ORDER BY"));
+    keys.push_back(std::move(key));
+    const bool first = item.nulls_first.value_or(false);
+    directions += item.descending ? (first ? 'D' : 'd') : (first ? 'A' : 'a');
+  }
+  if (within && (name == "percentile_cont" || name == "percentile_disc")) {
+    if (keys.size() != 1 || out->arguments.size() != 1) {
+      return errors::kSqlSyntax.Make(where.ToWhere(),
+                                     "{}(fraction) WITHIN GROUP (ORDER BY x)", name);
+    }
+    if (order[0].descending) {
+      return NotSupported(order[0].value->where, "DESC in the WITHIN GROUP of " + name);
+    }
+    out->arguments.insert(out->arguments.begin(), std::move(keys[0]));
+    return Status::OK();
+  }
+  // Their answer has nothing to do with an order.
+  if (!within && out->function->ignores_distinct) return Status::OK();
+  if (out->function->ordered == nullptr) {
+    return NotSupported(where,
+                        within ? "WITHIN GROUP of " + name : "ORDER BY inside " + name);
+  }
+  if (call.distinct) {
+    for (const ExprPtr& key : keys) {
+      if (key->Equals(*out->arguments[0])) continue;
+      return NotSupported(where, "DISTINCT with an order by something else");
+    }
+  }
+  const auto text = [](std::string value) {
+    return Expr::Literal(std::make_shared<arrow::StringScalar>(std::move(value)));
+  };
+  if (out->arguments.size() == 1) out->arguments.push_back(text(","));
+  if (static_cast<int>(out->arguments.size()) != out->function->ordered_arguments) {
+    return errors::kSqlSyntax.Make(where.ToWhere(), "{}", out->function->doc.signature);
+  }
+  out->function = out->function->ordered.get();
+  out->arguments.push_back(text(directions));
+  for (ExprPtr& key : keys) out->arguments.push_back(std::move(key));
+  return Status::OK();
+}
+
 Result<ExprPtr> AggregateBinder::BindAggregate(const FunctionCall& call,
                                                const Expression& expression) {
   const Location where = expression.where;
-  if (!call.order_by.empty()) return NotSupported(where, "ORDER BY inside an aggregate");
-  if (!call.within_group.empty()) return NotSupported(where, "WITHIN GROUP");
   if (call.ignore_nulls) return NotSupported(where, "IGNORE NULLS");
   plan::AggregateCall out;
   out.function = context().functions->FindAggregate(call.name.text);
@@ -107,14 +161,20 @@ Result<ExprPtr> AggregateBinder::BindAggregate(const FunctionCall& call,
   if (call.star && !EqualsIgnoreCase(call.name.text, "count")) {
     return errors::kSqlSyntax.Make(where.ToWhere(), "found *, only COUNT takes it");
   }
-  std::vector<expr::TypePtr> types;
   for (const FunctionArgument& argument : call.arguments) {
     if (argument.name) return NotSupported(argument.name->where, "a named argument");
     // An aggregate inside is refused by the binder of the input.
     ARROW_ASSIGN_OR_RAISE(ExprPtr bound, input_.Bind(*argument.value));
-    types.push_back(bound->type());
-    out.literals.push_back(bound->literal());
+    if (call.distinct) {
+      ARROW_RETURN_NOT_OK(CheckKey(*bound, argument.value->where, "DISTINCT"));
+    }
     out.arguments.push_back(std::move(bound));
+  }
+  ARROW_RETURN_NOT_OK(BindOrder(call, where, &out));
+  std::vector<expr::TypePtr> types;
+  for (const ExprPtr& argument : out.arguments) {
+    types.push_back(argument->type());
+    out.literals.push_back(argument->literal());
   }
   Result<expr::AggregateBinding> binding = out.function->bind(types, out.literals);
   if (!binding.ok()) return WithWhere(binding.status(), where.ToWhere());

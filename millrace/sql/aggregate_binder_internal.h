@@ -44,6 +44,7 @@ class AggregateBinder final : public ExpressionBinder {
  private:
   Result<expr::ExprPtr> BindAggregate(const FunctionCall& call,
                                       const Expression& expression);
+  Status BindOrder(const FunctionCall& call, Location where, plan::AggregateCall* out);
   std::optional<expr::ExprPtr> WindowColumn(const std::string& name) const;
   expr::ExprPtr Output(int column) const;
 

@@ -99,6 +99,7 @@ struct Literal {
     kDate,
     kTime,
     kTimestamp,
+    kTimestampTz,
     kInterval
   };
   Kind kind = Kind::kNull;

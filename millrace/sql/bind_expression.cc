@@ -1,6 +1,7 @@
 // Names, operators and calls.
 #include <arrow/scalar.h>
 #include <arrow/type.h>
+#include <arrow/type_traits.h>
 
 #include "millrace/expr/evaluate.h"
 #include "millrace/expr/type_name.h"
@@ -44,6 +45,24 @@ std::string FunctionOf(BinaryOp op) {
 }
 
 }  // namespace
+
+// What the user wrote, on every node whose evaluation may speak of it.
+ExprPtr WithSource(ExprPtr bound, const Expression& expression) {
+  if (bound->source() != nullptr && bound->kind() != expr::ExprKind::kColumn) {
+    return bound;
+  }
+  switch (bound->kind()) {
+    case expr::ExprKind::kCase: return bound;
+    case expr::ExprKind::kCall:
+      if (!bound->function()->can_fail) return bound;
+      break;
+    case expr::ExprKind::kLiteral:
+    case expr::ExprKind::kColumn:
+    case expr::ExprKind::kCast: break;
+  }
+  return bound->WithSource(std::make_shared<const expr::Source>(
+      expr::Source{ToSql(expression), expression.where.line, expression.where.column}));
+}
 
 // One overload per node of the syntax tree.
 struct NodeBinder {
@@ -184,7 +203,14 @@ struct NodeBinder {
   Bound operator()(const ArrayOf&) { return NotSupported(where, "an array literal"); }
   Bound operator()(const MapOf&) { return NotSupported(where, "a map literal"); }
   Bound operator()(const StructOf&) { return NotSupported(where, "a struct literal"); }
-  Bound operator()(const Subscript&) { return NotSupported(where, "x[…]"); }
+  Bound operator()(const Subscript& node) {
+    ARROW_ASSIGN_OR_RAISE(ExprPtr operand, binder.Bind(*node.operand));
+    ARROW_ASSIGN_OR_RAISE(ExprPtr index, binder.Bind(*node.index));
+    if (operand->type()->id() == arrow::Type::MAP) {
+      return NotSupported(where, "the value of a map");
+    }
+    return binder.Call(where, "array_extract", {std::move(operand), std::move(index)});
+  }
   Bound operator()(const FieldOf&) {
     return NotSupported(where, "the field of a struct");
   }
@@ -193,7 +219,9 @@ struct NodeBinder {
 Result<ExprPtr> ExpressionBinder::Bind(const Expression& expression) {
   ARROW_ASSIGN_OR_RAISE(std::optional<ExprPtr> whole, Intercept(expression));
   if (whole) return *whole;
-  return std::visit(NodeBinder{*this, expression.where}, expression.node);
+  ARROW_ASSIGN_OR_RAISE(ExprPtr bound,
+                        std::visit(NodeBinder{*this, expression.where}, expression.node));
+  return WithSource(std::move(bound), expression);
 }
 
 Result<ExprPtr> ExpressionBinder::BindCondition(const Expression& expression,
@@ -270,6 +298,10 @@ Result<ExprPtr> ExpressionBinder::BindCall(const FunctionCall& call, Location wh
   }
   if (call.ignore_nulls) return NotSupported(where, "IGNORE NULLS");
   std::vector<ExprPtr> arguments;
+  if (name == "unix_timestamp" && call.arguments.empty()) {
+    ARROW_ASSIGN_OR_RAISE(ExprPtr now, Call(where, "now", {}));
+    arguments.push_back(std::move(now));
+  }
   for (const FunctionArgument& argument : call.arguments) {
     if (argument.name) return NotSupported(argument.name->where, "a named argument");
     ARROW_ASSIGN_OR_RAISE(ExprPtr bound, Bind(*argument.value));
@@ -313,6 +345,12 @@ Result<ExprPtr> ExpressionBinder::BindCase(const CaseOf& node, Location where) {
   ExprPtr otherwise = std::move(values.back());
   values.pop_back();
   return Expr::Case(std::move(conditions), std::move(values), std::move(otherwise));
+}
+
+Status CheckKey(const Expr& key, Location where, std::string_view what) {
+  if (!arrow::is_nested(key.type()->id())) return Status::OK();
+  return errors::kSqlBadKey.Make(where.ToWhere(), "{}: {}", what,
+                                 expr::SqlTypeName(*key.type()));
 }
 
 Status NotSupported(Location where, std::string_view what) {

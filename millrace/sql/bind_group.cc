@@ -52,6 +52,7 @@ Result<Grouping> QueryBinder::BindGrouping(const Select& select,
       }
       ARROW_ASSIGN_OR_RAISE(key, binder.Bind(value));
     }
+    ARROW_RETURN_NOT_OK(CheckKey(*key, item.value->where, "GROUP BY"));
     ARROW_RETURN_NOT_OK(AddKey(std::move(key), std::move(name), *from, &out));
   }
   if (select.group_by_all) {
@@ -61,12 +62,15 @@ Result<Grouping> QueryBinder::BindGrouping(const Select& select,
         if (HasAggregate(*item.value, *context_.functions)) continue;
         ARROW_ASSIGN_OR_RAISE(key, binder.Bind(*item.value));
       }
+      const Location where = item.value != nullptr ? item.value->where : Location{};
+      ARROW_RETURN_NOT_OK(CheckKey(*key, where, "GROUP BY ALL, column " + item.name));
       ARROW_RETURN_NOT_OK(AddKey(std::move(key), item.name, *from, &out));
     }
   }
   if (select.window) {
     for (const ExpressionPtr& value : select.window->partition_by) {
       ARROW_ASSIGN_OR_RAISE(ExprPtr key, binder.Bind(*value));
+      ARROW_RETURN_NOT_OK(CheckKey(*key, value->where, "PARTITION BY"));
       ARROW_RETURN_NOT_OK(AddKey(std::move(key), OutputName(*value), *from, &out));
     }
   }

@@ -111,6 +111,9 @@ Result<ExprPtr> BindLiteral(const Literal& literal, bool negative, Location wher
     case Literal::Kind::kTimestamp:
       return CastLiteral(text, arrow::timestamp(arrow::TimeUnit::MICRO), "TIMESTAMP",
                          where, context);
+    case Literal::Kind::kTimestampTz:
+      return CastLiteral(text, arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"),
+                         "TIMESTAMP WITH TIME ZONE", where, context);
     case Literal::Kind::kInterval: return IntervalLiteral(literal.interval, where);
   }
   return BadLiteral(where, text, "literal");

@@ -61,7 +61,10 @@ NodePtr CastColumns(NodePtr node, const std::vector<expr::TypePtr>& types,
 
 }  // namespace
 
-NodePtr DistinctRows(NodePtr node) {
+Result<NodePtr> DistinctRows(NodePtr node, Location where, std::string_view what) {
+  for (int i = 0; i < node->schema()->num_fields(); ++i) {
+    ARROW_RETURN_NOT_OK(CheckKey(*ColumnOf(*node, i), where, what));
+  }
   std::vector<ExprPtr> keys;
   std::vector<std::string> names;
   for (int i = 0; i < node->schema()->num_fields(); ++i) {
@@ -198,7 +201,7 @@ Result<NodePtr> QueryBinder::BindSetOperation(const SetOperation& node, Location
   if (!all->bounded()) {
     return errors::kNeedsBoundedInput.Make(where.ToWhere(), "UNION without ALL");
   }
-  return DistinctRows(std::move(all));
+  return DistinctRows(std::move(all), where, "UNION without ALL");
 }
 
 Result<NodePtr> QueryBinder::BindValues(const Values& values, Location where) {
@@ -261,6 +264,7 @@ Result<NodePtr> QueryBinder::OrderOutput(const Query& query, NodePtr node) {
     } else {
       ARROW_ASSIGN_OR_RAISE(key, binder.Bind(*item.value));
     }
+    ARROW_RETURN_NOT_OK(CheckKey(*key, item.value->where, "ORDER BY"));
     keys.push_back({std::move(key), item.descending, item.nulls_first.value_or(false)});
   }
   return SortAndLimit(query, std::move(keys), std::move(node));

@@ -261,6 +261,7 @@ Result<NodePtr> QueryBinder::Finish(const Select& select, const Query& query,
         columns.push_back(std::move(key));
       }
     }
+    ARROW_RETURN_NOT_OK(CheckKey(*columns[*position], item.value->where, "ORDER BY"));
     order.push_back({*position, &item});
   }
   NodePtr node = std::move(input);
@@ -274,7 +275,8 @@ Result<NodePtr> QueryBinder::Finish(const Select& select, const Query& query,
     if (!node->bounded()) {
       return errors::kNeedsBoundedInput.Make(query.where.ToWhere(), "DISTINCT");
     }
-    node = DistinctRows(std::move(node));
+    ARROW_ASSIGN_OR_RAISE(
+        node, DistinctRows(std::move(node), select.items[0].value->where, "DISTINCT"));
   }
   std::vector<plan::SortKey> keys;
   for (const Order& by : order) {

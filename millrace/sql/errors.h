@@ -68,6 +68,10 @@ inline constexpr ErrorSpec kSqlNotSupported{3040, arrow::StatusCode::NotImplemen
                                             false, "is not supported by this version",
                                             "see docs/reference/sql.md for what is"};
 
+inline constexpr ErrorSpec kSqlBadKey{3041, arrow::StatusCode::TypeError, false,
+                                      "values of this type can't be a key",
+                                      "take a part of the value, or cast it to VARCHAR"};
+
 inline constexpr const ErrorSpec* kSqlErrors[] = {
     &kSqlSyntax,          &kSqlUnterminated,     &kSqlBadCharacter,
     &kSqlBadLiteral,      &kSqlTooDeep,          &kSqlUnknownType,
@@ -75,6 +79,7 @@ inline constexpr const ErrorSpec* kSqlErrors[] = {
     &kSqlAmbiguousColumn, &kSqlNotGrouped,       &kSqlMisplacedAggregate,
     &kSqlTypeMismatch,    &kSqlColumnCount,      &kSqlBadPosition,
     &kSqlNameTaken,       &kSqlMissingConnector, &kSqlBadWindow,
-    &kSqlNotConstant,     &kSqlWrongObject,      &kSqlNotSupported};
+    &kSqlNotConstant,     &kSqlWrongObject,      &kSqlNotSupported,
+    &kSqlBadKey};
 
 }  // namespace millrace::errors

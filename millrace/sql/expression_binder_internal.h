@@ -58,6 +58,10 @@ Result<expr::ExprPtr> BindLiteral(const Literal& literal, bool negative, Locatio
 Result<expr::TypePtr> CommonTypeAt(const expr::TypePtr& left, const expr::TypePtr& right,
                                    Location where, std::string_view what);
 
+/// Values that group, order, join or are told apart must be comparable: fails with
+/// kSqlBadKey for lists, structs and maps. `what` is the clause.
+Status CheckKey(const expr::Expr& key, Location where, std::string_view what);
+
 /// "… is not supported by this version" at a place.
 Status NotSupported(Location where, std::string_view what);
 

@@ -66,6 +66,23 @@ Result<ExpressionPtr> Parser::ParseWordPrimary() {
     Advance();
     return ParseLiteral(kind);
   }
+  if (text && (word == "TIMESTAMPTZ" || word == "TIMESTAMP_LTZ")) {
+    Advance();
+    return ParseLiteral(Literal::Kind::kTimestampTz);
+  }
+  if (word == "TIME" || word == "TIMESTAMP") {
+    const size_t before = at_;
+    Advance();
+    const bool zoned = TakeWords({"WITH", "TIME", "ZONE"}) ||
+                       TakeWords({"WITH", "LOCAL", "TIME", "ZONE"});
+    const bool plain = !zoned && TakeWords({"WITHOUT", "TIME", "ZONE"});
+    if ((plain || (zoned && word == "TIMESTAMP")) && Peek().kind == TokenKind::kString) {
+      return ParseLiteral(zoned            ? Literal::Kind::kTimestampTz
+                          : word == "TIME" ? Literal::Kind::kTime
+                                           : Literal::Kind::kTimestamp);
+    }
+    at_ = before;
+  }
   if (word == "INTERVAL" && AtDuration()) {
     ARROW_ASSIGN_OR_RAISE(Duration duration, ParseDuration());
     return Make(where, Literal{Literal::Kind::kInterval, "", duration.value});
@@ -90,8 +107,9 @@ Result<ExpressionPtr> Parser::ParseWordPrimary() {
 Result<ExpressionPtr> Parser::ParseNameOrStar() {
   const Token token = Peek();
   // REPLACE(…), LEFT(…) and the like are functions although the words are keywords.
-  if (AtSymbol("(", 1) &&
-      (token.kind == TokenKind::kQuotedWord || !IsReserved(token.keyword))) {
+  // So is JOIN(…), which has no other meaning where an expression begins.
+  if (AtSymbol("(", 1) && (token.kind == TokenKind::kQuotedWord ||
+                           !IsReserved(token.keyword) || token.keyword == "JOIN")) {
     Advance();
     return ParseCall(
         Identifier{token.text, token.kind == TokenKind::kQuotedWord, token.where});

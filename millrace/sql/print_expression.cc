@@ -138,6 +138,7 @@ void Printer::operator()(const Literal& node) {
     case Literal::Kind::kDate: Text("DATE "); break;
     case Literal::Kind::kTime: Text("TIME "); break;
     case Literal::Kind::kTimestamp: Text("TIMESTAMP "); break;
+    case Literal::Kind::kTimestampTz: Text("TIMESTAMPTZ "); break;
   }
   String(node.text);
 }

@@ -22,7 +22,8 @@ struct OutputItem {
 };
 
 /// `node` without repeated rows.
-plan::NodePtr DistinctRows(plan::NodePtr node);
+Result<plan::NodePtr> DistinctRows(plan::NodePtr node, Location where,
+                                   std::string_view what);
 
 /// The output position that a literal in GROUP BY or ORDER BY names, from 0; absent for
 /// other expressions. Fails with kSqlBadPosition.

@@ -144,13 +144,19 @@ std::string TypeToSql(const arrow::DataType& type) {
     case arrow::Type::UINT16: return "USMALLINT";
     case arrow::Type::UINT32: return "UINTEGER";
     case arrow::Type::UINT64: return "UBIGINT";
+    case arrow::Type::HALF_FLOAT:
     case arrow::Type::FLOAT: return "REAL";
     case arrow::Type::DOUBLE: return "DOUBLE";
     case arrow::Type::STRING:
+    case arrow::Type::STRING_VIEW:
     case arrow::Type::LARGE_STRING: return "VARCHAR";
     case arrow::Type::BINARY:
+    case arrow::Type::BINARY_VIEW:
+    case arrow::Type::FIXED_SIZE_BINARY:
     case arrow::Type::LARGE_BINARY: return "VARBINARY";
+    case arrow::Type::DATE64:
     case arrow::Type::DATE32: return "DATE";
+    case arrow::Type::TIME32:
     case arrow::Type::TIME64: return "TIME";
     case arrow::Type::INTERVAL_MONTH_DAY_NANO: return "INTERVAL";
     case arrow::Type::TIMESTAMP:
@@ -162,6 +168,8 @@ std::string TypeToSql(const arrow::DataType& type) {
     }
     case arrow::Type::DICTIONARY:
       return TypeToSql(*static_cast<const arrow::DictionaryType&>(type).value_type());
+    case arrow::Type::LARGE_LIST:
+    case arrow::Type::FIXED_SIZE_LIST:
     case arrow::Type::LIST: return "ARRAY<" + Nested(*type.field(0)) + ">";
     case arrow::Type::MAP: {
       const auto& map = static_cast<const arrow::MapType&>(type);

@@ -9,6 +9,7 @@
 #include <arrow/type_traits.h>
 #include <fmt/format.h>
 
+#include "millrace/base/calendar.h"
 #include "millrace/formats/format_value.h"
 
 namespace millrace::formats::csv {
@@ -136,6 +137,12 @@ Status AppendText(const arrow::Array& array, int64_t i, std::string* out) {
       out->append(
           text,
           formatter.Format(text, static_cast<const arrow::DoubleArray&>(array).Value(i)));
+      return Status::OK();
+    }
+    case arrow::Type::INTERVAL_MONTH_DAY_NANO: {
+      const auto interval =
+          static_cast<const arrow::MonthDayNanoIntervalArray&>(array).GetValue(i);
+      AppendInterval(interval.months, interval.days, interval.nanoseconds, out);
       return Status::OK();
     }
     case arrow::Type::DURATION:

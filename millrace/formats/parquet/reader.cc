@@ -2,6 +2,7 @@
 #include <mutex>
 
 #include <arrow/array.h>
+#include <arrow/compute/api.h>
 #include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
@@ -67,12 +68,48 @@ void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>& o
   for (const auto& child : field.children) CollectLeaves(child, out);
 }
 
+// Layouts that few kernels know become the usual ones where they enter: views text and
+// bytes, half floats REAL. The same type where nothing changes.
+std::shared_ptr<arrow::DataType> UsualType(const std::shared_ptr<arrow::DataType>& type) {
+  switch (type->id()) {
+    case arrow::Type::STRING_VIEW: return arrow::utf8();
+    case arrow::Type::BINARY_VIEW: return arrow::binary();
+    case arrow::Type::HALF_FLOAT: return arrow::float32();
+    case arrow::Type::LIST:
+    case arrow::Type::LARGE_LIST:
+    case arrow::Type::FIXED_SIZE_LIST:
+    case arrow::Type::MAP:
+    case arrow::Type::STRUCT: break;
+    default: return type;
+  }
+  arrow::FieldVector fields;
+  bool changed = false;
+  for (const auto& field : type->fields()) {
+    auto usual = UsualType(field->type());
+    changed |= usual != field->type();
+    fields.push_back(field->WithType(std::move(usual)));
+  }
+  if (!changed) return type;
+  switch (type->id()) {
+    case arrow::Type::LIST: return arrow::list(fields[0]);
+    case arrow::Type::LARGE_LIST: return arrow::large_list(fields[0]);
+    case arrow::Type::FIXED_SIZE_LIST:
+      return arrow::fixed_size_list(
+          fields[0], static_cast<const arrow::FixedSizeListType&>(*type).list_size());
+    case arrow::Type::MAP:
+      return std::make_shared<arrow::MapType>(
+          fields[0], static_cast<const arrow::MapType&>(*type).keys_sorted());
+    default: return arrow::struct_(std::move(fields));
+  }
+}
+
 struct File {
   std::string name;
   std::shared_ptr<arrow::io::RandomAccessFile> file;
   std::shared_ptr<parquet::FileMetaData> metadata;
   std::shared_ptr<arrow::Schema> schema;  // what the stream is said to have
   std::vector<std::vector<int>> leaves;   // per field of the schema
+  bool unusual = false;                   // are there columns for UsualType?
 };
 
 class ParquetRange final : public RangeReader {
@@ -132,6 +169,9 @@ class ParquetRange final : public RangeReader {
       if (rows->num_columns() == 0 && columns_ > 0) {
         return Status::Invalid("columns are missing");
       }
+      if (file_->unusual) {
+        ARROW_ASSIGN_OR_RAISE(rows, Usual(*rows));
+      }
       ReportBytes(rows->num_rows(), &out);
       rows_done_ += rows->num_rows();
       out.state = ReadResult::State::kBatch;
@@ -139,6 +179,25 @@ class ParquetRange final : public RangeReader {
       out.position = OffsetPosition(rows_done_);
       return out;
     }
+  }
+
+  Result<std::shared_ptr<arrow::RecordBatch>> Usual(const arrow::RecordBatch& rows) {
+    arrow::compute::ExecContext compute(context_.pool);
+    compute.set_use_threads(false);
+    arrow::ArrayVector columns = rows.columns();
+    arrow::FieldVector fields = rows.schema()->fields();
+    for (size_t i = 0; i < columns.size(); ++i) {
+      auto type = UsualType(columns[i]->type());
+      if (type == columns[i]->type()) continue;
+      ARROW_ASSIGN_OR_RAISE(
+          arrow::Datum cast,
+          arrow::compute::Cast(arrow::Datum(columns[i]),
+                               arrow::compute::CastOptions::Safe(type), &compute));
+      columns[i] = cast.make_array();
+      fields[i] = fields[i]->WithType(std::move(type));
+    }
+    return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), rows.num_rows(),
+                                    std::move(columns));
   }
 
   // The group's compressed bytes spread over its rows, so that progress moves while a
@@ -339,7 +398,8 @@ Result<std::unique_ptr<FileReader>> OpenParquetReader(
     arrow::FieldVector fields;
     std::vector<std::vector<int>> leaves;
     for (const auto& field : manifest.schema_fields) {
-      fields.push_back(field.field);
+      fields.push_back(field.field->WithType(UsualType(field.field->type())));
+      file->unusual |= fields.back()->type() != field.field->type();
       leaves.emplace_back();
       CollectLeaves(field, leaves.back());
     }

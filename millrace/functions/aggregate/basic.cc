@@ -208,6 +208,95 @@ class DecimalSum final : public Accumulator {
   std::vector<Row> rows_;
 };
 
+// Months, days and time are added each for itself.
+class IntervalSum final : public Accumulator {
+ public:
+  explicit IntervalSum(arrow::MemoryPool* pool) : pool_(pool) {}
+  Status Resize(int64_t groups) override {
+    if (groups > static_cast<int64_t>(rows_.size())) rows_.resize(groups);
+    return Status::OK();
+  }
+  Status Update(const Arguments& arguments, const uint32_t* ids, int64_t rows) override {
+    ARROW_ASSIGN_OR_RAISE(const ArrayPtr array, ArgumentArray(arguments[0], rows, pool_));
+    const auto& values = static_cast<const arrow::MonthDayNanoIntervalArray&>(*array);
+    for (int64_t i = 0; i < rows; ++i) {
+      if (values.IsNull(i)) continue;
+      const auto value = values.GetValue(i);
+      Row& row = rows_[GroupOf(ids, i)];
+      row.any = true;
+      row.months += value.months;
+      row.days += value.days;
+      row.nanos += value.nanoseconds;
+    }
+    return Status::OK();
+  }
+  Status Merge(const std::vector<ArrayPtr>& state, const uint32_t* ids,
+               int64_t rows) override {
+    const auto* months = state[0]->data()->GetValues<int64_t>(1);
+    const auto* days = state[1]->data()->GetValues<int64_t>(1);
+    const auto& nanos = static_cast<const arrow::Decimal128Array&>(*state[2]);
+    for (int64_t i = 0; i < rows; ++i) {
+      if (nanos.IsNull(i)) continue;
+      Row& row = rows_[GroupOf(ids, i)];
+      row.any = true;
+      row.months += months[i];
+      row.days += days[i];
+      row.nanos += expr::LoadInt128(nanos.GetValue(i));
+    }
+    return Status::OK();
+  }
+  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+    arrow::Int64Builder months(pool_), days(pool_);
+    arrow::Decimal128Builder nanos(arrow::decimal128(38, 0), pool_);
+    for (int64_t i = begin; i < end; ++i) {
+      const Row& row = rows_[i];
+      ARROW_RETURN_NOT_OK(months.Append(row.months));
+      ARROW_RETURN_NOT_OK(days.Append(row.days));
+      ARROW_RETURN_NOT_OK(
+          row.any ? nanos.Append(arrow::Decimal128(static_cast<int64_t>(row.nanos >> 64),
+                                                   static_cast<uint64_t>(row.nanos)))
+                  : nanos.AppendNull());
+    }
+    std::vector<ArrayPtr> out(3);
+    ARROW_RETURN_NOT_OK(months.Finish(&out[0]));
+    ARROW_RETURN_NOT_OK(days.Finish(&out[1]));
+    ARROW_RETURN_NOT_OK(nanos.Finish(&out[2]));
+    return out;
+  }
+  Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
+    arrow::MonthDayNanoIntervalBuilder builder(pool_);
+    for (int64_t i = begin; i < end; ++i) {
+      const Row& row = rows_[i];
+      if (!row.any) {
+        ARROW_RETURN_NOT_OK(builder.AppendNull());
+        continue;
+      }
+      const auto months = static_cast<int32_t>(row.months);
+      const auto days = static_cast<int32_t>(row.days);
+      const auto nanos = static_cast<int64_t>(row.nanos);
+      if (months != row.months || days != row.days || nanos != row.nanos) {
+        return errors::kNumericOverflow.Make({}, "SUM of INTERVAL is too long");
+      }
+      ARROW_RETURN_NOT_OK(builder.Append({months, days, nanos}));
+    }
+    return builder.Finish();
+  }
+  void Clear() override { rows_.clear(); }
+  int64_t extra_bytes() const override {
+    return static_cast<int64_t>(rows_.capacity() * sizeof(Row));
+  }
+
+ private:
+  struct Row {
+    Int128 nanos = 0;
+    int64_t months = 0, days = 0;
+    bool any = false;
+  };
+
+  arrow::MemoryPool* const pool_;
+  std::vector<Row> rows_;
+};
+
 AggregateBinding StatBinding(const TypePtr& type, Part part, TypePtr result) {
   std::vector<TypePtr> state{arrow::int64()};
   if (part == Part::kSum || part == Part::kAvg) {
@@ -243,6 +332,10 @@ Result<AggregateBinding> BindSum(const Types& types, const Literals&) {
     const auto sum = arrow::decimal128(38, scale);
     return AggregateBinding{{type}, sum, {arrow::int64(), sum}};
   }
+  if (type->id() == Type::INTERVAL_MONTH_DAY_NANO) {
+    return AggregateBinding{
+        {type}, type, {arrow::int64(), arrow::int64(), arrow::decimal128(38, 0)}};
+  }
   return BadArguments("sum", types);
 }
 
@@ -264,8 +357,13 @@ auto BindExtreme(const char* name, Part part) {
     switch (type->id()) {
       case Type::STRING:
       case Type::BINARY:
+      case Type::LARGE_STRING:
+      case Type::LARGE_BINARY:
+      case Type::FIXED_SIZE_BINARY:
       case Type::BOOL:
-      case Type::DECIMAL128: return AggregateBinding{{type}, type, {type}};
+      case Type::INTERVAL_MONTH_DAY_NANO:
+      case Type::DECIMAL128:
+      case Type::DECIMAL256: return AggregateBinding{{type}, type, {type}};
       default: return BadArguments(name, types);
     }
   };
@@ -315,7 +413,7 @@ Status RegisterBasicAggregates(FunctionRegistry& registry) {
       .doc = {"sum",
               {},
               "aggregate",
-              "sum(x) → bigint, decimal(38, s) or double",
+              "sum(x) → bigint, decimal(38, s), double or interval",
               "Sum of the values that are not NULL; NULL for none. A sum of integers "
               "outside BIGINT is an error, one within is exact.",
               "sum(x)",
@@ -327,6 +425,9 @@ Status RegisterBasicAggregates(FunctionRegistry& registry) {
         if (binding.result->id() == Type::DECIMAL128) {
           return std::make_unique<DecimalSum>(binding.result, pool);
         }
+        if (binding.result->id() == Type::INTERVAL_MONTH_DAY_NANO) {
+          return std::make_unique<IntervalSum>(pool);
+        }
         return MakeStat(binding, Part::kSum, pool);
       }}));
   ARROW_RETURN_NOT_OK(registry.Add(
@@ -336,7 +437,7 @@ Status RegisterBasicAggregates(FunctionRegistry& registry) {
                                 "avg(x) → double",
                                 "Mean of the values that are not NULL; NULL for none.",
                                 "avg(x)",
-                                "2"},
+                                "2.0"},
                         .retractable = true,
                         .bind = BindAvg,
                         .make = [](const AggregateBinding& binding, const Literals&,

@@ -12,9 +12,17 @@ namespace {
 
 constexpr char kBytes[] = {0, 1};
 
+bool IsLarge(const arrow::DataType& type) {
+  return type.id() == Type::LARGE_STRING || type.id() == Type::LARGE_BINARY;
+}
+
+bool IsBytes(const arrow::DataType& type) {
+  return type.id() == Type::STRING || type.id() == Type::BINARY || IsLarge(type);
+}
+
 // Bytes of a value; 0 for text and binary.
 int WidthOf(const arrow::DataType& type) {
-  if (type.id() == Type::STRING || type.id() == Type::BINARY) return 0;
+  if (IsBytes(type)) return 0;
   if (type.id() == Type::BOOL) return 1;
   return type.byte_width();
 }
@@ -38,6 +46,9 @@ std::string_view ValueBytes::operator[](int64_t row) const {
     const bool value = static_cast<const arrow::BooleanArray&>(array_).Value(row);
     return {kBytes + (value ? 1 : 0), 1};
   }
+  if (IsLarge(*array_.type())) {
+    return static_cast<const arrow::LargeBinaryArray&>(array_).GetView(row);
+  }
   return static_cast<const arrow::BinaryArray&>(array_).GetView(row);
 }
 
@@ -45,8 +56,8 @@ GroupValues::GroupValues(std::shared_ptr<arrow::DataType> type, arrow::MemoryPoo
     : type_(std::move(type)), pool_(pool), width_(WidthOf(*type_)) {}
 
 bool GroupValues::Supports(const arrow::DataType& type) {
-  return type.id() == Type::STRING || type.id() == Type::BINARY ||
-         type.id() == Type::BOOL ||
+  return IsBytes(type) || type.id() == Type::BOOL ||
+         type.id() == Type::FIXED_SIZE_BINARY ||
          (arrow::is_primitive(type.id()) && type.byte_width() > 0) ||
          arrow::is_decimal(type.id()) || type.id() == Type::INTERVAL_MONTH_DAY_NANO;
 }
@@ -79,21 +90,28 @@ void GroupValues::Set(uint32_t group, std::string_view bytes) {
   text_bytes_ += static_cast<int64_t>(text.capacity()) - before;
 }
 
+template <typename Builder>
+Result<std::shared_ptr<arrow::Array>> GroupValues::BuildBytes(int64_t begin,
+                                                              int64_t end) const {
+  Builder builder(pool_);
+  ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
+  for (int64_t i = begin; i < end; ++i) {
+    ARROW_RETURN_NOT_OK(HasValue(static_cast<uint32_t>(i)) ? builder.Append(texts_[i])
+                                                           : builder.AppendNull());
+  }
+  ARROW_ASSIGN_OR_RAISE(auto array, builder.Finish());
+  auto data = array->data()->Copy();
+  data->type = type_;
+  return arrow::MakeArray(std::move(data));
+}
+
 Result<std::shared_ptr<arrow::Array>> GroupValues::Build(int64_t begin,
                                                          int64_t end) const {
   const int64_t rows = end - begin;
-  if (width_ == 0) {
-    arrow::BinaryBuilder builder(pool_);
-    ARROW_RETURN_NOT_OK(builder.Reserve(rows));
-    for (int64_t i = begin; i < end; ++i) {
-      ARROW_RETURN_NOT_OK(HasValue(static_cast<uint32_t>(i)) ? builder.Append(texts_[i])
-                                                             : builder.AppendNull());
-    }
-    ARROW_ASSIGN_OR_RAISE(auto array, builder.Finish());
-    auto data = array->data()->Copy();
-    data->type = type_;
-    return arrow::MakeArray(std::move(data));
+  if (width_ == 0 && IsLarge(*type_)) {
+    return BuildBytes<arrow::LargeBinaryBuilder>(begin, end);
   }
+  if (width_ == 0) return BuildBytes<arrow::BinaryBuilder>(begin, end);
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> valid,
                         arrow::AllocateEmptyBitmap(rows, pool_));
   int64_t nulls = 0;

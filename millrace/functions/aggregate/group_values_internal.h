@@ -50,6 +50,9 @@ class GroupValues {
   int64_t extra_bytes() const;
 
  private:
+  template <typename Builder>
+  Result<std::shared_ptr<arrow::Array>> BuildBytes(int64_t begin, int64_t end) const;
+
   enum class State : uint8_t { kUnset, kNull, kValue };
 
   std::shared_ptr<arrow::DataType> type_;

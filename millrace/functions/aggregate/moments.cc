@@ -231,7 +231,7 @@ Status RegisterMoments(FunctionRegistry& registry) {
            "stddev_samp(x) → double",
            "Standard deviation of a sample; NULL for fewer than two values.",
            "stddev_samp(x)",
-           "1"},
+           "1.0"},
           StddevSamp));
   ARROW_RETURN_NOT_OK(one({"stddev_pop",
                            {},
@@ -247,7 +247,7 @@ Status RegisterMoments(FunctionRegistry& registry) {
                            "var_samp(x) → double",
                            "Variance of a sample; NULL for fewer than two values.",
                            "var_samp(x)",
-                           "1"},
+                           "1.0"},
                           VarSamp));
   ARROW_RETURN_NOT_OK(one({"var_pop",
                            {},
@@ -271,7 +271,7 @@ Status RegisterMoments(FunctionRegistry& registry) {
                            "covar_samp(y, x) → double",
                            "Covariance of a sample; NULL for fewer than two rows.",
                            "covar_samp(y, x)",
-                           "2"},
+                           "2.0"},
                           CovarSamp));
   ARROW_RETURN_NOT_OK(two({"corr",
                            {},
@@ -279,7 +279,7 @@ Status RegisterMoments(FunctionRegistry& registry) {
                            "corr(y, x) → double",
                            "Pearson's correlation; NULL where either side is constant.",
                            "corr(y, x)",
-                           "1"},
+                           "1.0"},
                           Corr));
   ARROW_RETURN_NOT_OK(
       two({"regr_slope",
@@ -288,7 +288,7 @@ Status RegisterMoments(FunctionRegistry& registry) {
            "regr_slope(y, x) → double",
            "Slope of the line of least squares; NULL where x is constant.",
            "regr_slope(y, x)",
-           "2"},
+           "2.0"},
           RegrSlope));
   ARROW_RETURN_NOT_OK(two({"regr_intercept",
                            {},
@@ -296,7 +296,7 @@ Status RegisterMoments(FunctionRegistry& registry) {
                            "regr_intercept(y, x) → double",
                            "Where that line meets the y axis; NULL where x is constant.",
                            "regr_intercept(y, x)",
-                           "0"},
+                           "0.0"},
                           RegrIntercept));
   return two({"regr_r2",
               {},
@@ -304,7 +304,7 @@ Status RegisterMoments(FunctionRegistry& registry) {
               "regr_r2(y, x) → double",
               "Share of y's variance that the line explains; NULL where x is constant.",
               "regr_r2(y, x)",
-              "1"},
+              "1.0"},
              RegrR2);
 }
 

@@ -2,11 +2,13 @@
 #include <cstring>
 
 #include <arrow/type_traits.h>
+#include <arrow/util/decimal.h>
 
 #include "millrace/expr/decimal_math.h"
 #include "millrace/expr/errors.h"
 #include "millrace/functions/aggregate/group_values_internal.h"
 #include "millrace/functions/aggregate/register_internal.h"
+#include "millrace/functions/scalar/intervals_internal.h"
 
 namespace millrace::functions {
 
@@ -19,6 +21,16 @@ bool LessBool(std::string_view a, std::string_view b) { return a[0] < b[0]; }
 bool LessDecimal(std::string_view a, std::string_view b) {
   return expr::LoadInt128(reinterpret_cast<const uint8_t*>(a.data())) <
          expr::LoadInt128(reinterpret_cast<const uint8_t*>(b.data()));
+}
+bool LessDecimal256(std::string_view a, std::string_view b) {
+  return arrow::Decimal256(reinterpret_cast<const uint8_t*>(a.data())) <
+         arrow::Decimal256(reinterpret_cast<const uint8_t*>(b.data()));
+}
+bool LessInterval(std::string_view a, std::string_view b) {
+  MonthDayNanos left, right;
+  std::memcpy(&left, a.data(), sizeof(left));
+  std::memcpy(&right, b.data(), sizeof(right));
+  return LengthOf(left) < LengthOf(right);
 }
 using Less = bool (*)(std::string_view, std::string_view);
 
@@ -230,6 +242,8 @@ std::unique_ptr<Accumulator> MakeExtreme(const TypePtr& type, bool max,
   Less less = LessText;
   if (type->id() == Type::BOOL) less = LessBool;
   if (type->id() == Type::DECIMAL128) less = LessDecimal;
+  if (type->id() == Type::DECIMAL256) less = LessDecimal256;
+  if (type->id() == Type::INTERVAL_MONTH_DAY_NANO) less = LessInterval;
   return std::make_unique<Extreme>(type, max, less, pool);
 }
 

@@ -600,6 +600,8 @@ bool StatsAccumulator::Supports(const arrow::DataType& type) {
     case Type::INT64:
     case Type::TIMESTAMP:
     case Type::TIME64:
+    case Type::DATE64:
+    case Type::DURATION:
     case Type::DOUBLE:
     case Type::FLOAT: return true;
     default: return false;
@@ -614,6 +616,8 @@ Result<std::unique_ptr<StatsAccumulator>> StatsAccumulator::Make(
     case Type::TIME32: return MakeFor<int32_t>(type, parts, pool);
     case Type::INT64:
     case Type::TIMESTAMP:
+    case Type::DATE64:
+    case Type::DURATION:
     case Type::TIME64: return MakeFor<int64_t>(type, parts, pool);
     case Type::DOUBLE: return MakeFor<double>(type, parts, pool);
     case Type::FLOAT: return MakeFor<float>(type, parts, pool);

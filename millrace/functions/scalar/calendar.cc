@@ -1,21 +1,14 @@
 #include "millrace/functions/scalar/calendar_internal.h"
 
-#include <chrono>
 #include <string>
 
+#include "millrace/base/calendar.h"
 #include "millrace/expr/errors.h"
-#include "millrace/expr/time_text.h"
 #include "millrace/functions/scalar/intervals_internal.h"
 
 namespace millrace::functions {
 
-using expr::FloorDivide;
-
 namespace {
-
-using std::chrono::days;
-using std::chrono::sys_days;
-using std::chrono::year_month_day;
 
 struct FieldName {
   std::string_view name;
@@ -62,22 +55,16 @@ constexpr FieldName kFieldNames[] = {{"year", TimeField::kYear},
                                      {"microseconds", TimeField::kMicrosecond},
                                      {"us", TimeField::kMicrosecond},
                                      {"epoch", TimeField::kEpoch},
+                                     {"timezone", TimeField::kTimezone},
+                                     {"timezone_hour", TimeField::kTimezone},
+                                     {"timezone_minute", TimeField::kTimezone},
                                      {"decade", TimeField::kDecade},
                                      {"century", TimeField::kCentury},
                                      {"millennium", TimeField::kMillennium}};
 
 int64_t DayOf(int64_t micros) { return FloorDivide(micros, kMicrosPerDay); }
 
-year_month_day DateOf(int64_t day) { return year_month_day{sys_days(days(day))}; }
-
-int64_t DaysOf(const year_month_day& date) {
-  return sys_days(date).time_since_epoch().count();
-}
-
-year_month_day FirstOf(int64_t year, unsigned month) {
-  return {std::chrono::year(static_cast<int>(year)), std::chrono::month(month),
-          std::chrono::day(1)};
-}
+int64_t FirstDayOf(int64_t year) { return DaysOf({year, 1, 1}); }
 
 // 0 is Sunday; 1970-01-01 was a Thursday.
 int64_t DayOfWeek(int64_t day) { return day + 4 - FloorDivide(day + 4, 7) * 7; }
@@ -123,9 +110,8 @@ int64_t UnitIndex(int64_t micros, TimeField unit) {
     const int64_t shift = unit == TimeField::kWeek ? 4 * kMicrosPerDay : 0;
     return FloorDivide(micros - shift, size);
   }
-  const year_month_day date = DateOf(DayOf(micros));
-  int64_t month = static_cast<int>(date.year()) * int64_t{12} +
-                  static_cast<unsigned>(date.month()) - 1;
+  const CivilDay date = CivilOf(DayOf(micros));
+  int64_t month = date.year * 12 + date.month - 1;
   if (unit == TimeField::kCentury || unit == TimeField::kMillennium) month -= 12;
   return FloorDivide(month, MonthsOfUnit(unit));
 }
@@ -141,7 +127,8 @@ Result<TimeField> FieldNamed(std::string_view name) {
   return errors::kOutOfDomain.Make(
       {},
       "'{}' is no field of a time; there are year, quarter, month, week, isoyear, day, "
-      "dow, isodow, doy, hour, minute, second, millisecond, microsecond, epoch",
+      "dow, isodow, doy, hour, minute, second, millisecond, microsecond, epoch, "
+      "timezone",
       name);
 }
 
@@ -160,28 +147,29 @@ int64_t FieldOf(int64_t micros, TimeField field) {
     // Seconds count in, as in PostgreSQL and DuckDB.
     case TimeField::kMillisecond: return in_minute / 1'000;
     case TimeField::kMicrosecond: return in_minute;
+    // A zoned time is an instant, and its fields are those of UTC.
+    case TimeField::kTimezone: return 0;
     case TimeField::kEpoch: return FloorDivide(micros, kMicrosPerSecond);
     case TimeField::kDow: return DayOfWeek(day);
     case TimeField::kIsoDow: return IsoDayOfWeek(day);
     default: break;
   }
-  const year_month_day date = DateOf(day);
-  const int64_t year = static_cast<int>(date.year());
-  const unsigned month = static_cast<unsigned>(date.month());
+  const CivilDay date = CivilOf(day);
+  const int64_t year = date.year;
   switch (field) {
     case TimeField::kYear: return year;
-    case TimeField::kQuarter: return (month - 1) / 3 + 1;
-    case TimeField::kMonth: return month;
-    case TimeField::kDay: return static_cast<unsigned>(date.day());
-    case TimeField::kDoy: return day - DaysOf(FirstOf(year, 1)) + 1;
+    case TimeField::kQuarter: return (date.month - 1) / 3 + 1;
+    case TimeField::kMonth: return date.month;
+    case TimeField::kDay: return date.day;
+    case TimeField::kDoy: return day - FirstDayOf(year) + 1;
     case TimeField::kDecade: return FloorDivide(year, 10);
     case TimeField::kCentury: return FloorDivide(year - 1, 100) + 1;
     case TimeField::kMillennium: return FloorDivide(year - 1, 1000) + 1;
-    case TimeField::kIsoYear: return static_cast<int>(DateOf(ThursdayOf(day)).year());
+    case TimeField::kIsoYear: return CivilOf(ThursdayOf(day)).year;
     case TimeField::kWeek: {
       const int64_t thursday = ThursdayOf(day);
-      const int64_t iso_year = static_cast<int>(DateOf(thursday).year());
-      return (thursday - DaysOf(FirstOf(iso_year, 1))) / 7 + 1;
+      const int64_t iso_year = CivilOf(thursday).year;
+      return (thursday - FirstDayOf(iso_year)) / 7 + 1;
     }
     default: return 0;
   }
@@ -195,8 +183,7 @@ int64_t TruncateTo(int64_t micros, TimeField unit) {
   int64_t month = index * MonthsOfUnit(unit);
   if (unit == TimeField::kCentury || unit == TimeField::kMillennium) month += 12;
   const int64_t year = FloorDivide(month, 12);
-  return DaysOf(FirstOf(year, static_cast<unsigned>(month - year * 12 + 1))) *
-         kMicrosPerDay;
+  return DaysOf({year, static_cast<int>(month - year * 12) + 1, 1}) * kMicrosPerDay;
 }
 
 int64_t BoundariesBetween(int64_t from, int64_t to, TimeField unit) {
@@ -211,8 +198,8 @@ bool AddUnits(int64_t micros, int64_t count, TimeField unit, int64_t* out) {
   }
   int64_t months, moved;
   const int64_t day = DayOf(micros);
-  if (__builtin_mul_overflow(count, MonthsOfUnit(unit), &months) || months > 1'000'000 ||
-      months < -1'000'000 || !AddMonths(day, months, &moved)) {
+  if (__builtin_mul_overflow(count, MonthsOfUnit(unit), &months) ||
+      !AddMonths(day, months, &moved)) {
     return false;
   }
   return !__builtin_mul_overflow(moved - day, kMicrosPerDay, &moved) &&

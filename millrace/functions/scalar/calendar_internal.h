@@ -25,6 +25,7 @@ enum class TimeField {
   kMillisecond,
   kMicrosecond,
   kEpoch,
+  kTimezone,
   kDecade,
   kCentury,
   kMillennium

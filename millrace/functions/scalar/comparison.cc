@@ -9,6 +9,7 @@
 #include <arrow/util/bitmap_ops.h>
 
 #include "millrace/expr/evaluate.h"
+#include "millrace/functions/scalar/intervals_internal.h"
 #include "millrace/functions/scalar/register_internal.h"
 
 namespace millrace::functions {
@@ -41,8 +42,9 @@ bool IsComparable(const arrow::DataType& type) {
   switch (type.id()) {
     case Type::LIST:
     case Type::STRUCT:
-    case Type::MAP:
-    case Type::INTERVAL_MONTH_DAY_NANO: return false;
+    case Type::LARGE_LIST:
+    case Type::FIXED_SIZE_LIST:
+    case Type::MAP: return false;
     default: return true;
   }
 }
@@ -163,6 +165,16 @@ Result<arrow::Datum> CompareFloatColumns(EvalContext& context, const arrow::Datu
 }
 
 template <Comparison kComparison>
+bool CompareLengths(expr::Int128 a, expr::Int128 b) {
+  if constexpr (kComparison == Comparison::kEqual) return a == b;
+  if constexpr (kComparison == Comparison::kNotEqual) return a != b;
+  if constexpr (kComparison == Comparison::kLess) return a < b;
+  if constexpr (kComparison == Comparison::kLessEqual) return a <= b;
+  if constexpr (kComparison == Comparison::kGreater) return a > b;
+  return a >= b;
+}
+
+template <Comparison kComparison>
 Result<arrow::Datum> Compare(EvalContext& context, const arrow::Datum& left,
                              const arrow::Datum& right, int64_t rows) {
   switch (left.type()->id()) {
@@ -172,6 +184,12 @@ Result<arrow::Datum> Compare(EvalContext& context, const arrow::Datum& left,
     case Type::FLOAT:
       return CompareFloatColumns<kComparison, arrow::FloatType>(context, left, right,
                                                                 rows);
+    case Type::INTERVAL_MONTH_DAY_NANO:
+      return MapRows<bool, MonthDayNanos, MonthDayNanos>(
+          context, {left, right}, rows, arrow::boolean(),
+          [](const MonthDayNanos& a, const MonthDayNanos& b, bool* out) {
+            *out = CompareLengths<kComparison>(LengthOf(a), LengthOf(b));
+          });
     default:
       return CallArrow(context, kComparisons[static_cast<int>(kComparison)].kernel,
                        {left, right});
@@ -231,8 +249,11 @@ Result<arrow::Datum> Canonical(EvalContext& context, const arrow::Datum& values,
 // x IN (a, b, …). Constants go into one hash set; a NULL among them turns "no" into NULL.
 Result<arrow::Datum> In(EvalContext& context, const Arguments& arguments, int64_t rows,
                         const TypePtr&) {
-  const bool constants = std::all_of(arguments.begin() + 1, arguments.end(),
-                                     [](const arrow::Datum& d) { return d.is_scalar(); });
+  // Intervals of the same length need not have the same bytes.
+  const bool by_value = arguments[0].type()->id() == Type::INTERVAL_MONTH_DAY_NANO;
+  const bool constants =
+      !by_value && std::all_of(arguments.begin() + 1, arguments.end(),
+                               [](const arrow::Datum& d) { return d.is_scalar(); });
   if (!constants) {
     arrow::Datum any;
     for (size_t i = 1; i < arguments.size(); ++i) {

@@ -1,33 +1,23 @@
 #include "millrace/functions/scalar/intervals_internal.h"
 
 #include <algorithm>
-#include <chrono>
 
-#include "millrace/expr/time_text.h"
+#include "millrace/base/calendar.h"
 
 namespace millrace::functions {
 
-using expr::FloorDivide;
-
-namespace {
-// ±32,767 years, the range of std::chrono::year.
-constexpr int64_t kMaxDays = 11'900'000;
-}  // namespace
-
 bool AddMonths(int64_t days, int64_t months, int64_t* out) {
-  using std::chrono::sys_days;
-  if (days > kMaxDays || days < -kMaxDays) return false;
-  const std::chrono::year_month_day date{sys_days(std::chrono::days(days))};
-  const int64_t month = static_cast<int>(date.year()) * int64_t{12} +
-                        static_cast<unsigned>(date.month()) - 1 + months;
-  const int64_t year = FloorDivide(month, 12);
-  if (year > 32'000 || year < -32'000) return false;
-  const std::chrono::year_month first{
-      std::chrono::year(static_cast<int>(year)),
-      std::chrono::month(static_cast<unsigned>(month - year * 12 + 1))};
-  const std::chrono::year_month_day last{sys_days(first / std::chrono::last)};
-  const auto moved = first / std::min(date.day(), last.day());
-  *out = sys_days(moved).time_since_epoch().count();
+  // Times of int64 seconds reach further than anything that can be told apart here.
+  constexpr int64_t kMaxDays = int64_t{1} << 50;
+  if (days > kMaxDays || days < -kMaxDays || months > kMaxDays || months < -kMaxDays) {
+    return false;
+  }
+  CivilDay date = CivilOf(days);
+  const int64_t month = date.year * 12 + date.month - 1 + months;
+  date.year = FloorDivide(month, 12);
+  date.month = static_cast<int>(month - date.year * 12) + 1;
+  date.day = std::min(date.day, DaysInMonth(date.year, date.month));
+  *out = DaysOf(date);
   return true;
 }
 
@@ -50,6 +40,12 @@ bool AddInterval(int64_t value, int64_t per_second, const MonthDayNanos& interva
   }
   const int64_t fraction = interval.nanoseconds / (1'000'000'000 / per_second);
   return !__builtin_add_overflow(value, fraction, out);
+}
+
+expr::Int128 LengthOf(const MonthDayNanos& interval) {
+  constexpr int64_t kNanosPerDay = 86'400'000'000'000;
+  const int64_t days = int64_t{interval.months} * 30 + interval.days;
+  return expr::Int128{days} * kNanosPerDay + interval.nanoseconds;
 }
 
 bool MultiplyInterval(const MonthDayNanos& interval, int64_t factor, MonthDayNanos* out) {

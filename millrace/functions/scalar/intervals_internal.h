@@ -19,6 +19,9 @@ bool AddMonths(int64_t days, int64_t months, int64_t* out);
 bool AddInterval(int64_t value, int64_t per_second, const MonthDayNanos& interval,
                  int64_t* out);
 
+/// Nanoseconds, where a month has 30 days and a day 24 hours: what intervals compare by.
+expr::Int128 LengthOf(const MonthDayNanos& interval);
+
 /// The interval times `factor`; false on overflow.
 bool MultiplyInterval(const MonthDayNanos& interval, int64_t factor, MonthDayNanos* out);
 

@@ -19,28 +19,31 @@ struct UnaryMath {
 
 constexpr UnaryMath kUnary[] = {
     {"sqrt", [](double x) { return std::sqrt(x); }, "Square root. NaN below zero.",
-     "sqrt(9)", "3"},
-    {"cbrt", [](double x) { return std::cbrt(x); }, "Cube root.", "cbrt(8)", "2"},
-    {"exp", [](double x) { return std::exp(x); }, "e to the power of x.", "exp(0)", "1"},
+     "sqrt(9)", "3.0"},
+    {"cbrt", [](double x) { return std::cbrt(x); }, "Cube root.", "cbrt(8)", "2.0"},
+    {"exp", [](double x) { return std::exp(x); }, "e to the power of x.", "exp(0)",
+     "1.0"},
     {"ln", [](double x) { return std::log(x); },
-     "Natural logarithm. -inf of zero, NaN below.", "ln(1)", "0"},
+     "Natural logarithm. -inf of zero, NaN below.", "ln(1)", "0.0"},
     {"log10", [](double x) { return std::log10(x); },
-     "Logarithm to base 10. -inf of zero, NaN below.", "log10(1000)", "3"},
+     "Logarithm to base 10. -inf of zero, NaN below.", "log10(1000)", "3.0"},
     {"log2", [](double x) { return std::log2(x); },
-     "Logarithm to base 2. -inf of zero, NaN below.", "log2(8)", "3"},
-    {"sin", [](double x) { return std::sin(x); }, "Sine of x radians.", "sin(0)", "0"},
-    {"cos", [](double x) { return std::cos(x); }, "Cosine of x radians.", "cos(0)", "1"},
-    {"tan", [](double x) { return std::tan(x); }, "Tangent of x radians.", "tan(0)", "0"},
+     "Logarithm to base 2. -inf of zero, NaN below.", "log2(8)", "3.0"},
+    {"sin", [](double x) { return std::sin(x); }, "Sine of x radians.", "sin(0)", "0.0"},
+    {"cos", [](double x) { return std::cos(x); }, "Cosine of x radians.", "cos(0)",
+     "1.0"},
+    {"tan", [](double x) { return std::tan(x); }, "Tangent of x radians.", "tan(0)",
+     "0.0"},
     {"asin", [](double x) { return std::asin(x); },
-     "Arc sine in radians. NaN outside -1 … 1.", "asin(0)", "0"},
+     "Arc sine in radians. NaN outside -1 … 1.", "asin(0)", "0.0"},
     {"acos", [](double x) { return std::acos(x); },
-     "Arc cosine in radians. NaN outside -1 … 1.", "acos(1)", "0"},
+     "Arc cosine in radians. NaN outside -1 … 1.", "acos(1)", "0.0"},
     {"atan", [](double x) { return std::atan(x); }, "Arc tangent in radians.", "atan(0)",
-     "0"},
+     "0.0"},
     {"degrees", [](double x) { return x * (180 / std::numbers::pi); },
-     "Radians to degrees.", "degrees(0)", "0"},
+     "Radians to degrees.", "degrees(0)", "0.0"},
     {"radians", [](double x) { return x * (std::numbers::pi / 180); },
-     "Degrees to radians.", "radians(0)", "0"},
+     "Degrees to radians.", "radians(0)", "0.0"},
 };
 
 Status AddUnary(FunctionRegistry& registry, const UnaryMath& math) {
@@ -89,7 +92,7 @@ Status RegisterMath(FunctionRegistry& registry) {
               "Logarithm to base 10, or to the base given first. -inf of zero, NaN "
               "below.",
               "log(2, 8)",
-              "3"},
+              "3.0"},
       .bind = Overloads("log", {{{real}, real}, {{real, real}, real}}),
       .evaluate = Log}));
   ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
@@ -99,7 +102,7 @@ Status RegisterMath(FunctionRegistry& registry) {
               "power(x, y) → double",
               "x to the power of y.",
               "power(2, 10)",
-              "1024"},
+              "1024.0"},
       .bind = Overloads("power", {{{real, real}, real}}),
       .evaluate = [](EvalContext& context, const Arguments& arguments, int64_t rows,
                      const TypePtr& type) {
@@ -114,7 +117,7 @@ Status RegisterMath(FunctionRegistry& registry) {
               "atan2(y, x) → double",
               "Angle of the point (x, y) in radians.",
               "atan2(0, 1)",
-              "0"},
+              "0.0"},
       .bind = Overloads("atan2", {{{real, real}, real}}),
       .evaluate = [](EvalContext& context, const Arguments& arguments, int64_t rows,
                      const TypePtr& type) {

@@ -20,5 +20,6 @@ Status RegisterTextParts(FunctionRegistry& registry);
 Status RegisterPatterns(FunctionRegistry& registry);
 Status RegisterTimeParts(FunctionRegistry& registry);
 Status RegisterTimeText(FunctionRegistry& registry);
+Status RegisterLists(FunctionRegistry& registry);
 
 }  // namespace millrace::functions

@@ -4,6 +4,7 @@
 
 #include <arrow/type_traits.h>
 
+#include "millrace/expr/decimal_double.h"
 #include "millrace/expr/errors.h"
 #include "millrace/functions/scalar/register_internal.h"
 
@@ -26,8 +27,32 @@ double RoundWhole(double x, Rounding rounding) {
   return x;
 }
 
+// By the exact value of x: 1.005e0 lies below its text and rounds down.
+bool RoundExactly(double x, int64_t digits, double* out) {
+  Int128 scaled;
+  if (digits < 0) {
+    // A half of 10^n is a whole number: the fraction decides nothing.
+    const auto drop = static_cast<int>(-digits);
+    if (drop > 38 || !expr::DoubleToDecimal(std::trunc(x), 0, &scaled)) return false;
+    const Int128 power = expr::PowerOfTen(drop);
+    scaled = expr::DivideRounded(scaled, power);
+    if (__builtin_mul_overflow(scaled, power, &scaled)) return false;
+    *out = expr::DecimalToDouble(scaled, 0);
+    return true;
+  }
+  if (digits > 38) return false;
+  const auto scale = static_cast<int>(digits);
+  // What does not fit 38 digits at this scale has no digits behind them.
+  *out =
+      expr::DoubleToDecimal(x, scale, &scaled) ? expr::DecimalToDouble(scaled, scale) : x;
+  if (*out == 0) *out = std::copysign(0.0, x);
+  return true;
+}
+
 double RoundAt(double x, int64_t digits, Rounding rounding) {
   if (!std::isfinite(x)) return x;
+  double exact;
+  if (rounding == Rounding::kHalfAway && RoundExactly(x, digits, &exact)) return exact;
   // Doubles have fewer than 17 decimal digits: further ones change nothing.
   if (digits > 308) return x;
   if (digits < -308) return 0;

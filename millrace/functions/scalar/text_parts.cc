@@ -108,6 +108,7 @@ Result<arrow::Datum> Replace(EvalContext& context, const Arguments& arguments,
 
 // Part `index` (1-based, negative from the end); empty where there is none.
 Text SplitPart(Text text, Text separator, int64_t index) {
+  if (index == 0) return {};
   if (separator.empty()) return index == 1 || index == -1 ? text : Text();
   if (index < 0) {
     for (; index < -1; ++index) {
@@ -118,7 +119,6 @@ Text SplitPart(Text text, Text separator, int64_t index) {
     const size_t found = text.rfind(separator);
     return found == Text::npos ? text : text.substr(found + separator.size());
   }
-  if (index == 0) index = 1;
   for (; index > 1; --index) {
     const size_t found = text.find(separator);
     if (found == Text::npos) return {};

@@ -1,5 +1,4 @@
 // NOW, EXTRACT, DATE_TRUNC, DATE_DIFF, DATE_ADD, MAKE_DATE, MAKE_TIMESTAMP.
-#include <chrono>
 #include <cmath>
 
 #include "millrace/expr/errors.h"
@@ -39,13 +38,117 @@ std::vector<Signature> OverTimes(const TypePtr& first, const TypePtr& result) {
           {{first, TimestampTz()}, result == nullptr ? TimestampTz() : result}};
 }
 
+// A result that is a time keeps the zone of its last argument; it is computed in UTC.
+Bind KeepingZone(Bind bind) {
+  return [bind = std::move(bind)](const Types& types,
+                                  const Literals& literals) -> Result<Binding> {
+    ARROW_ASSIGN_OR_RAISE(Binding binding, bind(types, literals));
+    for (const TypePtr& type : types) {
+      if (type->id() != arrow::Type::TIMESTAMP ||
+          binding.result->id() != arrow::Type::TIMESTAMP) {
+        continue;
+      }
+      const auto& zone = static_cast<const arrow::TimestampType&>(*type).timezone();
+      if (!zone.empty()) binding.result = arrow::timestamp(arrow::TimeUnit::MICRO, zone);
+    }
+    return binding;
+  };
+}
+
+// EPOCH, written as a constant, keeps its fraction.
+Bind BindDatePart() {
+  const auto text = arrow::utf8();
+  const auto integer = arrow::int64();
+  const auto time = arrow::time64(arrow::TimeUnit::MICRO);
+  const auto interval = arrow::month_day_nano_interval();
+  auto bind = Overloads("date_part", {{{text, Timestamp()}, integer},
+                                      {{text, TimestampTz()}, integer},
+                                      {{text, time}, integer},
+                                      {{text, interval}, integer}});
+  return [bind = std::move(bind)](const Types& types,
+                                  const Literals& literals) -> Result<Binding> {
+    ARROW_ASSIGN_OR_RAISE(Binding binding, bind(types, literals));
+    if (literals[0] != nullptr && literals[0]->is_valid) {
+      ARROW_ASSIGN_OR_RAISE(const TimeField field, FieldNamed(literals[0]->ToString()));
+      if (field == TimeField::kEpoch) binding.result = arrow::float64();
+    }
+    return binding;
+  };
+}
+
+Status NoField(std::string_view name, const char* type) {
+  return errors::kOutOfDomain.Make({}, "{} has no field '{}'", type, name);
+}
+
+Result<int64_t> FieldOfInterval(const MonthDayNanos& interval, TimeField field,
+                                std::string_view name) {
+  constexpr int64_t kNanosPerMinute = 60'000'000'000;
+  const int64_t years = interval.months / 12;
+  const int64_t in_minute = interval.nanoseconds % kNanosPerMinute;
+  switch (field) {
+    case TimeField::kYear: return years;
+    case TimeField::kDecade: return years / 10;
+    case TimeField::kCentury: return years / 100;
+    case TimeField::kMillennium: return years / 1000;
+    case TimeField::kQuarter: return interval.months % 12 / 3 + 1;
+    case TimeField::kMonth: return interval.months % 12;
+    case TimeField::kDay: return interval.days;
+    case TimeField::kHour: return interval.nanoseconds / (60 * kNanosPerMinute);
+    case TimeField::kMinute: return interval.nanoseconds / kNanosPerMinute % 60;
+    case TimeField::kSecond: return in_minute / 1'000'000'000;
+    case TimeField::kMillisecond: return in_minute / 1'000'000;
+    case TimeField::kMicrosecond: return in_minute / 1'000;
+    case TimeField::kEpoch: {
+      const expr::Int128 seconds = LengthOf(interval) / 1'000'000'000;
+      return static_cast<int64_t>(seconds);
+    }
+    default: return NoField(name, "an INTERVAL");
+  }
+}
+
+bool IsFieldOfDay(TimeField field) {
+  switch (field) {
+    case TimeField::kHour:
+    case TimeField::kMinute:
+    case TimeField::kSecond:
+    case TimeField::kMillisecond:
+    case TimeField::kMicrosecond:
+    case TimeField::kEpoch: return true;
+    default: return false;
+  }
+}
+
+Result<arrow::Datum> EpochOf(EvalContext& context, const Arguments& arguments,
+                             int64_t rows, const TypePtr& type) {
+  if (arguments[1].type()->id() == arrow::Type::INTERVAL_MONTH_DAY_NANO) {
+    return MapRows<double, MonthDayNanos>(
+        context, {arguments[1]}, rows, type, [](const MonthDayNanos& by, double* out) {
+          *out = static_cast<double>(LengthOf(by)) / 1e9;
+        });
+  }
+  return MapRows<double, int64_t>(
+      context, {arguments[1]}, rows, type,
+      [](int64_t micros, double* out) { *out = static_cast<double>(micros) / 1e6; });
+}
+
 Result<arrow::Datum> DatePart(EvalContext& context, const Arguments& arguments,
                               int64_t rows, const TypePtr& type) {
+  if (type->id() == arrow::Type::DOUBLE) return EpochOf(context, arguments, rows, type);
   FieldCache cache;
+  if (arguments[1].type()->id() == arrow::Type::INTERVAL_MONTH_DAY_NANO) {
+    return MapRows<int64_t, Text, MonthDayNanos>(
+        context, arguments, rows, type,
+        [&](Text name, const MonthDayNanos& interval, int64_t* out) -> Status {
+          ARROW_ASSIGN_OR_RAISE(const TimeField field, cache.Get(name, false));
+          return FieldOfInterval(interval, field, name).Value(out);
+        });
+  }
+  const bool of_day = arguments[1].type()->id() == arrow::Type::TIME64;
   return MapRows<int64_t, Text, int64_t>(
       context, arguments, rows, type,
       [&](Text name, int64_t micros, int64_t* out) -> Status {
         ARROW_ASSIGN_OR_RAISE(const TimeField field, cache.Get(name, false));
+        if (of_day && !IsFieldOfDay(field)) return NoField(name, "a TIME");
         *out = FieldOf(micros, field);
         return Status::OK();
       });
@@ -105,16 +208,14 @@ Result<arrow::Datum> DateAdd(EvalContext& context, const Arguments& arguments,
 }
 
 Status MakeDay(int64_t year, int64_t month, int64_t day, int64_t* out) {
-  const bool in_range = year > -32'000 && year < 32'000 && month >= 1 && month <= 12 &&
-                        day >= 1 && day <= 31;
-  const std::chrono::year_month_day date{
-      std::chrono::year(in_range ? static_cast<int>(year) : 1970),
-      std::chrono::month(in_range ? static_cast<unsigned>(month) : 1),
-      std::chrono::day(in_range ? static_cast<unsigned>(day) : 1)};
-  if (!in_range || !date.ok()) {
+  // The years of DATE.
+  const bool in_range = year > -5'000'000 && year < 5'000'000 && month >= 1 &&
+                        month <= 12 && day >= 1 &&
+                        day <= DaysInMonth(year, static_cast<int>(month));
+  if (!in_range) {
     return errors::kOutOfDomain.Make({}, "there is no day {}-{}-{}", year, month, day);
   }
-  *out = std::chrono::sys_days(date).time_since_epoch().count();
+  *out = DaysOf({year, static_cast<int>(month), static_cast<int>(day)});
   return Status::OK();
 }
 
@@ -143,8 +244,12 @@ Result<arrow::Datum> MakeTimestamp(EvalContext& context, const Arguments& argume
           return errors::kOutOfDomain.Make({}, "there is no time {}:{}:{}", hour, minute,
                                            second);
         }
-        *out = days * kMicrosPerDay + (hour * 3600 + minute * 60) * kMicrosPerSecond +
-               std::llround(second * 1e6);
+        const int64_t of_day =
+            (hour * 3600 + minute * 60) * kMicrosPerSecond + std::llround(second * 1e6);
+        if (__builtin_mul_overflow(days, kMicrosPerDay, out) ||
+            __builtin_add_overflow(*out, of_day, out)) {
+          return errors::kOutOfDomain.Make({}, "the year {} leaves TIMESTAMP", year);
+        }
         return Status::OK();
       });
 }
@@ -197,14 +302,17 @@ Status RegisterTimeParts(FunctionRegistry& registry) {
           {"date_part",
            {"extract", "datepart"},
            "time",
-           "date_part(field, time), EXTRACT(field FROM time) → bigint",
-           "One field of a date or time: year, quarter, month, week, isoyear, day, dow "
-           "(0 Sunday), isodow (7 Sunday), doy, hour, minute, second, millisecond and "
-           "microsecond (seconds included), epoch.",
+           "date_part(field, time), EXTRACT(field FROM time) → bigint or double",
+           "One field of a DATE, TIMESTAMP, TIME or INTERVAL: year, quarter, month, "
+           "week, "
+           "isoyear, day, dow (0 Sunday), isodow (7 Sunday), doy, hour, minute, second, "
+           "millisecond and microsecond (seconds included), timezone (0: zoned times "
+           "show "
+           "UTC), epoch. A constant 'epoch' gives a DOUBLE with the fraction.",
            "date_part('week', TIMESTAMP '2024-12-30 10:00:00')",
            "1"},
       .can_fail = true,
-      .bind = Overloads("date_part", OverTimes(text, integer)),
+      .bind = BindDatePart(),
       .evaluate = DatePart}));
   struct Part {
     const char *name, *description, *example, *result;
@@ -220,6 +328,10 @@ Status RegisterTimeParts(FunctionRegistry& registry) {
       {"second", "Second, 0 to 59.", "second(TIMESTAMP '2024-02-29 13:14:15')", "15"}};
   for (const Part& part : kParts) {
     ARROW_ASSIGN_OR_RAISE(const TimeField field, FieldNamed(part.name));
+    std::vector<Signature> forms{{{Timestamp()}, integer}, {{TimestampTz()}, integer}};
+    if (IsFieldOfDay(field)) {
+      forms.push_back({{arrow::time64(arrow::TimeUnit::MICRO)}, integer});
+    }
     ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
         .doc = {part.name,
                 {},
@@ -228,8 +340,7 @@ Status RegisterTimeParts(FunctionRegistry& registry) {
                 part.description,
                 part.example,
                 part.result},
-        .bind =
-            Overloads(part.name, {{{Timestamp()}, integer}, {{TimestampTz()}, integer}}),
+        .bind = Overloads(part.name, forms),
         .evaluate = [field](EvalContext& context, const Arguments& arguments,
                             int64_t rows, const TypePtr& type) {
           return MapRows<int64_t, int64_t>(
@@ -242,11 +353,13 @@ Status RegisterTimeParts(FunctionRegistry& registry) {
               {"datetrunc"},
               "time",
               "date_trunc(unit, time) → timestamp",
-              "Start of the unit that the time lies in; weeks begin on Monday.",
+              "Start of the unit that the time lies in, in UTC for a zoned one; weeks "
+              "begin on "
+              "Monday.",
               "date_trunc('month', TIMESTAMP '2024-02-29 13:14:15')",
               "2024-02-01 00:00:00"},
       .can_fail = true,
-      .bind = Overloads("date_trunc", OverTimes(text, nullptr)),
+      .bind = KeepingZone(Overloads("date_trunc", OverTimes(text, nullptr))),
       .evaluate = DateTrunc}));
   ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
       .doc =
@@ -275,10 +388,11 @@ Status RegisterTimeParts(FunctionRegistry& registry) {
               "date_add('month', 1, TIMESTAMP '2024-01-31 00:00:00')",
               "2024-02-29 00:00:00"},
       .can_fail = true,
-      .bind = Overloads("date_add", {{{Timestamp(), interval}, Timestamp()},
-                                     {{TimestampTz(), interval}, TimestampTz()},
-                                     {{text, integer, Timestamp()}, Timestamp()},
-                                     {{text, integer, TimestampTz()}, TimestampTz()}}),
+      .bind = KeepingZone(
+          Overloads("date_add", {{{Timestamp(), interval}, Timestamp()},
+                                 {{TimestampTz(), interval}, TimestampTz()},
+                                 {{text, integer, Timestamp()}, Timestamp()},
+                                 {{text, integer, TimestampTz()}, TimestampTz()}})),
       .evaluate = DateAdd}));
   ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
       .doc = {"make_date",

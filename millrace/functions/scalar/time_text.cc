@@ -1,6 +1,6 @@
 // DATE_FORMAT, STRPTIME, unix times and time zones.
 #include <cmath>
-#include <sstream>
+#include <optional>
 #include <stdexcept>
 
 #include <date/date.h>
@@ -10,6 +10,7 @@
 #include "millrace/expr/time_text.h"
 #include "millrace/functions/scalar/intervals_internal.h"
 #include "millrace/functions/scalar/register_internal.h"
+#include "millrace/functions/scalar/time_format_internal.h"
 
 namespace millrace::functions {
 
@@ -65,53 +66,49 @@ Result<arrow::Datum> AtTimeZone(EvalContext& context, const Arguments& arguments
       });
 }
 
+// The last format read: one call mostly has one.
+class FormatCache {
+ public:
+  Result<const TimeFormat*> Get(Text pattern) {
+    if (!format_ || format_->pattern() != pattern) {
+      ARROW_ASSIGN_OR_RAISE(format_, TimeFormat::Make(pattern));
+    }
+    return &*format_;
+  }
+
+ private:
+  std::optional<TimeFormat> format_;
+};
+
 Result<arrow::Datum> DateFormat(EvalContext& context, const Arguments& arguments,
                                 int64_t rows, const TypePtr&) {
-  // One stream for all rows: making one costs more than the formatting.
-  std::ostringstream stream;
-  stream.imbue(std::locale::classic());
-  std::string format;
+  FormatCache cache;
+  std::string text;
   return MapRowsToText<int64_t, Text>(
-      context, arguments, rows, [&](int64_t micros, Text pattern, TextOutput& out) {
-        format.assign(pattern);
-        stream.str(std::string());
-        stream.clear();
-        const date::sys_time<Micros> time{Micros(micros)};
-        // %S shows a fraction where the time has one.
-        if (micros % kMicrosPerSecond == 0) {
-          date::to_stream(stream, format.c_str(),
-                          date::floor<std::chrono::seconds>(time));
-        } else {
-          date::to_stream(stream, format.c_str(), time);
-        }
-        if (!stream.good()) {
-          return errors::kBadPattern.Make({}, "time format '{}'", pattern);
-        }
-        return out.Append(stream.str());
+      context, arguments, rows,
+      [&](int64_t micros, Text pattern, TextOutput& out) -> Status {
+        ARROW_ASSIGN_OR_RAISE(const TimeFormat* format, cache.Get(pattern));
+        text.clear();
+        format->Format(micros, &text);
+        return out.Append(text);
       });
 }
 
 Result<arrow::Datum> ParseWithFormat(EvalContext& context, const Arguments& arguments,
                                      int64_t rows, const TypePtr& type, bool lenient) {
-  std::istringstream stream;
-  stream.imbue(std::locale::classic());
-  std::string format;
-  auto parse = [&](Text text, Text pattern, int64_t* out) {
-    format.assign(pattern);
-    stream.clear();
-    stream.str(std::string(text));
-    date::sys_time<Micros> time;
-    date::from_stream(stream, format.c_str(), time);
-    if (stream.fail() || stream.peek() != std::istringstream::traits_type::eof()) {
-      return false;
-    }
-    *out = time.time_since_epoch().count();
-    return true;
-  };
-  if (lenient) return MapRows<int64_t, Text, Text>(context, arguments, rows, type, parse);
+  FormatCache cache;
+  if (lenient) {
+    return MapRows<int64_t, Text, Text>(
+        context, arguments, rows, type, [&](Text text, Text pattern, int64_t* out) {
+          const auto format = cache.Get(pattern);
+          return format.ok() && (*format)->Parse(text, out);
+        });
+  }
   return MapRows<int64_t, Text, Text>(
-      context, arguments, rows, type, [&](Text text, Text pattern, int64_t* out) {
-        if (parse(text, pattern, out)) return Status::OK();
+      context, arguments, rows, type,
+      [&](Text text, Text pattern, int64_t* out) -> Status {
+        ARROW_ASSIGN_OR_RAISE(const TimeFormat* format, cache.Get(pattern));
+        if (format->Parse(text, out)) return Status::OK();
         return errors::kBadCast.Make({}, "'{}' does not have the format '{}'", text,
                                      pattern);
       });
@@ -187,8 +184,10 @@ Status RegisterTimeText(FunctionRegistry& registry) {
            {"strftime"},
            "time",
            "date_format(time, format) → varchar",
-           "The time in a format of strftime's specifiers; %S has a fraction where the "
-           "time has one.",
+           "The time in a format of strftime's specifiers: %Y %y %m %d %e %j %H %I %M %S "
+           "(whole seconds) %g (milliseconds) %f (microseconds) %n (nanoseconds) %p %a "
+           "%A %b %B %u %w %U %W %V %G %z %Z, %F %T %R %D %c %x %X for several at once; "
+           "%-d is without zeros in front.",
            "date_format(TIMESTAMP '2024-02-29 13:14:15', '%d.%m.%Y %H:%M')",
            "29.02.2024 13:14"},
       .can_fail = true,
@@ -196,13 +195,17 @@ Status RegisterTimeText(FunctionRegistry& registry) {
                         {{{Timestamp(), text}, text}, {{TimestampTz(), text}, text}}),
       .evaluate = DateFormat}));
   ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
-      .doc = {"strptime",
-              {},
-              "time",
-              "strptime(text, format) → timestamp",
-              "Time read from a text of that format; an error where it has another.",
-              "strptime('29/02/2024 13:14', '%d/%m/%Y %H:%M')",
-              "2024-02-29 13:14:00"},
+      .doc =
+          {"strptime",
+           {},
+           "time",
+           "strptime(text, format) → timestamp",
+           "Time read from a text of that format (see date_format); an error where it "
+           "has "
+           "another. %f takes up to 9 digits, of which 6 are kept; %z turns the time to "
+           "UTC.",
+           "strptime('29/02/2024 13:14', '%d/%m/%Y %H:%M')",
+           "2024-02-29 13:14:00"},
       .can_fail = true,
       .bind = Overloads("strptime", {{{text, text}, Timestamp()}}),
       .evaluate = [](EvalContext& context, const Arguments& arguments, int64_t rows,
@@ -261,8 +264,9 @@ Status RegisterTimeText(FunctionRegistry& registry) {
       .doc = {"unix_timestamp",
               {},
               "time",
-              "unix_timestamp(time) → bigint",
-              "Whole seconds since 1970 began, rounded down.",
+              "unix_timestamp([time]) → bigint",
+              "Whole seconds since 1970 began, rounded down; of the present, as now() "
+              "gives it, where no time is given.",
               "unix_timestamp(TIMESTAMP '1970-01-02 00:00:00')",
               "86400"},
       .bind = Overloads("unix_timestamp",

@@ -96,7 +96,8 @@ TEST_F(EvaluateTest, NaNAndMinusZero) {
          {"NULL", "NULL", "true", "NULL", "NULL", "NULL", "true", "true", "NULL"});
   Expect("is_distinct_from(x, y)", *rows,
          {"false", "true", "true", "false", "true", "true", "true", "false", "false"});
-  Expect("greatest(x, y)", *rows, {"nan", "nan", "nan", "-0", "1", "2", "2", "1", "0"});
+  Expect("greatest(x, y)", *rows,
+         {"nan", "nan", "nan", "-0.0", "1.0", "2.0", "2.0", "1.0", "0.0"});
   Expect("1.0::DOUBLE / 0", *rows, Texts(9, "inf"));
 }
 

@@ -208,7 +208,7 @@ TEST_F(Planner, Windows) {
       "SELECT TUMBLE_START(at, 10s) AS s, TUMBLE_END(at, 10s) AS e, window_time, "
       "sum(price) FROM bids WINDOW TUMBLING(at, 10s) OFFSET 3s EMIT FINAL",
       "project window_start#0 as s, window_end#1 as e, (window_end#1 - "
-      "'0M0d1000ns'::INTERVAL) as window_time, \"sum(price)\"#2 as sum(price)\n"
+      "INTERVAL '00:00:00.000001') as window_time, \"sum(price)\"#2 as sum(price)\n"
       "  aggregate tumbling 10s offset 3s by () sum(price#0)\n"
       "    scan bids (price, at)\n");
   // Milliseconds are cast, because windows count microseconds.
