@@ -45,7 +45,7 @@ struct PipelineOptions {
   int64_t exchange_credit = 4 * 1024 * 1024;
   /// The same where a gather keeps the order of splits: a task that is ahead should have
   /// room for its whole split, or the tasks would read one after another.
-  int64_t ordered_credit = 16 * 1024 * 1024;
+  int64_t ordered_credit = 24 * 1024 * 1024;
   int64_t batch_rows = 64 * 1024;
 };
 

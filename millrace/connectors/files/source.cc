@@ -181,9 +181,10 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
   // What the first file taught holds for all: a later one is not inferred again, it has
   // to fit.
   const auto& expected = declared_ ? declared_ : schema_;
-  ARROW_ASSIGN_OR_RAISE(const auto first, &file == files_.front().get()
-                                              ? Result<std::shared_ptr<formats::FileReader>>(nullptr)
-                                              : OpenFile(*files_.front()));
+  ARROW_ASSIGN_OR_RAISE(const auto first,
+                        &file == files_.front().get()
+                            ? Result<std::shared_ptr<formats::FileReader>>(nullptr)
+                            : OpenFile(*files_.front()));
   auto opened = options_.format->OpenReader(std::move(input), options_.format_options,
                                             expected, first.get(), FormatContext());
   if (!opened.ok()) return WithWhere(opened.status(), {.file = file.info.path});

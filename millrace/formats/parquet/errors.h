@@ -18,7 +18,12 @@ inline constexpr ErrorSpec kParquetWrite{2304, arrow::StatusCode::IOError, false
                                          "rows can't be written as Parquet",
                                          "see the text behind; nothing was published"};
 
+inline constexpr ErrorSpec kParquetInvalidUtf8{
+    2305, arrow::StatusCode::Invalid, false, "text in a Parquet file is not valid UTF-8",
+    "declare the column as BLOB, or write the file again with valid text"};
+
 inline constexpr const ErrorSpec* kParquetErrors[] = {
-    &kParquetBroken, &kParquetUnsupported, &kParquetSchema, &kParquetWrite};
+    &kParquetBroken, &kParquetUnsupported, &kParquetSchema, &kParquetWrite,
+    &kParquetInvalidUtf8};
 
 }  // namespace millrace::errors

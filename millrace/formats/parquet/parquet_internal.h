@@ -24,8 +24,9 @@ inline constexpr const char kDictionaryMark[] = "millrace.dictionary";
 const ConfigSpec& ReadSpec();
 const ConfigSpec& WriteSpec();
 
+/// `first`: a reader that this function made, of the first file of a set, or null.
 Result<std::unique_ptr<FileReader>> OpenParquetReader(
-    Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
+    Input input, const std::shared_ptr<arrow::Schema>& declared, const FileReader* first,
     const Context& context);
 
 /// Each piece is a whole Parquet file of one row group, for the appender to take apart.

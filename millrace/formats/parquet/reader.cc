@@ -1,12 +1,11 @@
 #include <algorithm>
 #include <mutex>
+#include <numeric>
 
 #include <arrow/array.h>
-#include <arrow/compute/api.h>
 #include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
-#include <arrow/util/key_value_metadata.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/schema.h>
 #include <parquet/file_reader.h>
@@ -14,6 +13,7 @@
 #include <parquet/properties.h>
 
 #include "millrace/formats/input.h"
+#include "millrace/formats/parquet/columns_internal.h"
 #include "millrace/formats/parquet/errors.h"
 #include "millrace/formats/parquet/parquet_internal.h"
 
@@ -63,53 +63,11 @@ bool HasSmallDictionary(const parquet::ColumnChunkMetaData& chunk) {
   return !chunk.encoding_stats().empty();
 }
 
-void CollectLeaves(const parquet::arrow::SchemaField& field, std::vector<int>& out) {
-  if (field.column_index >= 0) out.push_back(field.column_index);
-  for (const auto& child : field.children) CollectLeaves(child, out);
-}
-
-// Layouts that few kernels know become the usual ones where they enter: views text and
-// bytes, half floats REAL. The same type where nothing changes.
-std::shared_ptr<arrow::DataType> UsualType(const std::shared_ptr<arrow::DataType>& type) {
-  switch (type->id()) {
-    case arrow::Type::STRING_VIEW: return arrow::utf8();
-    case arrow::Type::BINARY_VIEW: return arrow::binary();
-    case arrow::Type::HALF_FLOAT: return arrow::float32();
-    case arrow::Type::LIST:
-    case arrow::Type::LARGE_LIST:
-    case arrow::Type::FIXED_SIZE_LIST:
-    case arrow::Type::MAP:
-    case arrow::Type::STRUCT: break;
-    default: return type;
-  }
-  arrow::FieldVector fields;
-  bool changed = false;
-  for (const auto& field : type->fields()) {
-    auto usual = UsualType(field->type());
-    changed |= usual != field->type();
-    fields.push_back(field->WithType(std::move(usual)));
-  }
-  if (!changed) return type;
-  switch (type->id()) {
-    case arrow::Type::LIST: return arrow::list(fields[0]);
-    case arrow::Type::LARGE_LIST: return arrow::large_list(fields[0]);
-    case arrow::Type::FIXED_SIZE_LIST:
-      return arrow::fixed_size_list(
-          fields[0], static_cast<const arrow::FixedSizeListType&>(*type).list_size());
-    case arrow::Type::MAP:
-      return std::make_shared<arrow::MapType>(
-          fields[0], static_cast<const arrow::MapType&>(*type).keys_sorted());
-    default: return arrow::struct_(std::move(fields));
-  }
-}
-
 struct File {
   std::string name;
   std::shared_ptr<arrow::io::RandomAccessFile> file;
   std::shared_ptr<parquet::FileMetaData> metadata;
-  std::shared_ptr<arrow::Schema> schema;  // what the stream is said to have
-  std::vector<std::vector<int>> leaves;   // per field of the schema
-  bool unusual = false;                   // are there columns for UsualType?
+  Columns columns;
 };
 
 class ParquetRange final : public RangeReader {
@@ -166,12 +124,12 @@ class ParquetRange final : public RangeReader {
         rows = rows->Slice(skip);
         if (rows->num_rows() == 0) continue;
       }
-      if (rows->num_columns() == 0 && columns_ > 0) {
+      if (rows->num_columns() == 0 && !wanted_.empty()) {
         return Status::Invalid("columns are missing");
       }
-      if (file_->unusual) {
-        ARROW_ASSIGN_OR_RAISE(rows, Usual(*rows));
-      }
+      ARROW_ASSIGN_OR_RAISE(rows,
+                            file_->columns.Fit(std::move(rows), wanted_, context_.pool));
+      ARROW_RETURN_NOT_OK(CheckUtf8(*rows, rows_done_, file_->name));
       ReportBytes(rows->num_rows(), &out);
       rows_done_ += rows->num_rows();
       out.state = ReadResult::State::kBatch;
@@ -179,25 +137,6 @@ class ParquetRange final : public RangeReader {
       out.position = OffsetPosition(rows_done_);
       return out;
     }
-  }
-
-  Result<std::shared_ptr<arrow::RecordBatch>> Usual(const arrow::RecordBatch& rows) {
-    arrow::compute::ExecContext compute(context_.pool);
-    compute.set_use_threads(false);
-    arrow::ArrayVector columns = rows.columns();
-    arrow::FieldVector fields = rows.schema()->fields();
-    for (size_t i = 0; i < columns.size(); ++i) {
-      auto type = UsualType(columns[i]->type());
-      if (type == columns[i]->type()) continue;
-      ARROW_ASSIGN_OR_RAISE(
-          arrow::Datum cast,
-          arrow::compute::Cast(arrow::Datum(columns[i]),
-                               arrow::compute::CastOptions::Safe(type), &compute));
-      columns[i] = cast.make_array();
-      fields[i] = fields[i]->WithType(std::move(type));
-    }
-    return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), rows.num_rows(),
-                                    std::move(columns));
   }
 
   // The group's compressed bytes spread over its rows, so that progress moves while a
@@ -220,29 +159,29 @@ class ParquetRange final : public RangeReader {
     parquet::ArrowReaderProperties arrow_properties(/*use_threads=*/false);
     arrow_properties.set_pre_buffer(false);
     auto metadata = file_->metadata->RowGroup(group);
-    std::vector<int> columns;
+    const arrow::Schema& schema = *file_->columns.schema;
     if (pushdown_.columns) {
-      columns = *pushdown_.columns;
+      wanted_ = *pushdown_.columns;
     } else {
-      for (int i = 0; i < file_->schema->num_fields(); ++i) columns.push_back(i);
+      wanted_.resize(static_cast<size_t>(schema.num_fields()));
+      std::iota(wanted_.begin(), wanted_.end(), 0);
     }
     std::vector<int> leaves;
     group_bytes_ = 0;
     int64_t decoded_bytes = 0;
-    for (int column : columns) {
-      for (int leaf : file_->leaves[static_cast<size_t>(column)]) {
+    for (int column : wanted_) {
+      for (int leaf : file_->columns.columns[static_cast<size_t>(column)].leaves) {
         leaves.push_back(leaf);
         auto chunk = metadata->ColumnChunk(leaf);
         group_bytes_ += chunk->total_compressed_size();
         decoded_bytes += chunk->total_uncompressed_size();
-        const auto type = file_->schema->field(column)->type()->id();
+        const auto type = schema.field(column)->type()->id();
         if ((type == arrow::Type::STRING || type == arrow::Type::BINARY) &&
             HasSmallDictionary(*chunk)) {
           arrow_properties.set_read_dictionary(leaf, true);
         }
       }
     }
-    columns_ = columns.size();
     group_rows_left_ = metadata->num_rows();
     // Wide rows: as many as the budget has bytes for.
     const int64_t row_bytes = decoded_bytes / std::max<int64_t>(group_rows_left_, 1) + 1;
@@ -277,7 +216,7 @@ class ParquetRange final : public RangeReader {
   const Pushdown pushdown_;
   const Context context_;
   size_t next_group_ = 0;
-  size_t columns_ = 0;
+  std::vector<int> wanted_;  // columns of the schema
   std::unique_ptr<parquet::arrow::FileReader> reader_;
   std::shared_ptr<arrow::RecordBatchReader> batches_;
   int64_t rows_done_ = 0;
@@ -290,7 +229,11 @@ class ParquetFile final : public FileReader {
  public:
   explicit ParquetFile(std::shared_ptr<const File> file) : file_(std::move(file)) {}
 
-  const std::shared_ptr<arrow::Schema>& schema() const override { return file_->schema; }
+  const std::shared_ptr<arrow::Schema>& schema() const override {
+    return file_->columns.schema;
+  }
+
+  const Columns& columns() const { return file_->columns; }
 
   Result<std::vector<Range>> Ranges(int64_t target_bytes) override {
     std::lock_guard lock(mutex_);
@@ -316,10 +259,11 @@ class ParquetFile final : public FileReader {
   std::optional<int64_t> MinEventTime(size_t ordinal, int column) override {
     std::lock_guard lock(mutex_);
     if (ordinal >= ranges_.size()) return std::nullopt;
+    if (!file_->columns.same_types) return std::nullopt;
     std::optional<int64_t> least;
     for (int64_t group = ranges_[ordinal].begin; group < ranges_[ordinal].end; ++group) {
       auto micros = MinMicros(*file_->metadata, static_cast<int>(group),
-                              file_->schema->field(column)->name());
+                              file_->columns.schema->field(column)->name());
       if (!micros) return std::nullopt;
       least = std::min(least.value_or(*micros), *micros);
     }
@@ -340,8 +284,9 @@ class ParquetFile final : public FileReader {
       std::vector<int> groups;
       for (int64_t group = range.begin; group < range.end; ++group) {
         const int number = static_cast<int>(group);
-        if (!pushdown.predicate ||
-            MayMatch(*file_->metadata, number, *file_->schema, *pushdown.predicate)) {
+        if (!pushdown.predicate || !file_->columns.same_types ||
+            MayMatch(*file_->metadata, number, *file_->columns.schema,
+                     *pushdown.predicate)) {
           groups.push_back(number);
         }
       }
@@ -355,23 +300,6 @@ class ParquetFile final : public FileReader {
   std::vector<Range> ranges_;
 };
 
-// Dictionaries are an encoding here, not a type: the stream says the value type and
-// remembers the file's wish.
-std::shared_ptr<arrow::Schema> WithoutDictionaries(const arrow::Schema& schema) {
-  arrow::FieldVector fields;
-  for (const auto& field : schema.fields()) {
-    if (field->type()->id() != arrow::Type::DICTIONARY) {
-      fields.push_back(field->RemoveMetadata());
-      continue;
-    }
-    const auto& type = static_cast<const arrow::DictionaryType&>(*field->type());
-    fields.push_back(
-        field->WithType(type.value_type())
-            ->WithMetadata(arrow::key_value_metadata({kDictionaryMark}, {"true"})));
-  }
-  return arrow::schema(std::move(fields));
-}
-
 }  // namespace
 
 const ConfigSpec& ReadSpec() {
@@ -380,9 +308,11 @@ const ConfigSpec& ReadSpec() {
 }
 
 Result<std::unique_ptr<FileReader>> OpenParquetReader(
-    Input input, const Config&, const std::shared_ptr<arrow::Schema>& declared,
+    Input input, const std::shared_ptr<arrow::Schema>& declared, const FileReader* first,
     const Context& context) {
   const std::string name = input.name;
+  const Columns* first_columns =
+      first != nullptr ? &static_cast<const ParquetFile*>(first)->columns() : nullptr;
   return Caught(name, [&]() -> Result<std::unique_ptr<FileReader>> {
     auto file = std::make_shared<File>();
     file->name = name;
@@ -395,20 +325,8 @@ Result<std::unique_ptr<FileReader>> OpenParquetReader(
     ARROW_RETURN_NOT_OK(parquet::arrow::SchemaManifest::Make(
         file->metadata->schema(), file->metadata->key_value_metadata(), arrow_properties,
         &manifest));
-    arrow::FieldVector fields;
-    std::vector<std::vector<int>> leaves;
-    for (const auto& field : manifest.schema_fields) {
-      fields.push_back(field.field->WithType(UsualType(field.field->type())));
-      file->unusual |= fields.back()->type() != field.field->type();
-      leaves.emplace_back();
-      CollectLeaves(field, leaves.back());
-    }
-    file->schema = WithoutDictionaries(*arrow::schema(fields));
-    file->leaves = std::move(leaves);
-    if (declared && !file->schema->Equals(*declared, false)) {
-      return errors::kParquetSchema.Make({.file = name}, "it has ({}), expected ({})",
-                                         file->schema->ToString(), declared->ToString());
-    }
+    ARROW_ASSIGN_OR_RAISE(file->columns,
+                          MapColumns(manifest, declared, first_columns, name));
     return std::make_unique<ParquetFile>(std::move(file));
   });
 }
