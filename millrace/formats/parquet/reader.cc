@@ -177,7 +177,7 @@ class ParquetRange final : public RangeReader {
         decoded_bytes += chunk->total_uncompressed_size();
         const auto type = schema.field(column)->type()->id();
         if ((type == arrow::Type::STRING || type == arrow::Type::BINARY) &&
-            HasSmallDictionary(*chunk)) {
+            file_->columns.same_types && HasSmallDictionary(*chunk)) {
           arrow_properties.set_read_dictionary(leaf, true);
         }
       }
