@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 packages=(
-  ca-certificates git make g++ cmake ninja-build ccache lld patchelf python3 python3-venv
+  ca-certificates git make g++ cmake ninja-build pkg-config ccache lld patchelf python3 python3-venv
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libfuzzer-14-dev
   libcli11-dev libedit-dev libfmt-dev libgtest-dev libgmock-dev
   libhowardhinnant-date-dev libhwy-dev libsimdjson-dev libxxhash-dev
