@@ -5,10 +5,10 @@
 
 #include <arrow/compute/api.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/expr/cast_internal.h"
 #include "millrace/expr/decimal_double.h"
 #include "millrace/expr/errors.h"
-#include "millrace/expr/type_name.h"
 
 namespace millrace::expr {
 
@@ -18,13 +18,13 @@ Status BadValue(const arrow::Array& values, int64_t row, const CastPlan& plan) {
   std::string text;
   if (!AppendValue(values, row, &text).ok()) text = "value";
   return errors::kBadCast.Make({}, "'{}' in {} of type {} does not fit {}", text,
-                               plan.what, SqlTypeName(*values.type()),
-                               SqlTypeName(*plan.to));
+                               plan.what, data::SqlTypeName(*values.type()),
+                               data::SqlTypeName(*plan.to));
 }
 
 Status NoCast(const arrow::DataType& from, const CastPlan& plan) {
-  return errors::kNoCast.Make({}, "{} from {} to {}", plan.what, SqlTypeName(from),
-                              SqlTypeName(*plan.to));
+  return errors::kNoCast.Make({}, "{} from {} to {}", plan.what, data::SqlTypeName(from),
+                              data::SqlTypeName(*plan.to));
 }
 
 Result<ArrayPtr> ArrowCast(const ArrayPtr& values, const TypePtr& to,

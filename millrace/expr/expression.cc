@@ -9,9 +9,9 @@
 #include <fmt/format.h>
 
 #include "millrace/base/calendar.h"
+#include "millrace/data/type_name.h"
 #include "millrace/expr/errors.h"
 #include "millrace/expr/function.h"
-#include "millrace/expr/type_name.h"
 
 namespace millrace::expr {
 
@@ -41,7 +41,7 @@ bool IsIdentifier(const std::string& name) {
 
 // The type is part of the text, because 1 and 1::BIGINT are different expressions.
 std::string LiteralText(const arrow::Scalar& value) {
-  const std::string type = SqlTypeName(*value.type);
+  const std::string type = data::SqlTypeName(*value.type);
   if (!value.is_valid)
     return value.type->id() == arrow::Type::NA ? "NULL" : "NULL::" + type;
   switch (value.type->id()) {
@@ -107,7 +107,7 @@ std::string TypeList(const std::vector<TypePtr>& types) {
   std::string out;
   for (const TypePtr& type : types) {
     if (!out.empty()) out += ", ";
-    out += SqlTypeName(*type);
+    out += data::SqlTypeName(*type);
   }
   return out;
 }
@@ -217,7 +217,7 @@ std::string Expr::ToString() const {
     case ExprKind::kCall: return CallText(function_->doc.name, children_);
     case ExprKind::kCast:
       return fmt::format("{}({} AS {})", lenient_ ? "TRY_CAST" : "CAST",
-                         children_[0]->ToString(), SqlTypeName(*type_));
+                         children_[0]->ToString(), data::SqlTypeName(*type_));
     case ExprKind::kCase: {
       std::string out = "CASE";
       for (size_t i = 0; i + 1 < children_.size(); i += 2) {

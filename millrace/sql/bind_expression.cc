@@ -3,8 +3,8 @@
 #include <arrow/type.h>
 #include <arrow/type_traits.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/expr/evaluate.h"
-#include "millrace/expr/type_name.h"
 #include "millrace/sql/errors.h"
 #include "millrace/sql/expression_binder_internal.h"
 #include "millrace/sql/keywords.h"
@@ -232,7 +232,7 @@ Result<ExprPtr> ExpressionBinder::BindCondition(const Expression& expression,
   if (id == arrow::Type::NA) return Expr::Cast(std::move(bound), arrow::boolean());
   return errors::kSqlTypeMismatch.Make(expression.where.ToWhere(),
                                        "{} takes a condition, not {}", clause,
-                                       expr::SqlTypeName(*bound->type()));
+                                       data::SqlTypeName(*bound->type()));
 }
 
 Result<std::optional<ExprPtr>> ExpressionBinder::Intercept(const Expression& expression) {
@@ -350,7 +350,7 @@ Result<ExprPtr> ExpressionBinder::BindCase(const CaseOf& node, Location where) {
 Status CheckKey(const Expr& key, Location where, std::string_view what) {
   if (!arrow::is_nested(key.type()->id())) return Status::OK();
   return errors::kSqlBadKey.Make(where.ToWhere(), "{}: {}", what,
-                                 expr::SqlTypeName(*key.type()));
+                                 data::SqlTypeName(*key.type()));
 }
 
 Status NotSupported(Location where, std::string_view what) {
@@ -362,8 +362,8 @@ Result<expr::TypePtr> CommonTypeAt(const expr::TypePtr& left, const expr::TypePt
   expr::TypePtr common = expr::CommonType(left, right);
   if (common != nullptr) return common;
   return errors::kSqlTypeMismatch.Make(where.ToWhere(), "{}: {} and {}", what,
-                                       expr::SqlTypeName(*left),
-                                       expr::SqlTypeName(*right));
+                                       data::SqlTypeName(*left),
+                                       data::SqlTypeName(*right));
 }
 
 std::string OutputName(const Expression& expression) {

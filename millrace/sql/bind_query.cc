@@ -9,8 +9,8 @@
 #include <arrow/scalar.h>
 #include <arrow/type.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/expr/evaluate.h"
-#include "millrace/expr/type_name.h"
 #include "millrace/plan/errors.h"
 #include "millrace/plan/limit_node.h"
 #include "millrace/plan/project_node.h"

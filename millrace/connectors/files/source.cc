@@ -10,6 +10,7 @@
 
 #include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/pipe_stream.h"
+#include "millrace/data/type_name.h"
 #include "millrace/io/errors.h"
 
 namespace millrace::files {
@@ -104,7 +105,8 @@ std::pair<size_t, int64_t> Described(const connector::Split& split) {
 std::string ColumnNames(const arrow::Schema& schema) {
   std::string out;
   for (const auto& field : schema.fields()) {
-    out += (out.empty() ? "" : ", ") + field->name() + " " + field->type()->ToString();
+    out += (out.empty() ? "" : ", ") + field->name() + " " +
+           data::SqlTypeName(*field->type());
   }
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include <arrow/type.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/formats/csv/errors.h"
 #include "millrace/formats/input.h"
 
@@ -85,9 +86,7 @@ bool CsvCells::FindText(int64_t row, Field field, bool binary, std::string* scra
   } else if (rows.check_utf8 && !simdjson::validate_utf8(out->data(), out->size())) {
     BadValue value = Bad(row, *arrow::utf8());
     value.spec = &errors::kCsvInvalidUtf8;
-    value.text =
-        fmt::format("'{}'; {}", Excerpt(FieldAt(rows, dialect, row, column).view()),
-                    errors::kCsvInvalidUtf8.remedy);
+    value.text = fmt::format("'{}'", Excerpt(FieldAt(rows, dialect, row, column).view()));
     bad->push_back(std::move(value));
     return false;
   }
@@ -96,7 +95,8 @@ bool CsvCells::FindText(int64_t row, Field field, bool binary, std::string* scra
 
 BadValue CsvCells::Bad(int64_t row, const arrow::DataType& type) const {
   const Field field = FieldAt(rows, dialect, row, column);
-  std::string text = fmt::format("'{}' is no {}", Excerpt(field.view()), type.ToString());
+  std::string text =
+      fmt::format("'{}' is no {}", Excerpt(field.view()), data::SqlTypeName(type));
   if (ContentOf(field, dialect).field.size() == 0) {
     text += "; set quoted_empty_is_null, or null, to read it as NULL";
   }
@@ -104,7 +104,7 @@ BadValue CsvCells::Bad(int64_t row, const arrow::DataType& type) const {
           .spec = &errors::kCsvBadValue,
           .byte = static_cast<uint32_t>(reinterpret_cast<const uint8_t*>(field.begin) -
                                         rows.data),
-          .text = fmt::format("{}; {}", text, errors::kCsvBadValue.remedy)};
+          .text = std::move(text)};
 }
 
 }  // namespace millrace::formats::csv

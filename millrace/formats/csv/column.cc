@@ -1,5 +1,6 @@
 #include "millrace/formats/csv/column.h"
 
+#include "millrace/data/type_name.h"
 #include "millrace/formats/csv/errors.h"
 #include "millrace/formats/text/value_column.h"
 
@@ -44,7 +45,7 @@ Result<std::unique_ptr<ColumnParser<CsvCells>>> MakeColumnParser(
     return std::make_unique<GenericParser<CsvCells>>(type, settings.pool);
   }
   return errors::kCsvUnsupportedType.Make({.column = field.name()}, "{}",
-                                          type->ToString());
+                                          data::SqlTypeName(*type));
 }
 
 }  // namespace millrace::formats::csv

@@ -6,9 +6,11 @@
 #include <arrow/util/decimal.h>
 
 #include "millrace/base/decimal_text.h"
+#include "millrace/data/type_name.h"
 #include "millrace/formats/csv/errors.h"
 #include "millrace/formats/csv/index.h"
 #include "millrace/formats/csv/render.h"
+#include "millrace/formats/value_text.h"
 
 namespace millrace::formats::csv {
 
@@ -147,8 +149,8 @@ Status ColumnWriter::Bind(std::shared_ptr<arrow::Array> array) {
     return errors::kCsvUnrepresentable.Make(
         {.column = name()},
         "values of type {} can look like the delimiter, the quote or "
-        "NULL; {}",
-        field_->type()->ToString(), errors::kCsvUnrepresentable.remedy);
+        "NULL",
+        data::SqlTypeName(*field_->type()));
   }
   array_ = std::move(array);
   const bool encoded = array_->type_id() == arrow::Type::DICTIONARY;
@@ -220,7 +222,7 @@ Status ColumnWriter::BindDictionary(const arrow::Array& array) {
     const char* end = entries.Write(one.data(), i);
     if (end == nullptr) {
       return errors::kCsvUnrepresentable.Make({.column = name()}, "{}",
-                                              errors::kCsvUnrepresentable.remedy);
+                                              ValueText(*dictionary_, i));
     }
     rendered_.append(one.data(), static_cast<size_t>(end - one.data()));
     rendered_ends_.push_back(static_cast<int64_t>(rendered_.size()));

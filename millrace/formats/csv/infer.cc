@@ -169,11 +169,10 @@ Status Inference::Run() {
     if (!text.empty() && !sample.valid_quotes() && !declared_) {
       return errors::kCsvUnclosedQuote.Make(
           {.file = file_.input.name, .row = 1, .byte = static_cast<int64_t>(begin_)},
-          "the first record never ends; {}", errors::kCsvUnclosedQuote.remedy);
+          "the first record never ends");
     }
     if (!declared_) {
-      return errors::kCsvEmpty.Make({.file = file_.input.name}, "{}",
-                                    errors::kCsvEmpty.remedy);
+      return errors::kCsvEmpty.Make({.file = file_.input.name}, "");
     }
     for (const auto& field : declared_->fields()) file_.names.push_back(field->name());
     ARROW_RETURN_NOT_OK(MapDeclared(false));
@@ -210,8 +209,7 @@ Status Inference::FindFirstRecord() {
     if (static_cast<int64_t>(text.size()) >= dialect_.max_record_bytes) {
       return errors::kCsvRecordTooLarge.Make(
           {.file = file_.input.name, .byte = static_cast<int64_t>(begin_)},
-          "the first records have more than {} bytes; {}", dialect_.max_record_bytes,
-          errors::kCsvRecordTooLarge.remedy);
+          "the first records have more than {} bytes", dialect_.max_record_bytes);
     }
     wanted = std::max<int64_t>(static_cast<int64_t>(text.size()) * 2, 64 * 1024);
   }
@@ -268,14 +266,13 @@ Status Inference::NameColumns(const Sample& sample, bool header) {
     if (name.empty()) name = fmt::format("column{}", c + 1);
     if (header && !simdjson::validate_utf8(name)) {
       return errors::kCsvInvalidUtf8.Make({.file = file_.input.name},
-                                          "in the name of column {}; {}", c + 1,
-                                          errors::kCsvInvalidUtf8.remedy);
+                                          "in the name of column {}", c + 1);
     }
     auto [found, added] = seen.emplace(name, c);
     if (!added && !declared_) {
       return errors::kCsvDuplicateColumn.Make({.file = file_.input.name, .column = name},
-                                              "columns {} and {}; {}", found->second + 1,
-                                              c + 1, errors::kCsvDuplicateColumn.remedy);
+                                              "columns {} and {}", found->second + 1,
+                                              c + 1);
     }
     file_.names.push_back(std::move(name));
   }
@@ -288,9 +285,9 @@ Status Inference::CheckSameColumns() const {
   std::vector<std::string> mine = file_.names, theirs = first_->names;
   if (!first_->header) {
     if (mine.size() == theirs.size()) return Status::OK();
-    return errors::kCsvSchemaMismatch.Make(
-        {.file = file_.input.name}, "it has {} columns, the first file {}; {}",
-        mine.size(), theirs.size(), errors::kCsvSchemaMismatch.remedy);
+    return errors::kCsvSchemaMismatch.Make({.file = file_.input.name},
+                                           "it has {} columns, the first file {}",
+                                           mine.size(), theirs.size());
   }
   const auto fields = first_->schema->field_names();
   const bool by_name = std::all_of(fields.begin(), fields.end(), [&](const auto& name) {
@@ -302,9 +299,8 @@ Status Inference::CheckSameColumns() const {
   }
   if (mine == theirs) return Status::OK();
   return errors::kCsvSchemaMismatch.Make(
-      {.file = file_.input.name}, "it has ({}), the first file has ({}); {}",
-      fmt::join(file_.names, ", "), fmt::join(first_->names, ", "),
-      errors::kCsvSchemaMismatch.remedy);
+      {.file = file_.input.name}, "it has ({}), the first file has ({})",
+      fmt::join(file_.names, ", "), fmt::join(first_->names, ", "));
 }
 
 // Declared columns are found by their names in the header when all of them are there,
@@ -329,9 +325,9 @@ Status Inference::MapDeclared(bool header) {
       }
     }
   } else {
-    return errors::kCsvSchemaMismatch.Make(
-        {.file = file_.input.name}, "{} declared, the first record has {}; {}",
-        declared_->num_fields(), file_.width(), errors::kCsvSchemaMismatch.remedy);
+    return errors::kCsvSchemaMismatch.Make({.file = file_.input.name},
+                                           "{} declared, the first record has {}",
+                                           declared_->num_fields(), file_.width());
   }
   for (ColumnPlan& plan : file_.columns) {
     const size_t c = static_cast<size_t>(plan.file_column);

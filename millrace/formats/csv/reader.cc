@@ -161,8 +161,7 @@ Status CsvRangeReader::CheckRecord(const uint32_t* entries, int64_t fields, bool
           {.spec = &errors::kCsvStrayQuote,
            .byte = field.begin - reinterpret_cast<const char*>(block_.data()),
            .column = c < width ? file_->names[static_cast<size_t>(c)] : std::string(),
-           .text = fmt::format("in '{}'; {}", Excerpt(field.view()),
-                               errors::kCsvStrayQuote.remedy)},
+           .text = fmt::format("in '{}'", Excerpt(field.view()))},
           raw);
     }
   }
@@ -175,7 +174,7 @@ Status CsvRangeReader::CheckRecord(const uint32_t* entries, int64_t fields, bool
   return Reject(record,
                 {.spec = &spec,
                  .byte = record.begin,
-                 .text = fmt::format("found {} of {}; {}", fields, width, spec.remedy)},
+                 .text = fmt::format("found {} of {}", fields, width)},
                 raw, dialect.on_ragged == Ragged::kDeadLetter);
 }
 
@@ -188,13 +187,12 @@ Status CsvRangeReader::AtEnd() {
                       .end = block_.end_offset() - block_.offset(),
                       .number = records()};
   CountMet(1);
-  ARROW_RETURN_NOT_OK(Reject(
-      record,
-      {.spec = &errors::kCsvUnclosedQuote,
-       .byte = opened,
-       .text = fmt::format("opened in '{}'; {}", Excerpt(TextOf(opened, record.end)),
-                           errors::kCsvUnclosedQuote.remedy)},
-      TextOf(record.begin, record.end)));
+  ARROW_RETURN_NOT_OK(
+      Reject(record,
+             {.spec = &errors::kCsvUnclosedQuote,
+              .byte = opened,
+              .text = fmt::format("opened in '{}'", Excerpt(TextOf(opened, record.end)))},
+             TextOf(record.begin, record.end)));
   block_.Discard();
   return Status::OK();
 }

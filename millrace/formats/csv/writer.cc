@@ -105,8 +105,8 @@ class CsvEncoder final : public data::RowEncoder {
     return errors::kCsvUnrepresentable.Make(
         {.column = column.name()},
         "{}: a text with special bytes and neither quotes nor an escape, or a date "
-        "outside the years 0000 to 9999; {}",
-        ValueText(values, row), errors::kCsvUnrepresentable.remedy);
+        "outside the years 0000 to 9999",
+        ValueText(values, row));
   }
 
   const WriteDialect dialect_;
@@ -130,8 +130,7 @@ Result<std::string> HeaderLine(const WriteDialect& dialect, const arrow::Schema&
                             TextQuoter::MostBytes(static_cast<int64_t>(name.size()))));
     const char* end = quoter.Write(line.data() + begin, name);
     if (end == nullptr) {
-      return errors::kCsvUnrepresentable.Make({.column = name}, "its name; {}",
-                                              errors::kCsvUnrepresentable.remedy);
+      return errors::kCsvUnrepresentable.Make({.column = name}, "its name");
     }
     line.resize(static_cast<size_t>(end - line.data()));
   }

@@ -4,6 +4,7 @@
 #include <arrow/util/base64.h>
 #include <fmt/format.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/formats/input.h"
 #include "millrace/formats/json/errors.h"
 
@@ -115,7 +116,7 @@ BadValue MakeBadValue(const Tokens& tokens, int64_t row, uint32_t token,
   return {.row = row,
           .spec = &errors::kJsonBadValue,
           .byte = tokens.at[token],
-          .text = fmt::format("{} is no {}", Excerpt(text), type.ToString())};
+          .text = fmt::format("{} is no {}", Excerpt(text), data::SqlTypeName(type))};
 }
 
 BadValue JsonCells::BadEscape(int64_t row) const {

@@ -6,6 +6,7 @@
 #include <arrow/buffer.h>
 #include <arrow/type.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/formats/json/column.h"
 #include "millrace/formats/json/errors.h"
 #include "millrace/formats/validity.h"
@@ -359,7 +360,7 @@ Result<std::unique_ptr<JsonColumnParser>> MakeNestedParser(
     }
     default:
       return errors::kJsonUnsupportedType.Make({.column = field.name()}, "{}",
-                                               type->ToString());
+                                               data::SqlTypeName(*type));
   }
 }
 

@@ -4,6 +4,7 @@
 #include <arrow/array.h>
 #include <arrow/type.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/formats/json/errors.h"
 #include "millrace/formats/json/value_writer.h"
 
@@ -158,7 +159,7 @@ Result<std::unique_ptr<ValueWriter>> MakeNestedWriter(const arrow::Field& field,
     }
     default:
       return errors::kJsonUnsupportedType.Make({.column = field.name()}, "{}",
-                                               type->ToString());
+                                               data::SqlTypeName(*type));
   }
 }
 

@@ -13,6 +13,7 @@
 #include <parquet/properties.h>
 #include <parquet/statistics.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/formats/parquet/parquet_internal.h"
 
 namespace millrace::formats::parquet_format {
@@ -148,7 +149,8 @@ Status CheckType(const arrow::DataType& type, const std::string& column) {
     case arrow::Type::SPARSE_UNION:
     case arrow::Type::DENSE_UNION:
     case arrow::Type::RUN_END_ENCODED:
-      return errors::kParquetUnsupported.Make({.column = column}, "{}", type.ToString());
+      return errors::kParquetUnsupported.Make({.column = column}, "{}",
+                                              data::SqlTypeName(type));
     default: break;
   }
   for (const auto& child : type.fields())

@@ -12,6 +12,7 @@
 #include <parquet/arrow/schema.h>
 #include <simdjson.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/formats/parquet/errors.h"
 #include "millrace/formats/parquet/parquet_internal.h"
 #include "millrace/formats/value_text.h"
@@ -138,7 +139,7 @@ std::vector<std::string> SortedNames(const arrow::Schema& schema) {
 std::string ListText(const arrow::Schema& schema) {
   std::vector<std::string> out;
   for (const auto& field : schema.fields()) {
-    out.push_back(field->name() + " " + field->type()->ToString());
+    out.push_back(field->name() + " " + data::SqlTypeName(*field->type()));
   }
   return fmt::format("{}", fmt::join(out, ", "));
 }
@@ -174,9 +175,9 @@ Result<Columns> MapColumns(const parquet::arrow::SchemaManifest& manifest,
     const arrow::DataType& type = *own->field(column.field)->type();
     if (!type.Equals(*wanted.type())) {
       if (!Widens(type, *wanted.type())) {
-        return errors::kParquetSchema.Make({.file = file, .column = wanted.name()},
-                                           "it is {} there, {} is expected",
-                                           type.ToString(), wanted.type()->ToString());
+        return errors::kParquetSchema.Make(
+            {.file = file, .column = wanted.name()}, "it is {} there, {} is expected",
+            data::SqlTypeName(type), data::SqlTypeName(*wanted.type()));
       }
       out.same_types = out.as_stored = false;
     }

@@ -114,7 +114,7 @@ Result<TextRangeReader::Filled> TextRangeReader::Fill(int64_t target,
       ARROW_ASSIGN_OR_RAISE(const int64_t number, RecordNumber(records_));
       return too_large().Make(
           {.file = file_->input.name, .row = number, .byte = position()},
-          "it has more than {} bytes; {}", file_->max_record_bytes, too_large().remedy);
+          "it has more than {} bytes", file_->max_record_bytes);
     }
     int64_t want = std::max(target, held / 2);
     if (file_->input.file) {
@@ -151,7 +151,8 @@ Result<ReadResult> TextRangeReader::Next(const Budget& budget, const Waker& wake
   }
   if (!done_ && !buffer_->empty()) {
     result.state = ReadResult::State::kBatch;
-    ARROW_ASSIGN_OR_RAISE(const int64_t count, TakeRows(budget));
+    ARROW_ASSIGN_OR_RAISE(int64_t count, TakeRows(budget));
+    ARROW_RETURN_NOT_OK(RejectLarge(&count));
     ARROW_ASSIGN_OR_RAISE(result.rows, ParseRows(count));
   }
   result.position = OffsetPosition(position());
@@ -187,6 +188,24 @@ Result<std::shared_ptr<arrow::RecordBatch>> TextRangeReader::ParseRows(int64_t c
     ARROW_RETURN_NOT_OK(RejectRows(&bad, count));
     count -= static_cast<int64_t>(bad.size());
   }
+}
+
+// A limit below the size of a piece is not met while the piece is filled.
+Status TextRangeReader::RejectLarge(int64_t* count) {
+  if (file_->max_record_bytes >= max_chunk_) return Status::OK();
+  std::vector<BadValue> bad;
+  for (int64_t row = 0; row < *count; ++row) {
+    const Record record = RecordOf(row);
+    if (record.end - record.begin <= file_->max_record_bytes) continue;
+    bad.push_back({.row = row,
+                   .spec = &too_large(),
+                   .byte = static_cast<uint32_t>(record.begin),
+                   .text = fmt::format("it has {} bytes", record.end - record.begin)});
+  }
+  if (bad.empty()) return Status::OK();
+  ARROW_RETURN_NOT_OK(RejectRows(&bad, *count));
+  *count -= static_cast<int64_t>(bad.size());
+  return Status::OK();
 }
 
 // Report the rows with values that can't be used, and take them out. Leaves the first bad

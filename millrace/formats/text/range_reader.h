@@ -84,6 +84,7 @@ class TextRangeReader : public RangeReader {
                             Filled* state);
   Result<std::shared_ptr<arrow::RecordBatch>> ParseRows(int64_t count);
   Status RejectRows(std::vector<BadValue>* bad, int64_t count);
+  Status RejectLarge(int64_t* count);
   Result<int64_t> RecordNumber(int64_t record);
   int64_t position() const { return buffer_->offset() + buffer_->consumed(); }
 

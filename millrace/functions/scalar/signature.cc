@@ -1,9 +1,9 @@
 #include <arrow/scalar.h>
 #include <arrow/type_traits.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/expr/errors.h"
 #include "millrace/expr/evaluate.h"
-#include "millrace/expr/type_name.h"
 #include "millrace/functions/scalar/signature_internal.h"
 
 namespace millrace::functions {
@@ -16,7 +16,7 @@ Status BadArguments(const std::string& name, const Types& types,
   std::string list;
   for (const TypePtr& type : types) {
     if (!list.empty()) list += ", ";
-    list += expr::SqlTypeName(*type);
+    list += data::SqlTypeName(*type);
   }
   return errors::kBadArguments.Make({}, "{}({}){}{}", name, list,
                                     reason.empty() ? "" : ": ", reason);

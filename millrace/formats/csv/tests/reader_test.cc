@@ -300,7 +300,7 @@ TEST(CsvReader, ValueErrorNamesEverything) {
     EXPECT_EQ(where.row, 301);
     EXPECT_EQ(where.column, "n");
     EXPECT_EQ(where.byte, static_cast<int64_t>(byte));
-    EXPECT_NE(ErrorText(status).find("'12x' is no int64; declare"), std::string::npos)
+    EXPECT_NE(ErrorText(status).find("'12x' is no BIGINT"), std::string::npos)
         << ErrorText(status);
   }
 }

@@ -1,9 +1,9 @@
-#include "millrace/expr/type_name.h"
+#include "millrace/data/type_name.h"
 
 #include <arrow/type.h>
 #include <fmt/format.h>
 
-namespace millrace::expr {
+namespace millrace::data {
 
 namespace {
 
@@ -82,4 +82,4 @@ std::string SqlTypeName(const arrow::DataType& type) {
   }
 }
 
-}  // namespace millrace::expr
+}  // namespace millrace::data

@@ -5,9 +5,9 @@
 
 #include <arrow/type_fwd.h>
 
-namespace millrace::expr {
+namespace millrace::data {
 
 /// BIGINT, VARCHAR, DECIMAL(10, 2), TIMESTAMP …; Arrow's own text where SQL has no name.
 std::string SqlTypeName(const arrow::DataType& type);
 
-}  // namespace millrace::expr
+}  // namespace millrace::data
