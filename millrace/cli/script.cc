@@ -1,8 +1,14 @@
 #include "millrace/cli/script.h"
 
+#include <algorithm>
 #include <cstdio>
 
+#include <arrow/array/builder_binary.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
 #include "millrace/base/error.h"
+#include "millrace/base/memory_budget.h"
 
 namespace millrace::cli {
 
@@ -10,9 +16,25 @@ Result<engine::JobSummary> ScriptListener::Run(engine::Job& job, bool writes) {
   return RunJob(job, *terminal_, writes ? "wrote" : "");
 }
 
-void ScriptListener::OnPlan(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+Status ScriptListener::OnPlan(const std::string& text) {
+  if (!plans_as_rows_) {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    std::fflush(stdout);
+    return Status::OK();
+  }
+  arrow::StringBuilder lines(ProcessMemoryPool());
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    ARROW_RETURN_NOT_OK(lines.Append(std::string_view(text).substr(begin, end - begin)));
+    begin = end + 1;
+  }
+  ARROW_ASSIGN_OR_RAISE(auto column, lines.Finish());
+  const auto schema = arrow::schema({arrow::field("plan", arrow::utf8())});
+  ARROW_RETURN_NOT_OK(printer_->Begin(schema));
+  const int64_t rows = column->length();
+  ARROW_RETURN_NOT_OK(printer_->Add(
+      arrow::RecordBatch::Make(schema, rows, arrow::ArrayVector{std::move(column)})));
+  return printer_->End();
 }
 
 std::string Excerpt(const std::string& text, const Status& status) {

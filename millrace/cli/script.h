@@ -15,8 +15,10 @@ namespace millrace::cli {
 /// Prints results by `printer`, summaries and messages by `terminal`.
 class ScriptListener final : public engine::SessionListener {
  public:
-  ScriptListener(ResultPrinter* printer, Terminal* terminal)
-      : printer_(printer), terminal_(terminal) {}
+  /// `plans_as_rows`: a plan is a result of one column, because text would break the form
+  /// of the others.
+  ScriptListener(ResultPrinter* printer, Terminal* terminal, bool plans_as_rows)
+      : printer_(printer), terminal_(terminal), plans_as_rows_(plans_as_rows) {}
   Result<engine::JobSummary> Run(engine::Job& job, bool writes) override;
   Status OnSchema(const std::shared_ptr<arrow::Schema>& schema) override {
     return printer_->Begin(schema);
@@ -26,11 +28,12 @@ class ScriptListener final : public engine::SessionListener {
   }
   Status OnEnd() override { return printer_->End(); }
   void OnMessage(const std::string& message) override { terminal_->Note(message); }
-  void OnPlan(const std::string& text) override;
+  Status OnPlan(const std::string& text) override;
 
  private:
   ResultPrinter* const printer_;
   Terminal* const terminal_;
+  const bool plans_as_rows_;
 };
 
 /// The excerpt of `text` at the error's line with a caret under its column; empty when

@@ -68,7 +68,8 @@ class Runner {
       runner->session_->SendResultsTo(std::move(table));
     }
     runner->listener_ =
-        std::make_unique<ScriptListener>(runner->printer_.get(), terminal);
+        std::make_unique<ScriptListener>(runner->printer_.get(), terminal,
+                                         arguments.format == ResultFormat::kArrow);
     return runner;
   }
 

@@ -94,7 +94,7 @@ Status Session::Run(const sql::Statement& statement, const Locate& locate,
                                 ? RunWrite(planned->root, listener, &out)
                                 : RunQuery(planned->root, listener, &out));
       }
-      listener.OnPlan(out);
+      ARROW_RETURN_NOT_OK(listener.OnPlan(out));
       break;
     }
   }

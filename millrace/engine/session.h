@@ -36,7 +36,7 @@ class SessionListener {
   /// One line for the user: "created table flights".
   virtual void OnMessage(const std::string& message) = 0;
   /// The answer of EXPLAIN.
-  virtual void OnPlan(const std::string& text) = 0;
+  virtual Status OnPlan(const std::string& text) = 0;
 };
 
 /// Adds to an error where its text stands: the file, and the place in it.

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-import time
 
 import pexpect
 import pyarrow as pa
@@ -518,6 +517,14 @@ def test_shell_is_left_by_any_of_the_usual_words(shell, word):
 def test_shell_helps(shell):
     shell.sendline("help")
     shell.expect("Statements end with")
+
+
+def test_a_plan_among_arrow_results_is_a_result(millrace, people):
+    done = millrace("sql", "--format", "arrow", "-c", "EXPLAIN SELECT id FROM 'people.csv'; SELECT 1 AS x", text=False)
+    stream = io.BytesIO(done.stdout)
+    plan = pa.ipc.open_stream(stream).read_all()
+    assert plan.column_names == ["plan"] and "scan people.csv (id)" in plan["plan"][-1].as_py()
+    assert pa.ipc.open_stream(stream).read_all().to_pydict() == {"x": [1]}
 
 
 # --- small manners ------------------------------------------------------------------------------------------------

@@ -141,7 +141,7 @@ class Collector final : public SessionListener {
   }
   Status OnEnd() override { return Status::OK(); }
   void OnMessage(const std::string&) override {}
-  void OnPlan(const std::string&) override {}
+  Status OnPlan(const std::string&) override { return Status::OK(); }
 
   std::vector<std::string> lines;
   int64_t cancel_after = -1;
