@@ -135,7 +135,8 @@ void AddCopy(CLI::App& app, Program& program) {
                    "Option of the destination, as option=value; repeatable")
       ->allow_extra_args(false);
   command->add_option("--dead-letters", copy->dead_letters,
-                      "File for rows that were set aside");
+                      "File for rows that are set aside, where the source has "
+                      "on_error=dead_letter");
   command->callback([copy, &program] {
     program.run = [copy, &program] {
       Terminal terminal(program.talk);

@@ -11,6 +11,7 @@
 #include "millrace/base/error.h"
 #include "millrace/cli/signals.h"
 #include "millrace/expr/errors.h"
+#include "millrace/io/errors.h"
 
 namespace millrace::cli {
 
@@ -66,6 +67,7 @@ int ExitCodeOf(const Status& status) {
   if (status.ok()) return kExitDone;
   const int32_t number = ErrorNumber(status);
   if (number == errors::kCancelled.number) return kExitInterrupted;
+  if (number == errors::kReaderGone.number) return kExitReaderGone;
   // Options, names and SQL texts are the caller's to mend before anything could run.
   if ((number >= 1000 && number < 2000) || (number >= 3000 && number < 3500) ||
       number == errors::kUnknownFunction.number ||

@@ -13,6 +13,7 @@ inline constexpr int kExitDone = 0;
 inline constexpr int kExitFailed = 1;
 inline constexpr int kExitUsage = 2;
 inline constexpr int kExitInterrupted = 130;
+inline constexpr int kExitReaderGone = 141;  ///< as if SIGPIPE had ended it
 
 /// Start `job` and wait for its end. A signal cancels it, a second one ends the process
 /// at once. Prints progress and, unless `verb` is empty, the guarantee before the start

@@ -67,9 +67,8 @@ class Runner {
               {{"format", arguments.format == ResultFormat::kCsv ? "csv" : "json"}}));
       runner->session_->SendResultsTo(std::move(table));
     }
-    runner->listener_ =
-        std::make_unique<ScriptListener>(runner->printer_.get(), terminal,
-                                         arguments.format == ResultFormat::kArrow);
+    runner->listener_ = std::make_unique<ScriptListener>(
+        runner->printer_.get(), terminal, arguments.format == ResultFormat::kArrow);
     return runner;
   }
 
@@ -162,7 +161,8 @@ void AddResultOptions(CLI::App* command, Arguments& arguments) {
   command->add_option("--rows", arguments.max_rows, "Rows of a table that are shown")
       ->check(CLI::NonNegativeNumber);
   command->add_option("--dead-letters", arguments.dead_letters,
-                      "File for rows that were set aside");
+                      "File for rows that are set aside, where the source has "
+                      "on_error=dead_letter");
 }
 
 }  // namespace

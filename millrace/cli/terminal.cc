@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "millrace/base/error.h"
+#include "millrace/io/errors.h"
 
 namespace millrace::cli {
 
@@ -139,6 +140,8 @@ void Terminal::Note(std::string_view text) {
 
 void Terminal::Error(const Status& status) {
   ClearProgress();
+  // `millrace … | head` has all that it wanted: other programs say nothing either.
+  if (ErrorNumber(status) == errors::kReaderGone.number) return;
   const ErrorDetail* detail = ErrorDetail::Of(status);
   if (talk_.format == LogFormat::kJson) {
     nlohmann::ordered_json line = {{"level", "error"},
@@ -202,16 +205,18 @@ void Terminal::Summary(std::string_view verb, const engine::JobSummary& summary)
 
 void Terminal::LeftOut(const engine::JobSummary& summary) {
   if (summary.dead_letters > 0) {
-    Note(fmt::format("{} rows set aside in {}", CountText(summary.dead_letters),
+    Line("warning",
+         fmt::format("{} rows set aside in {}", CountText(summary.dead_letters),
                      summary.dead_letter_file));
   }
   if (summary.rows_late > 0) {
-    Note(fmt::format("{} rows left out: they came after their window had closed",
+    Line("warning",
+         fmt::format("{} rows left out: they came after their window had closed",
                      CountText(summary.rows_late)));
   }
   if (summary.rows_without_time > 0) {
-    Note(fmt::format("{} rows left out: their event time is NULL",
-                     CountText(summary.rows_without_time)));
+    Line("warning", fmt::format("{} rows left out: their event time is NULL",
+                                CountText(summary.rows_without_time)));
   }
 }
 

@@ -35,7 +35,7 @@ class Terminal {
   /// A piece of the user's text under an error; not for machines.
   void Excerpt(std::string_view text);
   void Summary(std::string_view verb, const engine::JobSummary& summary);
-  /// Rows that are in no result: set aside, late, without a time. Nothing when all are.
+  /// Rows that are in no result: set aside, late, without a time. Said even when quiet.
   void LeftOut(const engine::JobSummary& summary);
 
  private:

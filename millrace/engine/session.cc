@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 
 #include <arrow/compute/exec.h>
 
@@ -232,6 +233,7 @@ Result<std::string> Substitute(std::string_view text,
                                const std::map<std::string, std::string>& settings,
                                const ConfigSpec::Lookup& environment) {
   std::string out;
+  std::set<std::string> used;
   int32_t line = 1;
   while (!text.empty()) {
     const size_t open = text.find("${");
@@ -246,6 +248,7 @@ Result<std::string> Substitute(std::string_view text,
     const std::string_view inside = text.substr(open + 2, close - open - 2);
     const size_t colon = inside.find(":-");
     const std::string name(inside.substr(0, colon));
+    used.insert(name);
     if (auto found = settings.find(name); found != settings.end()) {
       out += found->second;
     } else if (auto value = environment ? environment(name) : std::nullopt) {
@@ -257,6 +260,14 @@ Result<std::string> Substitute(std::string_view text,
                                        name);
     }
     text.remove_prefix(close + 1);
+  }
+  for (const auto& [name, value] : settings) {
+    if (used.contains(name)) continue;
+    const std::vector<std::string> names(used.begin(), used.end());
+    const std::string near = NearestName(name, names);
+    return errors::kBadVariable.Make(
+        {}, "'{}' stands nowhere in the text{}", name,
+        near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
   }
   return out;
 }

@@ -21,7 +21,12 @@ inline constexpr ErrorSpec kFileIo{2005, arrow::StatusCode::IOError, true,
                                    "input or output failed",
                                    "see the system's own message"};
 
-inline constexpr const ErrorSpec* kIoErrors[] = {&kFileNotFound, &kFileUnreadable,
-                                                 &kFileUnwritable, &kDiskFull, &kFileIo};
+inline constexpr ErrorSpec kReaderGone{
+    2006, arrow::StatusCode::IOError, false, "nobody reads this output any more",
+    "nothing is wrong where the reader wanted no more, as head does"};
+
+inline constexpr const ErrorSpec* kIoErrors[] = {&kFileNotFound,   &kFileUnreadable,
+                                                 &kFileUnwritable, &kDiskFull,
+                                                 &kFileIo,         &kReaderGone};
 
 }  // namespace millrace::errors

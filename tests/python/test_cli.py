@@ -519,6 +519,26 @@ def test_shell_helps(shell):
     shell.expect("Statements end with")
 
 
+def test_a_reader_that_wants_no_more_is_no_error(binary, tmp_path):
+    (tmp_path / "rows.csv").write_text("a\n" + "12345678\n" * 500_000)
+    for command in ("copy rows.csv - --format csv", "sql --format csv -c \"SELECT * FROM 'rows.csv'\""):
+        done = subprocess.run(["bash", "-c", f"{binary} -q {command} | head -2; echo ${{PIPESTATUS[0]}}"], cwd=tmp_path,
+                              capture_output=True, text=True, timeout=60)
+        assert (done.stdout, done.stderr) == ("a\n12345678\n141\n", "")
+
+
+def test_rows_set_aside_are_told_even_when_quiet(millrace, tmp_path):
+    (tmp_path / "bad.csv").write_text("a\n1\nx\n")
+    done = millrace("-q", "copy", "bad.csv", "out.csv", "--from", "sample_rows=1", "--from", "on_error=dead_letter")
+    assert done.stderr == "1 rows set aside in out.csv.dead-letters.ndjson\n"
+
+
+def test_a_setting_that_nothing_asks_for_is_refused(millrace, tmp_path):
+    (tmp_path / "s.sql").write_text("SELECT ${data:-1} AS x;")
+    error = millrace("run", "s.sql", "--set", "daat=2", code=2).stderr
+    assert "MR-1025" in error and "did you mean 'data'" in error
+
+
 def test_a_plan_among_arrow_results_is_a_result(millrace, people):
     done = millrace("sql", "--format", "arrow", "-c", "EXPLAIN SELECT id FROM 'people.csv'; SELECT 1 AS x", text=False)
     stream = io.BytesIO(done.stdout)

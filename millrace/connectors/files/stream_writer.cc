@@ -20,7 +20,8 @@ class StdoutFile final : public io::WritableFile {
       const ssize_t put = ::write(STDOUT_FILENO, bytes, static_cast<size_t>(size));
       if (put < 0) {
         if (errno == EINTR) continue;
-        return errors::kFileIo.Make({.file = "stdout"}, "{}", std::strerror(errno));
+        const ErrorSpec& spec = errno == EPIPE ? errors::kReaderGone : errors::kFileIo;
+        return spec.Make({.file = "stdout"}, "{}", std::strerror(errno));
       }
       bytes += put;
       size -= put;
