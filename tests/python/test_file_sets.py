@@ -29,7 +29,7 @@ def test_csv_with_other_columns_is_refused(tmp_path, second):
     (tmp_path / "1.csv").write_text("first,last\nAnn,Lee\n")
     (tmp_path / "2.csv").write_text(second)
     done = copy(tmp_path, "*.csv")
-    assert done.returncode == 1 and "MR-2108" in done.stderr and "2.csv" in done.stderr, done.stderr
+    assert done.returncode == 1 and "MR-2114" in done.stderr and "2.csv" in done.stderr, done.stderr
 
 
 def test_csv_columns_are_found_by_name(tmp_path):
@@ -44,7 +44,7 @@ def test_csv_without_headers_goes_by_position(tmp_path):
     (tmp_path / "2.csv").write_text("5,6\n")
     assert copy(tmp_path, "*.csv", "--to", "header=false").stdout == "1,2\n3,4\n5,6\n"
     (tmp_path / "3.csv").write_text("5,6,7\n")
-    assert "MR-2108" in copy(tmp_path, "*.csv").stderr
+    assert "MR-2114" in copy(tmp_path, "*.csv").stderr
 
 
 def test_an_empty_field_is_null_where_it_can_be_nothing_else(tmp_path):

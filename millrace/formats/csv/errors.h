@@ -51,10 +51,14 @@ inline constexpr ErrorSpec kCsvHeaderDiffers{
     "select the columns in the file's order, and set delimiter, quoting and line_end as "
     "the file has them"};
 
+inline constexpr ErrorSpec kCsvSetDiffers{
+    2114, arrow::StatusCode::Invalid, false, "file has other columns than the first one",
+    "read the files separately, or mend the header"};
+
 inline constexpr const ErrorSpec* kCsvErrors[] = {
     &kCsvEmpty,           &kCsvTooFewFields,   &kCsvTooManyFields,   &kCsvUnclosedQuote,
     &kCsvStrayQuote,      &kCsvBadValue,       &kCsvInvalidUtf8,     &kCsvDuplicateColumn,
     &kCsvSchemaMismatch,  &kCsvRecordTooLarge, &kCsvUnsupportedType, &kCsvBadDialect,
-    &kCsvUnrepresentable, &kCsvHeaderDiffers};
+    &kCsvUnrepresentable, &kCsvHeaderDiffers,  &kCsvSetDiffers};
 
 }  // namespace millrace::errors

@@ -285,9 +285,9 @@ Status Inference::CheckSameColumns() const {
   std::vector<std::string> mine = file_.names, theirs = first_->names;
   if (!first_->header) {
     if (mine.size() == theirs.size()) return Status::OK();
-    return errors::kCsvSchemaMismatch.Make({.file = file_.input.name},
-                                           "it has {} columns, the first file {}",
-                                           mine.size(), theirs.size());
+    return errors::kCsvSetDiffers.Make({.file = file_.input.name},
+                                       "it has {} columns, the first file {}",
+                                       mine.size(), theirs.size());
   }
   const auto fields = first_->schema->field_names();
   const bool by_name = std::all_of(fields.begin(), fields.end(), [&](const auto& name) {
@@ -298,7 +298,7 @@ Status Inference::CheckSameColumns() const {
     std::sort(theirs.begin(), theirs.end());
   }
   if (mine == theirs) return Status::OK();
-  return errors::kCsvSchemaMismatch.Make(
+  return errors::kCsvSetDiffers.Make(
       {.file = file_.input.name}, "it has ({}), the first file has ({})",
       fmt::join(file_.names, ", "), fmt::join(first_->names, ", "));
 }
