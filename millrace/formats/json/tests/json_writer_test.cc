@@ -2,6 +2,7 @@
 #include <limits>
 #include <random>
 
+#include <arrow/compute/api.h>
 #include <arrow/json/from_string.h>
 
 #include "millrace/formats/json/tests/json_testing.h"
