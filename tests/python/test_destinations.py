@@ -173,6 +173,8 @@ def test_a_folder_tells_its_format(tmp_path, rows):
     for words in ([], ["--from", "format=csv"]):
         done = copy(folder, "-", "--format", "csv", *words)
         assert (done.returncode, done.stdout) == (0, "a\n1\n2\n"), done.stderr
+    write(folder / "0.CSV", "a\n0\n")
+    assert copy(folder, "-", "--format", "csv").stdout == "a\n0\n1\n2\n"
     write(folder / "3.json", '{"a":3}\n')
     done = copy(folder, "-", "--format", "csv")
     assert done.returncode != 0 and "MR-2410" in done.stderr

@@ -35,11 +35,8 @@ std::string ExtensionOf(std::string path) {
 }
 
 FormatPtr FormatOf(const std::vector<FormatPtr>& formats, const std::string& path) {
-  const std::string extension = ExtensionOf(path);
   for (const FormatPtr& format : formats) {
-    const auto extensions = format->extensions();
-    if (std::find(extensions.begin(), extensions.end(), extension) != extensions.end())
-      return format;
+    if (HasExtensionOf(*format, path)) return format;
   }
   return nullptr;
 }
@@ -114,6 +111,12 @@ Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& ow
 }
 
 }  // namespace
+
+bool HasExtensionOf(const formats::Format& format, const std::string& path) {
+  const auto extensions = format.extensions();
+  return std::find(extensions.begin(), extensions.end(), ExtensionOf(path)) !=
+         extensions.end();
+}
 
 const ConfigSpec& SourceSpec() {
   static const ConfigSpec spec({

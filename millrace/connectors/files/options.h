@@ -14,6 +14,9 @@ namespace millrace::files {
 const ConfigSpec& SourceSpec();
 const ConfigSpec& SinkSpec();
 
+/// Does the name of `path` end in one of the format's extensions, in any case?
+bool HasExtensionOf(const formats::Format& format, const std::string& path);
+
 /// Options after the format is known and everything is validated.
 struct Parsed {
   FormatPtr format;

@@ -60,8 +60,8 @@ Status FilesSink::CheckDestination() {
     return Status::OK();
   }
   if (mode_ == "append") return Status::OK();
-  ARROW_ASSIGN_OR_RAISE(const auto others, staging_->Others());
-  ARROW_ASSIGN_OR_RAISE(const auto parts, staging_->Parts());
+  ARROW_ASSIGN_OR_RAISE(const Contents contents, staging_->Look());
+  const auto& [parts, others] = contents;
   if (mode_ == "error" && !(parts.empty() && others.empty())) {
     const std::string& one = parts.empty() ? others.front() : parts.front();
     return errors::kDestinationExists.Make({.file = destination().path},
@@ -75,8 +75,8 @@ Status FilesSink::CheckDestination() {
 }
 
 Status FilesSink::Preflight(connector::Report& report) {
-  const std::string subject = "sink " + destination().path;
   if (is(Kind::kStream)) return Status::OK();
+  const std::string subject = "sink " + destination().path;
   const Status status = CheckDestination();
   if (!status.ok()) {
     report.Error(subject, status);
@@ -98,7 +98,8 @@ Status FilesSink::EnsureTable(const std::shared_ptr<arrow::Schema>& schema,
   }
   ARROW_RETURN_NOT_OK(staging_->RemoveOrphans().status());
   if (is(Kind::kFolder) && mode_ == "overwrite") {
-    ARROW_ASSIGN_OR_RAISE(replaced_, staging_->Parts());
+    ARROW_ASSIGN_OR_RAISE(Contents contents, staging_->Look());
+    replaced_ = std::move(contents.parts);
   }
   if (is(Kind::kFile) && mode_ == "append") {
     append_lock_path_ =

@@ -115,13 +115,7 @@ bool IsStdin(const std::string& path) { return path == "-" || path == "/dev/stdi
 
 // A folder may hold a README beside its data. Where no name tells anything, all is data.
 void KeepFormatsFiles(const formats::Format& format, std::vector<io::FileInfo>* files) {
-  const auto extensions = format.extensions();
-  auto fits = [&](const io::FileInfo& file) {
-    return std::any_of(extensions.begin(), extensions.end(),
-                       [&](const std::string& extension) {
-                         return file.path.ends_with("." + extension);
-                       });
-  };
+  auto fits = [&](const io::FileInfo& file) { return HasExtensionOf(format, file.path); };
   if (std::none_of(files->begin(), files->end(), fits)) return;
   std::erase_if(*files, [&](const io::FileInfo& file) { return !fits(file); });
 }

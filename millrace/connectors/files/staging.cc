@@ -83,17 +83,17 @@ Result<Staged> Staging::Begin(WriterId writer) {
   if (destination_.kind == Destination::Kind::kFolder) return BeginPart();
   // Unique within the process too: two pipelines may write to one folder.
   static std::atomic<int64_t> next{0};
-  Staged out;
-  out.name = destination_.target();
-  out.temporary = io::JoinedPath(
-      destination_.directory,
-      TemporaryOf(fmt::format("{}-{}-{}", ::getpid(), writer.value, next.fetch_add(1))));
-  ARROW_ASSIGN_OR_RAISE(out.lock, files_->TryLock(out.temporary));
-  if (!out.lock) {
-    return errors::kFileUnwritable.Make({.file = out.temporary},
-                                        "another process holds it");
+  for (;;) {
+    Staged out;
+    out.name = destination_.target();
+    out.temporary =
+        io::JoinedPath(destination_.directory,
+                       TemporaryOf(fmt::format("{}-{}-{}", ::getpid(), writer.value,
+                                               next.fetch_add(1))));
+    ARROW_ASSIGN_OR_RAISE(out.lock, files_->TryLock(out.temporary));
+    // A run that removes orphans may have found it between its making and its lock.
+    if (out.lock) return out;
   }
-  return out;
 }
 
 Result<Staged> Staging::BeginPart() {
@@ -119,30 +119,17 @@ Result<Staged> Staging::BeginPart() {
   }
 }
 
-Result<std::vector<std::string>> Staging::Parts() const {
-  std::vector<std::string> out;
+Result<Contents> Staging::Look() const {
+  Contents out;
   if (!files_->Exists(destination_.directory)) return out;
   ARROW_ASSIGN_OR_RAISE(auto entries, files_->List(destination_.directory));
   for (const io::FileInfo& entry : entries) {
     const std::string name = io::NameOf(entry.path);
-    if (!entry.directory && PartNumber(name) >= 0 &&
-        name.ends_with(destination_.extension)) {
-      out.push_back(entry.path);
+    if (entry.directory || name.starts_with('.') || name.starts_with('_') ||
+        !name.ends_with(destination_.extension)) {
+      continue;
     }
-  }
-  return out;
-}
-
-Result<std::vector<std::string>> Staging::Others() const {
-  std::vector<std::string> out;
-  if (!files_->Exists(destination_.directory)) return out;
-  ARROW_ASSIGN_OR_RAISE(auto entries, files_->List(destination_.directory));
-  for (const io::FileInfo& entry : entries) {
-    const std::string name = io::NameOf(entry.path);
-    if (!entry.directory && PartNumber(name) < 0 && !name.starts_with('.') &&
-        !name.starts_with('_') && name.ends_with(destination_.extension)) {
-      out.push_back(entry.path);
-    }
+    (PartNumber(name) >= 0 ? out.parts : out.others).push_back(entry.path);
   }
   return out;
 }

@@ -25,6 +25,12 @@ struct Staged {
   std::shared_ptr<void> lock;
 };
 
+/// The data files of a folder: those with the format's extension.
+struct Contents {
+  std::vector<std::string> parts;   ///< published by runs: part-<number>.<extension>
+  std::vector<std::string> others;  ///< that no run of ours named
+};
+
 /// What a commit has to do. Serialised into the commit token, so that it can be repeated
 /// by another process.
 struct CommitPlan {
@@ -55,10 +61,8 @@ class Staging {
 
   /// A name for the single file, or for the next part of the folder.
   Result<Staged> Begin(WriterId writer);
-  /// Files in the folder that earlier runs published: part-<number>.<extension>.
-  Result<std::vector<std::string>> Parts() const;
-  /// Files in the folder with the format's extension that no run of ours named.
-  Result<std::vector<std::string>> Others() const;
+  /// What is in the folder; nothing where it does not exist.
+  Result<Contents> Look() const;
 
   /// `staged` is prepared: from here on the sink answers for it.
   void Prepared(Staged staged);

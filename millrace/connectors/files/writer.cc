@@ -84,7 +84,7 @@ class FileSinkWriter final : public connector::SinkWriter {
     CommitPlan plan;
     plan.deletes = options_.deletes;
     plan.replaces = options_.replaces;
-    plan.unchanged = copied_from_;
+    plan.unchanged = std::exchange(copied_from_, std::nullopt);
     for (const Staged& staged : finished_) {
       plan.renames.push_back({staged.temporary, staged.name});
     }
