@@ -11,6 +11,8 @@
 #include <limits>
 #include <vector>
 
+#include "millrace/base/calendar.h"
+
 namespace millrace::formats {
 
 /// "00" … "99": two digits cost one load and one store.
@@ -242,26 +244,16 @@ class DateFormatter {
   };
 
   static bool Render(int64_t day, Rendered* entry) {
-    // Days since 0000-03-01, in eras of 400 years whose years begin in March.
-    const int64_t shifted = day + 719468;
-    if (shifted < -60 || shifted > 3652364) return false;
-    const int64_t era = shifted >= 0 ? shifted / 146097 : -1;
-    const int64_t of_era = shifted - era * 146097;
-    const int64_t year_of_era =
-        (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    const int64_t of_year =
-        of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    const int64_t shifted_month = (5 * of_year + 2) / 153;
-    const int64_t month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-    const int64_t year = year_of_era + era * 400 + (month <= 2);
-    if (year < 0 || year > 9999) return false;
+    const CivilDay date = CivilOf(day);
+    if (date.year < 0 || date.year > 9999) return false;
+    const auto year = static_cast<uint32_t>(date.year);
     char* text = entry->text;
-    PutPair(text, static_cast<uint32_t>(year / 100));
-    PutPair(text + 2, static_cast<uint32_t>(year % 100));
+    PutPair(text, year / 100);
+    PutPair(text + 2, year % 100);
     text[4] = '-';
-    PutPair(text + 5, static_cast<uint32_t>(month));
+    PutPair(text + 5, static_cast<uint32_t>(date.month));
     text[7] = '-';
-    PutPair(text + 8, static_cast<uint32_t>(of_year - (153 * shifted_month + 2) / 5 + 1));
+    PutPair(text + 8, static_cast<uint32_t>(date.day));
     entry->day = day;
     return true;
   }

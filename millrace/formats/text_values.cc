@@ -5,6 +5,8 @@
 
 #include <arrow/util/decimal.h>
 
+#include "millrace/base/calendar.h"
+
 namespace millrace::formats {
 
 namespace {
@@ -133,23 +135,6 @@ bool ParseDoubleSlow(const char* b, const char* e, double* out) {
   return ParseReal(b, e, out);
 }
 
-bool IsValidDate(int64_t year, unsigned month, unsigned day) {
-  constexpr uint8_t kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-  if (month < 1 || month > 12 || day < 1) return false;
-  const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-  return day <= kDays[month - 1] + static_cast<unsigned>(month == 2 && leap);
-}
-
-int64_t DaysFromCivil(int64_t year, unsigned month, unsigned day) {
-  // Years begin in March here, so that the leap day is the last of its year.
-  const int64_t y = year - (month <= 2);
-  const int64_t era = (y >= 0 ? y : y - 399) / 400;
-  const int64_t year_of_era = y - era * 400;
-  const int64_t day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-  return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 +
-         day_of_year - 719468;
-}
-
 bool ParseTime(const char* b, const char* e, Moment* out) {
   return TimeOfDay(&b, e, out) && b == e;
 }
@@ -256,11 +241,15 @@ bool ParseMomentAs(std::string_view format, const char* b, const char* e, Moment
     hour = hour % 12 + static_cast<unsigned>(half) * 12;
   }
   if (hour > 23 || minute > 59 || second > 59) return false;
-  if (!IsValidDate(year, month, day)) return false;
-  int64_t days = DaysFromCivil(year, month, day);
+  const CivilDay date{year, static_cast<int>(month), static_cast<int>(day)};
+  if (month < 1 || month > 12 || day < 1 ||
+      date.day > DaysInMonth(date.year, date.month)) {
+    return false;
+  }
+  int64_t days = DaysOf(date);
   if (day_of_year > 0) {
-    days = DaysFromCivil(year, 1, 1) + day_of_year - 1;
-    if (days > DaysFromCivil(year, 12, 31)) return false;
+    days = DaysOf({year, 1, 1}) + day_of_year - 1;
+    if (days > DaysOf({year, 12, 31})) return false;
   }
   out->seconds = days * 86400 + hour * 3600 + minute * 60 + second - offset;
   out->nanos = nanos;

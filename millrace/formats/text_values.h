@@ -142,10 +142,6 @@ inline bool ScaleMoment(const Moment& moment, int64_t per_second, int64_t* out) 
          !__builtin_add_overflow(whole, moment.nanos / (1000000000 / per_second), out);
 }
 
-bool IsValidDate(int64_t year, unsigned month, unsigned day);
-/// Days since 1970-01-01 in the proleptic Gregorian calendar.
-int64_t DaysFromCivil(int64_t year, unsigned month, unsigned day);
-
 /// HH:MM[:SS[.f{1,9}]].
 bool ParseTime(const char* b, const char* e, Moment* out);
 /// ISO 8601: a date, or a date and time parted by ' ' or 'T', and optionally Z or ±hh,

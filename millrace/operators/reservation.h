@@ -23,6 +23,7 @@ class Reservation {
   Reservation(const Reservation&) = delete;
   Reservation& operator=(const Reservation&) = delete;
 
+  int64_t bytes() const { return bytes_; }
   /// Hold `bytes` from now on. Where the budget has no room for more, what was held stays
   /// and the call fails.
   Status Hold(int64_t bytes) {

@@ -28,21 +28,13 @@ inline uint64_t Mix(int64_t key) {
 }  // namespace
 
 IntegerTable::IntegerTable(std::shared_ptr<MemoryBudget> memory)
-    : memory_(std::move(memory)) {}
-
-IntegerTable::~IntegerTable() { memory_->Release(charged_); }
+    : reservation_(std::move(memory)) {}
 
 Status IntegerTable::Charge() {
   const auto bytes = static_cast<int64_t>(keys_.capacity() * sizeof(int64_t) +
                                           range_.capacity() * sizeof(uint32_t) +
                                           slots_.capacity() * sizeof(Slot));
-  if (bytes > charged_) {
-    ARROW_RETURN_NOT_OK(memory_->Reserve(bytes - charged_));
-  } else {
-    memory_->Release(charged_ - bytes);
-  }
-  charged_ = bytes;
-  return Status::OK();
+  return reservation_.Hold(bytes);
 }
 
 Status IntegerTable::Map(const int64_t* keys, int64_t rows, uint32_t* ids) {
@@ -148,8 +140,9 @@ bool IntegerTable::ReturnToRange() {
 }
 
 Status IntegerTable::Grow(size_t slots) {
-  ARROW_RETURN_NOT_OK(memory_->Reserve(static_cast<int64_t>(slots * sizeof(Slot))));
-  charged_ += static_cast<int64_t>(slots * sizeof(Slot));
+  // The old slots are let go once the new ones are there.
+  ARROW_RETURN_NOT_OK(reservation_.Hold(reservation_.bytes() +
+                                        static_cast<int64_t>(slots * sizeof(Slot))));
   slots_.assign(slots, Slot{0, 0});
   mask_ = slots - 1;
   for (uint32_t id = 0; id < count_; ++id) {

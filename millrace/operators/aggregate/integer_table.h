@@ -6,8 +6,8 @@
 
 #include <arrow/type_fwd.h>
 
-#include "millrace/base/memory_budget.h"
 #include "millrace/base/result.h"
+#include "millrace/operators/reservation.h"
 
 namespace millrace::operators {
 
@@ -22,7 +22,6 @@ namespace millrace::operators {
 class IntegerTable {
  public:
   explicit IntegerTable(std::shared_ptr<MemoryBudget> memory);
-  ~IntegerTable();
   IntegerTable(const IntegerTable&) = delete;
   IntegerTable& operator=(const IntegerTable&) = delete;
 
@@ -53,8 +52,7 @@ class IntegerTable {
   bool Known(uint32_t tag) const { return tag - first_tag_ < count_; }
   Status Charge();
 
-  const std::shared_ptr<MemoryBudget> memory_;
-  int64_t charged_ = 0;
+  Reservation reservation_;
   std::vector<int64_t> keys_;  // room; the first count_ are in use
   uint32_t count_ = 0;
   uint32_t first_tag_ = 1;  // of id 0; what is below, 0 above all, is no key's

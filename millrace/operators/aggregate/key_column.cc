@@ -16,6 +16,7 @@
 #include <arrow/util/bit_util.h>
 
 #include "millrace/operators/aggregate/integer_table.h"
+#include "millrace/operators/reservation.h"
 
 namespace millrace::operators {
 
@@ -203,10 +204,10 @@ class BytesColumn final : public KeyColumn {
  public:
   BytesColumn(std::shared_ptr<arrow::DataType> type, std::shared_ptr<MemoryBudget> memory)
       : type_(std::move(type)),
-        memory_(std::move(memory)),
+        memory_(memory),
+        reservation_(std::move(memory)),
         bytes_(memory_->pool()),
         ends_(memory_->pool()) {}
-  ~BytesColumn() override { memory_->Release(charged_); }
 
   Status Map(const arrow::Array& values, uint32_t* ids) override {
     if (values.type_id() == arrow::Type::DICTIONARY) {
@@ -285,8 +286,7 @@ class BytesColumn final : public KeyColumn {
   Status Grow() {
     const size_t slots = std::max<size_t>(slots_.size() * 2, 64);
     const auto bytes = static_cast<int64_t>(slots * sizeof(Slot));
-    ARROW_RETURN_NOT_OK(memory_->Reserve(bytes - charged_));
-    charged_ = bytes;
+    ARROW_RETURN_NOT_OK(reservation_.Hold(bytes));
     std::vector<Slot> wider(slots, Slot{0, kNone});
     mask_ = slots - 1;
     for (const Slot& slot : slots_) {
@@ -443,7 +443,7 @@ class BytesColumn final : public KeyColumn {
   static constexpr uint32_t kNullCode = UINT32_MAX - 1;
   const std::shared_ptr<arrow::DataType> type_;
   const std::shared_ptr<MemoryBudget> memory_;
-  int64_t charged_ = 0;
+  Reservation reservation_;
   std::vector<Slot> slots_;
   uint64_t mask_ = 0;
   uint32_t count_ = 0;

@@ -76,8 +76,6 @@ bool AnyNull(const std::vector<std::shared_ptr<arrow::Array>>& keys, int64_t row
 
 }  // namespace
 
-BuildTable::~BuildTable() { memory_->Release(charged_); }
-
 Result<std::unique_ptr<BuildTable>> BuildTable::Make(
     std::vector<std::shared_ptr<arrow::Array>> keys, int64_t rows,
     std::shared_ptr<MemoryBudget> memory) {
@@ -93,8 +91,7 @@ Result<std::unique_ptr<BuildTable>> BuildTable::Make(
   const size_t heads = std::bit_ceil(static_cast<size_t>(std::max<int64_t>(rows, 1)) * 2);
   const auto bytes =
       static_cast<int64_t>((heads + static_cast<size_t>(rows)) * sizeof(int32_t));
-  ARROW_RETURN_NOT_OK(table->memory_->Reserve(bytes));
-  table->charged_ = bytes;
+  ARROW_RETURN_NOT_OK(table->reservation_.Hold(bytes));
   table->heads_.assign(heads, kNone);
   table->shift_ = 64 - std::countr_zero(heads);
   table->next_.assign(static_cast<size_t>(rows), kNone);

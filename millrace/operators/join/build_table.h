@@ -7,8 +7,8 @@
 
 #include <arrow/type_fwd.h>
 
-#include "millrace/base/memory_budget.h"
 #include "millrace/base/result.h"
+#include "millrace/operators/reservation.h"
 
 namespace millrace::operators {
 
@@ -21,7 +21,6 @@ class BuildTable {
   static Result<std::unique_ptr<BuildTable>> Make(
       std::vector<std::shared_ptr<arrow::Array>> keys, int64_t rows,
       std::shared_ptr<MemoryBudget> memory);
-  ~BuildTable();
 
   static constexpr int32_t kNone = -1;
   /// For each probe row the first candidate, or kNone.
@@ -36,10 +35,9 @@ class BuildTable {
  private:
   using Equal = bool (*)(const arrow::Array&, int64_t, const arrow::Array&, int64_t);
   explicit BuildTable(std::shared_ptr<MemoryBudget> memory)
-      : memory_(std::move(memory)) {}
+      : reservation_(std::move(memory)) {}
 
-  const std::shared_ptr<MemoryBudget> memory_;
-  int64_t charged_ = 0;
+  Reservation reservation_;
   std::vector<std::shared_ptr<arrow::Array>> keys_;
   std::vector<Equal> equal_;
   std::vector<int32_t> heads_;  // by the high bits of the hash

@@ -14,8 +14,6 @@
 
 namespace millrace::operators {
 
-SortKeys::~SortKeys() { memory_->Release(charged_); }
-
 Status SortKeys::Append(const std::vector<std::shared_ptr<arrow::Array>>& columns,
                         const std::vector<plan::SortKey>& keys, int64_t rows) {
   std::vector<std::shared_ptr<arrow::Array>> plain;
@@ -43,11 +41,7 @@ Status SortKeys::Append(const std::vector<std::shared_ptr<arrow::Array>>& column
   }
   const auto bytes =
       static_cast<int64_t>(bytes_.capacity() + ends_.capacity() * sizeof(int64_t));
-  if (bytes > charged_) {
-    ARROW_RETURN_NOT_OK(memory_->Reserve(bytes - charged_));
-    charged_ = bytes;
-  }
-  return Status::OK();
+  return reservation_.Hold(bytes);
 }
 
 std::vector<int64_t> SortKeys::Order(int64_t limit) const {

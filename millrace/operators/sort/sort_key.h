@@ -10,6 +10,7 @@
 
 #include "millrace/base/memory_budget.h"
 #include "millrace/base/result.h"
+#include "millrace/operators/reservation.h"
 #include "millrace/plan/sort_node.h"
 
 namespace millrace::operators {
@@ -19,8 +20,8 @@ namespace millrace::operators {
 /// escaped and closed by two), all bits inverted where descending. Used by one thread.
 class SortKeys {
  public:
-  explicit SortKeys(std::shared_ptr<MemoryBudget> memory) : memory_(std::move(memory)) {}
-  ~SortKeys();
+  explicit SortKeys(std::shared_ptr<MemoryBudget> memory)
+      : memory_(memory), reservation_(std::move(memory)) {}
   SortKeys(const SortKeys&) = delete;
   SortKeys& operator=(const SortKeys&) = delete;
 
@@ -40,7 +41,7 @@ class SortKeys {
 
  private:
   const std::shared_ptr<MemoryBudget> memory_;
-  int64_t charged_ = 0;
+  Reservation reservation_;
   std::vector<char> bytes_;
   std::vector<int64_t> ends_;
 };
