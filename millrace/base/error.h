@@ -8,7 +8,8 @@
 //   1000  usage, configuration, options        3000  SQL: syntax, names, types
 //   2000  files and file systems               3500  evaluation of expressions
 //   2100  CSV     2200  JSON    2300  Parquet   4000  planning and guarantees
-//   2400  files connector, bad rows            5000  runtime, memory, interruption
+//   2400  files connector, bad rows            4500  checkpoints and state
+//   2500  resilience policies                  5000  runtime, memory, interruption
 //                                              9000  faults of Millrace itself
 #pragma once
 
@@ -115,9 +116,13 @@ inline constexpr ErrorSpec kNullNotAllowed{
     5003, arrow::StatusCode::Invalid, false, "NULL in a column that is NOT NULL",
     "filter such rows with WHERE … IS NOT NULL, or declare the column without NOT NULL"};
 
+inline constexpr ErrorSpec kFailpoint{5004, arrow::StatusCode::IOError, true,
+                                      "a failpoint let this step fail",
+                                      "unset MILLRACE_FAILPOINT: it is for tests"};
+
 inline constexpr const ErrorSpec* kBaseErrors[] = {
-    &kInternal,       &kUnknownOption, &kMissingOption, &kBadOption,
-    &kMemoryExceeded, &kCancelled,     &kNullNotAllowed};
+    &kInternal,       &kUnknownOption, &kMissingOption,  &kBadOption,
+    &kMemoryExceeded, &kCancelled,     &kNullNotAllowed, &kFailpoint};
 
 }  // namespace errors
 

@@ -12,6 +12,7 @@
 #include "millrace/base/config/config.h"
 #include "millrace/base/executor.h"
 #include "millrace/base/memory_budget.h"
+#include "millrace/base/timers.h"
 #include "millrace/connector/sink.h"
 #include "millrace/connector/source.h"
 #include "millrace/io/file_system.h"
@@ -25,7 +26,15 @@ struct Surroundings {
   const Clock* clock = nullptr;
   std::shared_ptr<MemoryBudget> memory;
   ConfigSpec::Lookup environment;
+  Timers* timers = nullptr;
   std::string pipeline;  ///< the pipeline's name, part of the names of prepared pieces
+  /// The pipeline writes checkpoints: what is prepared must survive this process, and
+  /// only Recover of the same pipeline may remove it. Otherwise there is one epoch, and a
+  /// sink may clear what died with its writer.
+  bool checkpointed = false;
+  /// Counts the starts of a checkpointed pipeline, from 1: part of the names of prepared
+  /// pieces, so that two runs never give the same name.
+  int64_t attempt = 0;
 };
 
 /// Options as the user wrote them.

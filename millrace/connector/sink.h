@@ -51,6 +51,7 @@ struct CommitToken {
   std::string bytes;
   int64_t rows = 0;
   int64_t size = 0;  ///< bytes written outside
+  bool empty() const { return bytes.empty(); }
 };
 
 class SinkWriter {
@@ -61,8 +62,10 @@ class SinkWriter {
   virtual Result<WriteState> WriteEncoded(const data::EncodedRows& rows,
                                           const Waker& waker);
   /// Everything written since the last Prepare becomes one durable, invisible piece of
-  /// `epoch`.
-  virtual Future<CommitToken> Prepare(Epoch epoch) = 0;
+  /// `epoch`. `last`: nothing will be written any more. Returns at once; rows of the next
+  /// epoch may be offered while the future is pending, and a writer that can't take them
+  /// yet answers kBlocked. An epoch without rows gives an empty token.
+  virtual Future<CommitToken> Prepare(Epoch epoch, bool last) = 0;
 };
 
 /// What Recover found and did.
@@ -80,8 +83,9 @@ class Committer {
   /// Shut out a predecessor of this pipeline and answer the last epoch that the sink
   /// itself recorded (kAtomic), else 0.
   virtual Result<Epoch> FenceAndReadEpoch() = 0;
-  /// Commit `tokens` of the last decided epoch and abort every other piece of this
-  /// pipeline.
+  /// Commit `tokens` of the last decided epoch, which may have been committed already,
+  /// and abort every other piece of this pipeline, whichever run and epoch prepared it.
+  /// Called before the first Open of a run; epoch 0 and no tokens: nothing is decided.
   virtual Result<RecoveryOutcome> Recover(Epoch last,
                                           std::vector<CommitToken> tokens) = 0;
 };

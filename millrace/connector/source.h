@@ -39,6 +39,14 @@ struct Split {
   int64_t min_event_time = data::event_time::kMin;
 };
 
+/// What a checkpoint says of a split that is not finished.
+struct SplitState {
+  Split split;
+  data::Position position;  ///< empty: nothing was read of it
+  /// Event time up to which its rows were complete; event_time::kMin when unknown.
+  int64_t watermark = data::event_time::kMin;
+};
+
 using data::SchemaChange;
 
 enum class PollState {
@@ -99,8 +107,22 @@ class Source {
 
   /// The schema of the rows; inferred or fetched once, then remembered.
   virtual Result<std::shared_ptr<arrow::Schema>> InferSchema() = 0;
-  /// What there is to read now, in reading order.
+  /// What there is to read now, in reading order. An unbounded source is asked again when
+  /// it has waked for new splits; it then answers those that it did not tell before, with
+  /// ids that go on from the last.
   virtual Result<std::vector<Split>> Discover() = 0;
+  /// Unbounded sources: `waker` fires whenever Discover has something new to tell. Called
+  /// once, after the first Discover.
+  virtual void WakeOnNewSplits(Waker waker) {}
+  /// What the source must remember of its search for splits beyond the splits that are
+  /// unfinished (which files it has met); small, opaque to everyone else. Asked after
+  /// each Discover.
+  virtual Result<std::string> DiscoveryState() { return std::string(); }
+  /// Go on where an earlier run stopped: called before the first Discover, which then
+  /// tells `unfinished` (under their ids, as far as they can still be read) and what is
+  /// new. Fails where the outside has changed so that going on would lose or repeat rows.
+  virtual Status Restore(const std::string& discovery_state,
+                         const std::vector<SplitState>& unfinished) = 0;
   /// Look for everything that would fail later (permissions, missing tables) and report
   /// all of it at once.
   virtual Status Preflight(Report& report) = 0;

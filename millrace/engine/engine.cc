@@ -43,6 +43,8 @@ Result<std::unique_ptr<Engine>> Engine::Make(const EngineOptions& options,
                                       : std::make_unique<SystemClock>();
   engine->executor_ = surroundings.executor ? std::move(surroundings.executor)
                                             : MakeThreadExecutor(kConnectorThreads);
+  engine->timers_ = surroundings.timers ? std::move(surroundings.timers)
+                                        : MakeThreadTimers(engine->clock_.get());
   engine->files_ =
       surroundings.files ? std::move(surroundings.files) : io::MakeLocalFileSystem();
   engine->environment_ = surroundings.environment
@@ -79,6 +81,7 @@ connector::Surroundings Engine::For(const std::string& name,
   connector::Surroundings out;
   out.files = files_;
   out.executor = executor_.get();
+  out.timers = timers_.get();
   out.clock = clock_.get();
   out.memory = std::move(memory);
   out.environment = environment_;

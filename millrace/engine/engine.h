@@ -11,6 +11,7 @@
 #include "millrace/base/config/config.h"
 #include "millrace/base/executor.h"
 #include "millrace/base/memory_budget.h"
+#include "millrace/base/timers.h"
 #include "millrace/connector/registry.h"
 #include "millrace/expr/function.h"
 #include "millrace/formats/format.h"
@@ -30,6 +31,7 @@ struct EngineOptions {
 struct Surroundings {
   std::unique_ptr<Clock> clock;
   std::unique_ptr<Executor> executor;
+  std::unique_ptr<Timers> timers;
   std::unique_ptr<runtime::Scheduler> scheduler;
   std::shared_ptr<io::FileSystem> files;
   ConfigSpec::Lookup environment;  ///< empty: the process's variables
@@ -49,6 +51,7 @@ class Engine {
   }
   const Clock& clock() const { return *clock_; }
   Executor& executor() { return *executor_; }
+  Timers& timers() { return *timers_; }
   /// The shards; threads start at the first call.
   runtime::Scheduler& scheduler();
   int shards() const { return shards_; }
@@ -70,6 +73,7 @@ class Engine {
   int64_t memory_limit_ = 0;
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<Executor> executor_;
+  std::unique_ptr<Timers> timers_;
   std::shared_ptr<io::FileSystem> files_;
   ConfigSpec::Lookup environment_;
   std::vector<std::shared_ptr<const formats::Format>> formats_;

@@ -12,7 +12,7 @@ class ResultWriter final : public connector::SinkWriter {
     ARROW_RETURN_NOT_OK(on_rows_(batch.rows));
     return connector::WriteState::kAccepted;
   }
-  Future<connector::CommitToken> Prepare(Epoch) override {
+  Future<connector::CommitToken> Prepare(Epoch, bool) override {
     connector::CommitToken token;
     token.rows = rows_;
     return Future<connector::CommitToken>::MakeFinished(std::move(token));

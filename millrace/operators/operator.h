@@ -13,6 +13,7 @@
 #include "millrace/base/clock.h"
 #include "millrace/base/memory_budget.h"
 #include "millrace/operators/event.h"
+#include "millrace/state/operator_state.h"
 
 namespace millrace::operators {
 
@@ -53,6 +54,8 @@ struct OperatorContext {
   RowCounters* counters = nullptr;
   int64_t statement_micros = 0;    ///< NOW() of a bounded query
   int64_t batch_rows = 64 * 1024;  ///< rows of the batches that an operator makes itself
+  /// Snapshots will be asked for: worth noting what changes between them.
+  bool checkpointed = false;
 };
 
 /// One step. Owned by a task and used by the shard that runs it.
@@ -67,7 +70,17 @@ class Operator {
   virtual Result<OpState> Run(Input* in, Output& out, const Budget& budget) = 0;
 
   /// Does the operator want an event from `port` next? A join reads its build side first.
+  /// One with several inputs passes a barrier on once every input has met it, and wants
+  /// nothing from an input that waits at one.
   virtual bool wants(int port) const { return true; }
+
+  /// Leave in `out` what must survive a restart. Called right after the operator has put
+  /// out a barrier, so that exactly the rows before it count. Cheap: what is large is
+  /// given by reference and written elsewhere. Operators without state say nothing.
+  virtual Status Snapshot(state::OperatorSnapshot& out) { return Status::OK(); }
+  /// Take up what Snapshot left, perhaps among another number of tasks. Called at most
+  /// once, before the first Run.
+  virtual Status Restore(const state::OperatorState& state) { return Status::OK(); }
 };
 
 /// The common form: one input, rows in, rows out; everything else is passed on.

@@ -31,7 +31,7 @@ Result<PushState> WriteRoot::Push(operators::Event& event, const Waker& waker) {
   }
   if (!std::holds_alternative<operators::End>(event)) return PushState::kAccepted;
   if (!prepared_) {
-    prepared_ = writer_->Prepare(epoch_);
+    prepared_ = writer_->Prepare(epoch_, /*last=*/true);
     if (!prepared_->is_finished()) {
       prepared_->AddCallback(
           [waker](const Result<connector::CommitToken>&) { waker.Wake(); });

@@ -58,7 +58,7 @@ inline Status WriteRows(SinkWriter& writer,
 inline Result<std::vector<CommitToken>> PrepareAll(Opened& opened, Epoch epoch) {
   std::vector<CommitToken> tokens;
   for (auto& writer : opened.writers) {
-    Future<CommitToken> prepared = writer->Prepare(epoch);
+    Future<CommitToken> prepared = writer->Prepare(epoch, /*last=*/true);
     ARROW_ASSIGN_OR_RAISE(CommitToken token, prepared.MoveResult());
     tokens.push_back(std::move(token));
   }

@@ -40,9 +40,14 @@ inline constexpr ErrorSpec kMixedFormats{
     2410, arrow::StatusCode::Invalid, false, "the folder holds files of several formats",
     "name one with the option 'format', or give a glob"};
 
+inline constexpr ErrorSpec kFileChanged{
+    2411, arrow::StatusCode::Invalid, false,
+    "a file has changed since the checkpoint that is to be continued from",
+    "put the file back as it was, or drop the checkpoint and begin again"};
+
 inline constexpr const ErrorSpec* kFilesErrors[] = {
     &kUnknownFormat,      &kDestinationExists, &kCannotAppend, &kSchemaDiffers,
     &kNeedsSeekableFile,  &kNeedsFormat,       &kForeignFiles, &kAppendUnderWay,
-    &kDestinationChanged, &kMixedFormats};
+    &kDestinationChanged, &kMixedFormats,      &kFileChanged};
 
 }  // namespace millrace::errors

@@ -7,6 +7,7 @@
 #include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
+#include <nlohmann/json.hpp>
 
 #include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/pipe_stream.h"
@@ -205,8 +206,42 @@ Result<std::shared_ptr<arrow::Schema>> FilesSource::InferSchema() {
   return schema_;
 }
 
+// The files in reading order, with what tells that one has changed since.
+Result<std::string> FilesSource::DiscoveryState() {
+  nlohmann::json out = nlohmann::json::array();
+  for (const auto& file : files_) {
+    out.push_back({file->info.path, file->info.size, file->info.modified_micros});
+  }
+  return out.dump();
+}
+
+Status FilesSource::Restore(const std::string& discovery_state,
+                            const std::vector<connector::SplitState>& unfinished) {
+  const auto state = nlohmann::json::parse(discovery_state, nullptr, false);
+  if (!state.is_array()) {
+    return errors::kInternal.Make({}, "a checkpoint without a list of files");
+  }
+  files_.clear();
+  schema_.reset();
+  for (const auto& entry : state) {
+    const auto path = entry.at(0).get<std::string>();
+    ARROW_ASSIGN_OR_RAISE(io::FileInfo info, surroundings_.files->Stat(path));
+    if (!info.seekable || info.size != entry.at(1).get<int64_t>() ||
+        info.modified_micros != entry.at(2).get<int64_t>()) {
+      return errors::kFileChanged.Make({.file = path}, "");
+    }
+    files_.push_back(std::make_unique<File>());
+    files_.back()->info = std::move(info);
+  }
+  ARROW_RETURN_NOT_OK(InferSchema().status());
+  splits_.clear();
+  for (const connector::SplitState& state : unfinished) splits_.push_back(state.split);
+  restored_ = true;
+  return Status::OK();
+}
+
 Result<std::vector<connector::Split>> FilesSource::Discover() {
-  if (!splits_.empty()) {
+  if (restored_ || !splits_.empty()) {
     ARROW_RETURN_NOT_OK(FindEventTimes());
     return splits_;
   }

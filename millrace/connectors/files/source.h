@@ -19,6 +19,9 @@ class FilesSource final : public connector::Source {
 
   Result<std::shared_ptr<arrow::Schema>> InferSchema() override;
   Result<std::vector<connector::Split>> Discover() override;
+  Result<std::string> DiscoveryState() override;
+  Status Restore(const std::string& discovery_state,
+                 const std::vector<connector::SplitState>& unfinished) override;
   Status Preflight(connector::Report& report) override;
   Status Setup() override { return Status::OK(); }
   Status Teardown() override { return Status::OK(); }
@@ -48,6 +51,7 @@ class FilesSource final : public connector::Source {
   std::vector<std::unique_ptr<File>> files_;
   formats::Pushdown pushdown_;
   std::vector<connector::Split> splits_;
+  bool restored_ = false;
   std::optional<int> event_time_;
 };
 

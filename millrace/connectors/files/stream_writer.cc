@@ -62,7 +62,7 @@ class StreamWriter final : public connector::SinkWriter {
     return connector::WriteState::kAccepted;
   }
 
-  Future<connector::CommitToken> Prepare(Epoch) override {
+  Future<connector::CommitToken> Prepare(Epoch, bool) override {
     return Future<connector::CommitToken>::MakeFinished(PrepareNow());
   }
 
