@@ -119,6 +119,22 @@ int UsageError(const CLI::App& app, const CLI::ParseError& error, Talk talk) {
 
 }  // namespace
 
+void AddSettings(CLI::App* command, std::vector<std::string>* words) {
+  command
+      ->add_option("-o,--option", *words,
+                   "Setting of the job, as SET takes it: name=value; repeatable")
+      ->allow_extra_args(false);
+}
+
+Status ApplySettings(const std::vector<std::string>& words, engine::JobOptions* options) {
+  ARROW_ASSIGN_OR_RAISE(auto settings, Pairs(words, "name=value"));
+  const engine::JobOptions defaults;
+  for (const auto& [key, value] : settings) {
+    ARROW_RETURN_NOT_OK(engine::ApplySetting(key, &value, defaults, options));
+  }
+  return Status::OK();
+}
+
 void AddCommands(CLI::App& app, Program& program) {
   app.name("millrace");
   app.description(
@@ -131,6 +147,7 @@ void AddCommands(CLI::App& app, Program& program) {
   AddRun(app, program);
   AddSql(app, program);
   AddCheck(app, program);
+  AddCheckpoint(app, program);
   AddConnectors(app, program);
   AddFunctions(app, program);
   AddCompletion(app, program);

@@ -10,6 +10,7 @@
 
 #include "millrace/cli/terminal.h"
 #include "millrace/engine/engine.h"
+#include "millrace/engine/settings.h"
 
 namespace millrace::cli {
 
@@ -33,10 +34,15 @@ void AddCommands(CLI::App& app, Program& program);
 Result<std::map<std::string, std::string>> Pairs(const std::vector<std::string>& words,
                                                  const char* form);
 
+/// The option --option, and its words put into `options`.
+void AddSettings(CLI::App* command, std::vector<std::string>* words);
+Status ApplySettings(const std::vector<std::string>& words, engine::JobOptions* options);
+
 void AddCopy(CLI::App& app, Program& program);
 void AddRun(CLI::App& app, Program& program);
 void AddSql(CLI::App& app, Program& program);
 void AddCheck(CLI::App& app, Program& program);
+void AddCheckpoint(CLI::App& app, Program& program);
 void AddConnectors(CLI::App& app, Program& program);
 void AddFunctions(CLI::App& app, Program& program);
 void AddCompletion(CLI::App& app, Program& program);

@@ -1,8 +1,11 @@
 #include <algorithm>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
+
+#include <xxhash.h>
 
 #include "millrace/base/error.h"
 #include "millrace/cli/choices.h"
@@ -30,8 +33,30 @@ struct Copy {
   std::string select;
   std::string format;
   std::string dead_letters;
-  std::vector<std::string> from, to;
+  bool resume = false;
+  std::vector<std::string> from, to, settings;
 };
+
+// A copy that can be resumed is known by what it copies: the same words on the same
+// machine mean the same copy.
+std::string NameOf(const Copy& copy, engine::Engine& engine) {
+  auto real = [&engine](const std::string& path) {
+    auto resolved = engine.files().Resolve(path);
+    std::error_code error;
+    const auto absolute =
+        std::filesystem::absolute(resolved.ok() ? *resolved : path, error);
+    return error ? path : absolute.lexically_normal().string();
+  };
+  const std::string text =
+      real(copy.source) + "\n" + real(copy.destination) + "\n" + copy.select;
+  const std::string destination = std::filesystem::path(copy.destination + "/.")
+                                      .lexically_normal()
+                                      .parent_path()
+                                      .filename()
+                                      .string();
+  return fmt::format("copy-{}-{:016x}", destination,
+                     XXH3_64bits(text.data(), text.size()));
+}
 
 // Does the destination have a mode for rows that replace others?
 Status CheckUpsert(const Copy& copy, const engine::Engine& engine,
@@ -60,6 +85,12 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
   engine::JobOptions options;
   options.name = "copy";
   options.since_nanos = engine->clock().MonotonicNanos();
+  if (copy.resume) {
+    options.name = NameOf(copy, *engine);
+    options.named = true;
+    options.checkpoints = engine::WhenCheckpoints::kOn;
+  }
+  ARROW_RETURN_NOT_OK(ApplySettings(copy.settings, &options));
   engine::Session session(engine.get(), {});
   engine::SessionCatalog& catalog = session.catalog();
   ARROW_ASSIGN_OR_RAISE(auto from, Pairs(copy.from, "option=value"));
@@ -134,6 +165,10 @@ void AddCopy(CLI::App& app, Program& program) {
       ->add_option("--to", copy->to,
                    "Option of the destination, as option=value; repeatable")
       ->allow_extra_args(false);
+  command->add_flag("--resume", copy->resume,
+                    "Write checkpoints, and go on from them where a copy of the same "
+                    "source to the same destination was cut off");
+  AddSettings(command, &copy->settings);
   command->add_option("--dead-letters", copy->dead_letters,
                       "File for rows that are set aside, where the source has "
                       "on_error=dead_letter");

@@ -24,6 +24,7 @@ struct Arguments {
   std::string statement;
   std::string file;
   std::string dead_letters;
+  std::vector<std::string> variables;
   std::vector<std::string> settings;
   ResultFormat format = ResultFormat::kTable;
   int64_t max_rows = 40;
@@ -55,6 +56,7 @@ class Runner {
     engine::JobOptions options;
     options.name = arguments.file.empty() ? "sql" : arguments.file;
     if (!arguments.dead_letters.empty()) options.dead_letters = arguments.dead_letters;
+    ARROW_RETURN_NOT_OK(ApplySettings(arguments.settings, &options));
     runner->session_ = std::make_unique<engine::Session>(runner->engine_.get(), options);
     runner->printer_ =
         MakeResultPrinter(arguments.format, arguments.max_rows, ProcessMemoryPool());
@@ -107,7 +109,7 @@ int RunText(const std::string& text, const Arguments& arguments, const Program& 
 // The script with its variables filled in.
 Result<std::string> ScriptText(const Arguments& arguments, const Program& program) {
   ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
-  ARROW_ASSIGN_OR_RAISE(auto settings, Pairs(arguments.settings, "name=value"));
+  ARROW_ASSIGN_OR_RAISE(auto settings, Pairs(arguments.variables, "name=value"));
   ARROW_ASSIGN_OR_RAISE(std::string text, ReadText(arguments.file));
   auto replaced = engine::Substitute(text, settings, engine->environment());
   if (!replaced.ok()) return WithWhere(replaced.status(), {.file = arguments.file});
@@ -163,6 +165,7 @@ void AddResultOptions(CLI::App* command, Arguments& arguments) {
   command->add_option("--dead-letters", arguments.dead_letters,
                       "File for rows that are set aside, where the source has "
                       "on_error=dead_letter");
+  AddSettings(command, &arguments.settings);
 }
 
 }  // namespace
@@ -197,7 +200,7 @@ void AddRun(CLI::App& app, Program& program) {
       ->add_option("file", arguments->file, "SQL script, or YAML pipeline (.yaml, .yml)")
       ->required();
   command
-      ->add_option("--set", arguments->settings,
+      ->add_option("--set", arguments->variables,
                    "Value of a ${variable}, as name=value; repeatable")
       ->allow_extra_args(false);
   AddResultOptions(command, *arguments);
@@ -216,7 +219,7 @@ void AddCheck(CLI::App& app, Program& program) {
       ->add_option("file", arguments->file, "SQL script, or YAML pipeline (.yaml, .yml)")
       ->required();
   command
-      ->add_option("--set", arguments->settings,
+      ->add_option("--set", arguments->variables,
                    "Value of a ${variable}, as name=value; repeatable")
       ->allow_extra_args(false);
   command->callback([arguments, &program] {

@@ -9,6 +9,7 @@
 #include "millrace/io/errors.h"
 #include "millrace/plan/errors.h"
 #include "millrace/sql/errors.h"
+#include "millrace/state/errors.h"
 
 namespace millrace::engine {
 
@@ -17,7 +18,7 @@ std::vector<const ErrorSpec*> AllErrors() {
       errors::kBaseErrors,    errors::kConnectorErrors, errors::kEngineErrors,
       errors::kIoErrors,      errors::kCsvErrors,       errors::kJsonErrors,
       errors::kParquetErrors, errors::kFilesErrors,     errors::kExprErrors,
-      errors::kPlanErrors,    errors::kSqlErrors};
+      errors::kPlanErrors,    errors::kSqlErrors,       errors::kStateErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

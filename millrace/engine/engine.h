@@ -56,6 +56,7 @@ class Engine {
   runtime::Scheduler& scheduler();
   int shards() const { return shards_; }
   io::FileSystem& files() { return *files_; }
+  const std::shared_ptr<io::FileSystem>& shared_files() const { return files_; }
   const ConfigSpec::Lookup& environment() const { return environment_; }
 
   /// A fresh budget for one pipeline.

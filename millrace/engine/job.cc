@@ -1,14 +1,17 @@
 #include "millrace/engine/job.h"
 
 #include <algorithm>
+#include <deque>
 #include <filesystem>
 #include <functional>
 
 #include "millrace/connector/errors.h"
 #include "millrace/engine/errors.h"
 #include "millrace/plan/errors.h"
+#include "millrace/plan/identity.h"
 #include "millrace/plan/parallelize.h"
 #include "millrace/plan/scan_node.h"
+#include "millrace/state/errors.h"
 
 namespace millrace::engine {
 
@@ -59,6 +62,15 @@ Status CheckChanges(plan::ChangeMode mode, const connector::Sink& sink,
   return errors::kSinkCannotTake.Make({}, "{} takes rows to append only", name);
 }
 
+bool WantsCheckpoints(const plan::Node& plan, const JobOptions& options) {
+  switch (options.checkpoints) {
+    case WhenCheckpoints::kOn: return true;
+    case WhenCheckpoints::kOff: return false;
+    case WhenCheckpoints::kAuto: break;
+  }
+  return !plan.bounded();
+}
+
 }  // namespace
 
 Job::Job(Engine* engine, JobOptions options)
@@ -76,8 +88,7 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   job->memory_ = engine->NewBudget();
   job->since_nanos_ = job->options_.since_nanos >= 0 ? job->options_.since_nanos
                                                      : engine->clock().MonotonicNanos();
-  const connector::Surroundings surroundings =
-      engine->For(job->options_.name, job->memory_);
+  connector::Surroundings surroundings = engine->For(job->options_.name, job->memory_);
   const auto* write = plan::As<plan::WriteNode>(plan);
   if (write == nullptr)
     return errors::kInternal.Make({}, "a job's plan must end in a write");
@@ -85,28 +96,11 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   ARROW_RETURN_NOT_OK(
       CheckDeadLetters(plan, job->options_.dead_letters, *surroundings.files));
 
-  // One source per scan: what is pushed down differs.
-  std::map<const plan::Table*, std::vector<connector::Source*>> sources;
-  size_t most_splits = 0;
-  Status failed;
-  ForEachScan(plan, [&](const plan::ScanNode& scan) {
-    if (!failed.ok()) return;
-    auto source = catalog->SourceOf(scan.table(), surroundings);
-    if (!source.ok()) {
-      failed = source.status();
-      return;
-    }
-    auto splits = (*source)->Discover();
-    if (!splits.ok()) {
-      failed = splits.status();
-      return;
-    }
-    most_splits = std::max(most_splits, splits->size());
-    sources[scan.table().get()].push_back(source->get());
-    job->sources_.push_back(std::move(*source));
-  });
-  ARROW_RETURN_NOT_OK(failed);
-
+  if (WantsCheckpoints(*plan, job->options_)) {
+    ARROW_ASSIGN_OR_RAISE(job->recovery_, Recovery::Open(engine, job->options_));
+    surroundings.checkpointed = true;
+    surroundings.attempt = job->recovery_->attempt();
+  }
   if (result) {
     job->sink_ = std::move(result);
   } else {
@@ -114,13 +108,57 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   }
   ARROW_RETURN_NOT_OK(
       CheckChanges(plan->change_mode(), *job->sink_, write->table()->name));
+  ARROW_RETURN_NOT_OK(job->CheckGuarantee());
+  const auto operators = plan::IdentifyOperators(plan);
+  const std::string sink_text =
+      fmt::format("'{}' ({})", write->table()->name, write->table()->connector);
+  if (job->recovery_) {
+    ARROW_RETURN_NOT_OK(job->recovery_->Choose(*job->sink_));
+    std::vector<std::string> tables;
+    ForEachScan(
+        plan, [&](const plan::ScanNode& scan) { tables.push_back(scan.table()->name); });
+    ARROW_RETURN_NOT_OK(job->recovery_->Fit(tables, operators, sink_text));
+  }
+  const state::Manifest* restored = job->recovery_ ? job->recovery_->manifest() : nullptr;
+
+  // One source per scan: what is pushed down differs.
+  std::map<const plan::Table*, std::deque<connector::Source*>> sources;
+  size_t most_splits = 0;
+  bool endless = false;
+  Status failed;
+  size_t ordinal = 0;
+  ForEachScan(plan, [&](const plan::ScanNode& scan) {
+    if (!failed.ok() || (restored != nullptr && restored->final)) return;
+    auto added = job->AddSource(catalog, scan, surroundings,
+                                restored ? &restored->scans[ordinal++] : nullptr);
+    if (!added.ok()) {
+      failed = added.status();
+      return;
+    }
+    endless |= !(*added)->bounded();
+    sources[scan.table().get()].push_back(*added);
+    auto splits = (*added)->Discover();
+    failed = splits.status();
+    if (splits.ok()) most_splits = std::max(most_splits, splits->size());
+  });
+  ARROW_RETURN_NOT_OK(failed);
   ARROW_RETURN_NOT_OK(
       job->sink_->EnsureTable(plan->schema(), write->table()->primary_key));
+  job->dead_letters_ =
+      std::make_unique<DeadLetterFile>(surroundings.files, job->options_.dead_letters);
+  if (job->recovery_) {
+    ARROW_RETURN_NOT_OK(job->recovery_->RecoverSink(*job->sink_));
+    if (job->recovery_->finished()) {
+      job->plan_ = plan;
+      return job;
+    }
+  }
 
   const int wanted =
       job->options_.parallelism > 0 ? job->options_.parallelism : engine->shards();
   // A single split can't be shared; dealing its rows to others would only cost.
-  const int parallelism = most_splits > 1 ? std::min(wanted, engine->shards()) : 1;
+  const int parallelism =
+      most_splits > 1 || endless ? std::min(wanted, engine->shards()) : 1;
   plan::ParallelizeOptions cut;
   cut.shards = parallelism;
   cut.parallel_sink = job->sink_->max_writers() >= parallelism && parallelism > 1;
@@ -131,34 +169,65 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
     auto& left = sources[scan.table().get()];
     if (left.empty())
       return errors::kInternal.Make({}, "no source for {}", scan.table()->name);
-    connector::Source* source = left.back();
-    left.pop_back();
+    connector::Source* source = left.front();
+    left.pop_front();
     return source;
   };
   connectors.sink = [&](const plan::WriteNode&) -> Result<connector::Sink*> {
     return job->sink_.get();
   };
 
-  job->dead_letters_ =
-      std::make_unique<DeadLetterFile>(surroundings.files, job->options_.dead_letters);
   runtime::PipelineOptions pipeline_options;
   pipeline_options.name = job->options_.name;
   pipeline_options.parallelism = parallelism;
   pipeline_options.batch_rows = job->options_.batch_rows;
-  ARROW_ASSIGN_OR_RAISE(
-      job->pipeline_,
-      runtime::Pipeline::Make(job->plan_, connectors, std::move(pipeline_options),
-                              &engine->scheduler(), &engine->clock(), job->memory_,
-                              job->dead_letters_.get()));
+  if (job->recovery_) {
+    pipeline_options.checkpoints = job->recovery_->PipelineOptions(operators, sink_text);
+  }
+  ARROW_ASSIGN_OR_RAISE(job->pipeline_,
+                        runtime::Pipeline::Make(
+                            job->plan_, connectors, std::move(pipeline_options),
+                            {&engine->scheduler(), &engine->clock(), &engine->executor(),
+                             &engine->timers(), job->memory_, job->dead_letters_.get()}));
   return job;
 }
 
-void Job::Start() { pipeline_->Start(); }
+Result<connector::Source*> Job::AddSource(SessionCatalog* catalog,
+                                          const plan::ScanNode& scan,
+                                          const connector::Surroundings& surroundings,
+                                          const state::ScanEntry* restored) {
+  ARROW_ASSIGN_OR_RAISE(auto source, catalog->SourceOf(scan.table(), surroundings));
+  if (restored != nullptr) {
+    ARROW_RETURN_NOT_OK(source->Restore(restored->discovery_state, restored->unfinished));
+  }
+  sources_.push_back(std::move(source));
+  return sources_.back().get();
+}
+
+void Job::Start() {
+  if (pipeline_) pipeline_->Start();
+}
+
+void Job::Cancel(Status reason) {
+  if (pipeline_) pipeline_->Cancel(std::move(reason));
+}
+
+void Job::Stop(std::string savepoint, Status reason) {
+  if (pipeline_ && checkpointed()) {
+    pipeline_->Stop(std::move(savepoint));
+  } else {
+    Cancel(std::move(reason));
+  }
+}
 
 Result<JobSummary> Job::Finish() {
-  ARROW_RETURN_NOT_OK(pipeline_->Finish());
+  if (pipeline_) {
+    ARROW_RETURN_NOT_OK(pipeline_->Finish());
+  } else {
+    ARROW_RETURN_NOT_OK(recovery_->Forget());
+  }
   ARROW_RETURN_NOT_OK(dead_letters_->Publish());
-  const runtime::Progress& progress = pipeline_->progress();
+  const runtime::Progress& progress = this->progress();
   JobSummary summary;
   summary.rows_read = progress.rows_read.load();
   summary.rows_written = progress.rows_written.load();
@@ -173,6 +242,15 @@ Result<JobSummary> Job::Finish() {
   return summary;
 }
 
+std::string Job::start() const {
+  const state::Manifest* manifest = recovery_ ? recovery_->manifest() : nullptr;
+  if (manifest == nullptr) return "";
+  if (manifest->final) return "the run before had read everything";
+  return fmt::format("goes on from checkpoint {}", manifest->epoch.value);
+}
+
+// What is read again after a failure decides as much as the sink: without checkpoints a
+// run either ends or leaves nothing.
 std::string Job::guarantee() const {
   switch (sink_->commit_class()) {
     case connector::CommitClass::kTwoPhase: return "exactly once (two-phase commit)";
@@ -183,6 +261,15 @@ std::string Job::guarantee() const {
   return "at least once (rows are visible as they are written)";
 }
 
+Status Job::CheckGuarantee() const {
+  if (options_.guarantee == Guarantee::kExactlyOnce &&
+      sink_->commit_class() == connector::CommitClass::kNone) {
+    return errors::kGuaranteeMissed.Make({}, "exactly once; this pipeline gives {}",
+                                         guarantee());
+  }
+  return Status::OK();
+}
+
 std::string Job::ExplainAnalyzed() const {
   std::string out;
   std::function<void(const plan::NodePtr&, int)> add = [&](const plan::NodePtr& node,
@@ -190,7 +277,8 @@ std::string Job::ExplainAnalyzed() const {
     out.append(static_cast<size_t>(depth) * 2, ' ');
     out += std::string(node->kind());
     if (std::string text = node->Describe(); !text.empty()) out += " " + text;
-    if (const runtime::NodeStats* stats = pipeline_->stats(node.get())) {
+    const runtime::NodeStats* stats = pipeline_ ? pipeline_->stats(node.get()) : nullptr;
+    if (stats != nullptr) {
       const int64_t rows = stats->rows_out.load();
       const int64_t nanos = stats->nanos.load();
       out += fmt::format("  [{} rows, {} batches, {:.3f} s", rows,

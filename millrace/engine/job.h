@@ -8,24 +8,15 @@
 #include "millrace/engine/catalog.h"
 #include "millrace/engine/dead_letter_file.h"
 #include "millrace/engine/engine.h"
+#include "millrace/engine/recovery.h"
 #include "millrace/engine/result_sink.h"
+#include "millrace/engine/settings.h"
 #include "millrace/plan/node.h"
+#include "millrace/plan/scan_node.h"
 #include "millrace/plan/write_node.h"
 #include "millrace/runtime/pipeline.h"
 
 namespace millrace::engine {
-
-struct JobOptions {
-  std::string name = "job";
-  /// Tasks of a stage; 0: the engine's shards.
-  int parallelism = 0;
-  int64_t batch_rows = 64 * 1024;
-  /// Monotonic time at which the user asked for the job: what the summary counts from.
-  /// −1: when the job is made.
-  int64_t since_nanos = -1;
-  /// File that dead letters go to; used only when a source sets rows aside.
-  std::string dead_letters = "dead-letters.ndjson";
-};
 
 /// What a finished job did.
 struct JobSummary {
@@ -53,28 +44,49 @@ class Job {
   ~Job();
 
   void Start();
-  void Cancel(Status reason) { pipeline_->Cancel(std::move(reason)); }
+  /// End at once; what no epoch has decided is thrown away.
+  void Cancel(Status reason);
+  /// End as soon as what was read is safe: at a checkpoint, under `savepoint` if that is
+  /// not empty. A job without checkpoints is cancelled for `reason`.
+  void Stop(std::string savepoint, Status reason);
+  /// Make a checkpoint now. Only where checkpointed().
+  void Checkpoint(std::string savepoint) { pipeline_->Checkpoint(std::move(savepoint)); }
+  bool checkpointed() const { return recovery_ != nullptr; }
+  /// Finish came to its end by Stop: there is more to do for another run.
+  bool stopped() const { return pipeline_ && pipeline_->stopped(); }
   Result<JobSummary> Finish();
 
-  const runtime::Progress& progress() const { return pipeline_->progress(); }
+  const runtime::Progress& progress() const {
+    return pipeline_ ? pipeline_->progress() : none_;
+  }
   int64_t memory_used() const { return memory_->used(); }
   /// The plan as it runs, exchanges included; after Finish with rows and time per node.
   std::string ExplainAnalyzed() const;
   const plan::NodePtr& plan() const { return plan_; }
+  const std::string& name() const { return options_.name; }
+  /// What the job goes on from, as one line; empty where it begins.
+  std::string start() const;
   /// What the pipeline promises, as one line: "exactly once (two-phase commit)".
   std::string guarantee() const;
 
  private:
   Job(Engine* engine, JobOptions options);
+  Status CheckGuarantee() const;
+  Result<connector::Source*> AddSource(SessionCatalog* catalog,
+                                       const plan::ScanNode& scan,
+                                       const connector::Surroundings& surroundings,
+                                       const state::ScanEntry* restored);
 
   Engine* const engine_;
   const JobOptions options_;
   std::shared_ptr<MemoryBudget> memory_;
+  std::unique_ptr<Recovery> recovery_;  // null: nothing outlives the process
   std::unique_ptr<connector::Sink> sink_;
   std::vector<std::unique_ptr<connector::Source>> sources_;
   std::unique_ptr<DeadLetterFile> dead_letters_;
   plan::NodePtr plan_;
-  std::unique_ptr<runtime::Pipeline> pipeline_;
+  std::unique_ptr<runtime::Pipeline> pipeline_;  // null: there is nothing left to do
+  const runtime::Progress none_;
   int64_t since_nanos_ = 0;
 };
 

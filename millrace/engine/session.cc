@@ -139,35 +139,7 @@ Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
 }
 
 Status Session::Set(const std::string& key, const std::string& value, bool reset) {
-  auto whole = [&](int64_t low, int64_t high) -> Result<int64_t> {
-    int64_t number = 0;
-    auto [end, error] =
-        std::from_chars(value.data(), value.data() + value.size(), number);
-    if (error != std::errc() || end != value.data() + value.size() || number < low ||
-        number > high) {
-      return errors::kBadOption.Make({}, "SET {}: '{}' is not a number from {} to {}",
-                                     key, value, low, high);
-    }
-    return number;
-  };
-  if (key == "parallelism") {
-    ARROW_ASSIGN_OR_RAISE(
-        int64_t number, reset ? Result<int64_t>(defaults_.parallelism) : whole(1, 1024));
-    options_.parallelism = static_cast<int>(number);
-  } else if (key == "batch_rows") {
-    ARROW_ASSIGN_OR_RAISE(int64_t number, reset ? Result<int64_t>(defaults_.batch_rows)
-                                                : whole(1, 1024 * 1024));
-    options_.batch_rows = number;
-  } else if (key == "dead_letters") {
-    options_.dead_letters = reset ? defaults_.dead_letters : value;
-  } else {
-    const std::vector<std::string> names = {"parallelism", "batch_rows", "dead_letters"};
-    const std::string near = NearestName(key, names);
-    return errors::kUnknownOption.Make(
-        {}, "SET {}; settings are: {}{}", key, fmt::join(names, ", "),
-        near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
-  }
-  return Status::OK();
+  return ApplySetting(key, reset ? nullptr : &value, defaults_, &options_);
 }
 
 void Session::Check(std::string_view text, const std::string& file,

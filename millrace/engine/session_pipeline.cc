@@ -38,7 +38,10 @@ Result<Session::Lowered> Session::Lower(std::string_view yaml, const std::string
   Lowered out;
   auto pipeline = std::make_shared<const YamlPipeline>(std::move(*parsed));
   out.pipeline = pipeline;
-  if (!pipeline->name.empty()) options_.name = pipeline->name;
+  if (!pipeline->name.empty()) {
+    options_.name = pipeline->name;
+    options_.named = true;
+  }
   for (const YamlPipeline::Setting& setting : pipeline->settings) {
     ARROW_RETURN_NOT_OK(
         At(Set(setting.key, setting.value, false), In(file, setting.where)));

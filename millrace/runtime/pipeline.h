@@ -20,6 +20,7 @@
 #include "millrace/plan/node.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/write_node.h"
+#include "millrace/runtime/checkpoint/coordinator.h"
 #include "millrace/runtime/progress.h"
 #include "millrace/runtime/scan.h"
 #include "millrace/runtime/scheduler.h"
@@ -47,6 +48,17 @@ struct PipelineOptions {
   /// room for its whole split, or the tasks would read one after another.
   int64_t ordered_credit = 24 * 1024 * 1024;
   int64_t batch_rows = 64 * 1024;
+  CheckpointOptions checkpoints;
+};
+
+/// What a pipeline uses of the process; outlives it.
+struct PipelineContext {
+  Scheduler* scheduler = nullptr;
+  const Clock* clock = nullptr;
+  Executor* executor = nullptr;
+  Timers* timers = nullptr;
+  std::shared_ptr<MemoryBudget> memory;
+  DeadLetterOffice* dead_letters = nullptr;
 };
 
 class Pipeline {
@@ -56,17 +68,25 @@ class Pipeline {
   static Result<std::unique_ptr<Pipeline>> Make(plan::NodePtr plan,
                                                 const Connectors& connectors,
                                                 PipelineOptions options,
-                                                Scheduler* scheduler, const Clock* clock,
-                                                std::shared_ptr<MemoryBudget> memory,
-                                                DeadLetterOffice* dead_letters);
+                                                PipelineContext context);
   ~Pipeline();
 
   void Start();
   /// Ask every task to stop; Finish then answers `reason`. The first reason counts.
   /// Async-signal-unsafe.
   void Cancel(Status reason);
-  /// Wait for the end of every task, then commit. An error means that nothing became
-  /// visible, unless it is the commit's own.
+  /// Make a checkpoint now; `savepoint` is the name it is to be kept under, or empty.
+  /// From any thread.
+  void Checkpoint(std::string savepoint) {
+    coordinator_->Checkpoint(std::move(savepoint));
+  }
+  /// Make a checkpoint and end there; Finish then answers OK and stopped() true. Without
+  /// a store there is nothing to go on from later: use Cancel. From any thread.
+  void Stop(std::string savepoint) { coordinator_->Stop(std::move(savepoint)); }
+  bool stopped() const { return coordinator_->stopped(); }
+  /// Drive the epochs until every task has ended, then commit. An error means that
+  /// nothing became visible since the last epoch that was decided, unless it is the
+  /// commit's own.
   Status Finish();
 
   const Progress& progress() const { return progress_; }
@@ -77,20 +97,18 @@ class Pipeline {
 
  private:
   class Builder;
-  Pipeline(PipelineOptions options, Scheduler* scheduler, const Clock* clock,
-           std::shared_ptr<MemoryBudget> memory);
+  Pipeline(PipelineOptions options, PipelineContext context);
   void TaskFinished(const Status& status);
-  Status Commit();
+  Status Drive();
+  Status Failure();
 
   const PipelineOptions options_;
-  Scheduler* const scheduler_;
-  const Clock* const clock_;
-  const std::shared_ptr<MemoryBudget> memory_;
+  const PipelineContext context_;
   plan::NodePtr plan_;
   Progress progress_;
   std::map<const plan::Node*, std::shared_ptr<NodeStats>> stats_;
-  connector::Sink* sink_ = nullptr;
-  std::shared_ptr<Tokens> tokens_ = std::make_shared<Tokens>();
+  std::unique_ptr<Coordinator> coordinator_;
+  std::vector<std::unique_ptr<TaskCheckpoint>> task_checkpoints_;
 
   struct Placed {
     TaskCellPtr cell;

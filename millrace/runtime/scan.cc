@@ -10,28 +10,38 @@
 
 namespace millrace::runtime {
 
+using operators::Barrier;
 using operators::End;
 using operators::Event;
 using operators::SplitBegin;
 using operators::Watermark;
 
-SplitQueue::SplitQueue(std::vector<connector::Split> splits)
-    : splits_(std::move(splits)) {
-  min_from_.assign(splits_.size() + 1, data::event_time::kMax);
-  for (size_t i = splits_.size(); i-- > 0;) {
-    min_from_[i] = std::min(min_from_[i + 1], splits_[i].min_event_time);
+void SplitQueue::Add(std::vector<connector::SplitState> splits) {
+  std::lock_guard lock(mutex_);
+  for (connector::SplitState& state : splits) {
+    const int64_t least = std::max(state.split.min_event_time, state.watermark);
+    min_event_times_.insert(least);
+    unread_.push_back({std::move(state), least});
   }
 }
 
-std::optional<connector::Split> SplitQueue::Take() {
+std::optional<connector::SplitState> SplitQueue::Take() {
   std::lock_guard lock(mutex_);
-  if (next_ == splits_.size()) return std::nullopt;
-  return splits_[next_++];
+  if (unread_.empty()) return std::nullopt;
+  Unread next = std::move(unread_.front());
+  unread_.pop_front();
+  min_event_times_.erase(min_event_times_.find(next.min_event_time));
+  return std::move(next.state);
 }
 
 int64_t SplitQueue::unread_min_event_time() const {
   std::lock_guard lock(mutex_);
-  return min_from_[next_];
+  return min_event_times_.empty() ? data::event_time::kMax : *min_event_times_.begin();
+}
+
+bool SplitQueue::empty() const {
+  std::lock_guard lock(mutex_);
+  return unread_.empty();
 }
 
 namespace {
@@ -62,27 +72,69 @@ bool RangeOf(const arrow::Array& column, int64_t* min, int64_t* max) {
   return true;
 }
 
+// Splits of an unbounded source that one task has open and that have rows. Those at their
+// end for now don't count: there may be any number of them.
+constexpr size_t kReadAtOnce = 16;
+
 }  // namespace
 
-// Held back by our own split, and by every split that nobody reads yet: any task may be
+// Wakes the task and remembers which split has something, so that ten thousand quiet ones
+// cost nothing.
+class ScanLeaf::SplitWake final : public Wakeable {
+ public:
+  explicit SplitWake(Waker task) : task_(std::move(task)) {}
+  void Wake() override {
+    awake_.store(true, std::memory_order_release);
+    task_.Wake();
+  }
+  bool awake() const { return awake_.load(std::memory_order_acquire); }
+  /// The task itself is running.
+  void StayAwake() { awake_.store(true, std::memory_order_release); }
+  /// What comes from here on wakes again.
+  void Sleep() { awake_.store(false, std::memory_order_release); }
+
+ private:
+  const Waker task_;
+  std::atomic<bool> awake_{true};
+};
+
+ScanLeaf::~ScanLeaf() = default;
+
+// Held back by our own splits, and by every split that nobody reads yet: any task may be
 // dealt one of those. What other tasks read is theirs to hold.
 void ScanLeaf::AdvanceWatermark() {
-  const int64_t mine = reader_ ? split_watermark_ : data::event_time::kMax;
-  const int64_t watermark = std::min(mine, shared_->splits->unread_min_event_time());
-  if (watermark > emitted_watermark_ && watermark != data::event_time::kMax) {
+  int64_t watermark = shared_->splits->unread_min_event_time();
+  bool any = watermark != data::event_time::kMax;
+  for (const auto& reading : readings_) {
+    if (reading->idle) continue;
+    any = true;
+    watermark = std::min(watermark, reading->state.watermark);
+  }
+  if (!any) {
+    // Everything is at its end for now: waiting for us would stop everybody else's time.
+    if (shared_->bounded || std::exchange(emitted_idle_, true)) return;
+    ready_.push_back(Watermark{emitted_watermark_, true});
+  } else if (watermark > emitted_watermark_) {
+    emitted_idle_ = false;
     emitted_watermark_ = watermark;
     ready_.push_back(Watermark{watermark, false});
   }
 }
 
-Status ScanLeaf::OnBatch(data::Batch batch) {
+Status ScanLeaf::OnBatch(Reading& reading, data::Batch batch) {
+  reading.idle = false;
+  emitted_idle_ = false;
   shared_->progress->rows_read.fetch_add(batch.num_rows(), std::memory_order_relaxed);
-  batch.split = split_.id;
+  batch.split = reading.state.split.id;
+  reading.state.position = batch.end;
+  const auto* transaction = batch.changes ? batch.changes->transaction.get() : nullptr;
+  reading.in_transaction = transaction != nullptr && !transaction->last;
   if (shared_->watermark) {
     const arrow::Array& column = *batch.rows->column(shared_->watermark->column);
     if (RangeOf(column, &batch.min_event_time, &batch.max_event_time)) {
-      split_watermark_ = std::max(
-          split_watermark_, batch.max_event_time - shared_->watermark->delay_micros);
+      reading.state.watermark =
+          std::max(reading.state.watermark,
+                   batch.max_event_time - shared_->watermark->delay_micros);
     }
   }
   if (!shared_->keep_columns.empty()) {
@@ -91,6 +143,93 @@ Status ScanLeaf::OnBatch(data::Batch batch) {
   ARROW_RETURN_NOT_OK(shared_->not_null.Check(*batch.rows));
   if (batch.num_rows() > 0) ready_.push_back(std::move(batch));
   if (shared_->watermark) AdvanceWatermark();
+  return Status::OK();
+}
+
+void ScanLeaf::OnCaughtUp(Reading& reading) {
+  if (!std::exchange(reading.idle, true)) AdvanceWatermark();
+}
+
+void ScanLeaf::OnEnd(Reading& reading) {
+  finished_.push_back(reading.state.split.id);
+  shared_->progress->splits_done.fetch_add(1, std::memory_order_relaxed);
+  std::erase_if(readings_, [&](const auto& held) { return held.get() == &reading; });
+  if (shared_->watermark) AdvanceWatermark();
+}
+
+// An epoch ends between batches, and never inside a transaction.
+bool ScanLeaf::BarrierDue() const {
+  if (shared_->asked.load(std::memory_order_acquire) <= epoch_) return false;
+  if (shared_->barrier_after_split) return readings_.empty();
+  return std::none_of(readings_.begin(), readings_.end(),
+                      [](const auto& reading) { return reading->in_transaction; });
+}
+
+void ScanLeaf::PutBarrier(Event* out) {
+  epoch_ = shared_->asked.load(std::memory_order_acquire);
+  ScanProgress progress;
+  progress.scan = shared_->ordinal;
+  progress.finished = std::exchange(finished_, {});
+  for (const auto& reading : readings_) progress.unfinished.push_back(reading->state);
+  checkpoint_->Add(std::move(progress));
+  *out = Barrier{Epoch{epoch_}};
+}
+
+Result<bool> ScanLeaf::TakeSplit(const Waker& waker) {
+  auto taken = shared_->splits->Take();
+  if (!taken) return false;
+  auto reading = std::make_unique<Reading>();
+  reading->state = std::move(*taken);
+  reading->wake = std::make_shared<SplitWake>(waker);
+  ARROW_ASSIGN_OR_RAISE(reading->reader, shared_->source->Open(reading->state.split));
+  if (!reading->state.position.empty()) {
+    ARROW_RETURN_NOT_OK(reading->reader->Seek(reading->state.position));
+  }
+  ready_.push_back(SplitBegin{reading->state.split.id});
+  readings_.push_back(std::move(reading));
+  return true;
+}
+
+ScanLeaf::Reading* ScanLeaf::NextAwake() {
+  for (size_t i = 0; i < readings_.size(); ++i) {
+    Reading& reading = *readings_[(next_ + i) % readings_.size()];
+    if (!reading.wake->awake()) continue;
+    next_ = (next_ + i + 1) % readings_.size();
+    return &reading;
+  }
+  return nullptr;
+}
+
+Status ScanLeaf::Poll(Reading& reading, const Budget& budget) {
+  // What happens from here on is not to be overlooked.
+  reading.wake->Sleep();
+  ARROW_ASSIGN_OR_RAISE(connector::PollResult polled,
+                        reading.reader->Poll(budget, Waker(reading.wake)));
+  if (polled.bytes_read > 0) {
+    shared_->progress->bytes_read.fetch_add(polled.bytes_read, std::memory_order_relaxed);
+  }
+  if (!polled.dead_letters.empty()) {
+    shared_->progress->dead_letters.fetch_add(
+        static_cast<int64_t>(polled.dead_letters.size()), std::memory_order_relaxed);
+    if (shared_->dead_letters == nullptr) {
+      return errors::kInternal.Make(polled.dead_letters[0].where,
+                                    "a dead letter has nowhere to go: {}",
+                                    polled.dead_letters[0].reason);
+    }
+    ARROW_RETURN_NOT_OK(shared_->dead_letters->Take(polled.dead_letters));
+  }
+  switch (polled.state) {
+    case connector::PollState::kBatch:
+      reading.wake->StayAwake();
+      return OnBatch(reading, std::move(polled.batch));
+    case connector::PollState::kSchemaChange:
+      reading.wake->StayAwake();
+      ready_.push_back(std::move(polled.schema_change));
+      break;
+    case connector::PollState::kPending: break;
+    case connector::PollState::kCaughtUp: OnCaughtUp(reading); break;
+    case connector::PollState::kEnd: OnEnd(reading); break;
+  }
   return Status::OK();
 }
 
@@ -103,54 +242,30 @@ Result<bool> ScanLeaf::Pull(const Budget& budget, const Waker& waker, Event* out
       ready_.pop_front();
       return true;
     }
-    if (!reader_) {
-      auto split = shared_->splits->Take();
-      if (!split) {
+    if (BarrierDue()) {
+      PutBarrier(out);
+      return true;
+    }
+    const auto busy = std::count_if(readings_.begin(), readings_.end(),
+                                    [](const auto& reading) { return !reading->idle; });
+    const size_t at_once = shared_->bounded ? 1 : kReadAtOnce;
+    if (static_cast<size_t>(busy) < at_once) {
+      ARROW_ASSIGN_OR_RAISE(const bool taken, TakeSplit(waker));
+      if (taken) continue;
+      if (readings_.empty() && shared_->bounded) {
+        ScanProgress progress;
+        progress.scan = shared_->ordinal;
+        progress.finished = std::exchange(finished_, {});
+        checkpoint_->Add(std::move(progress));
         *out = End{};
         return true;
       }
-      split_ = std::move(*split);
-      split_watermark_ = data::event_time::kMin;
-      ARROW_ASSIGN_OR_RAISE(reader_, shared_->source->Open(split_));
-      ready_.push_back(SplitBegin{split_.id});
-      continue;
+      if (readings_.empty() && shared_->watermark) AdvanceWatermark();
+      if (!ready_.empty()) continue;
     }
-    ARROW_ASSIGN_OR_RAISE(connector::PollResult polled, reader_->Poll(poll, waker));
-    if (polled.bytes_read > 0) {
-      shared_->progress->bytes_read.fetch_add(polled.bytes_read,
-                                              std::memory_order_relaxed);
-    }
-    if (!polled.dead_letters.empty()) {
-      shared_->progress->dead_letters.fetch_add(
-          static_cast<int64_t>(polled.dead_letters.size()), std::memory_order_relaxed);
-      if (shared_->dead_letters == nullptr) {
-        return errors::kInternal.Make(polled.dead_letters[0].where,
-                                      "a dead letter has nowhere to go: {}",
-                                      polled.dead_letters[0].reason);
-      }
-      ARROW_RETURN_NOT_OK(shared_->dead_letters->Take(polled.dead_letters));
-    }
-    switch (polled.state) {
-      case connector::PollState::kBatch:
-        idle_ = false;
-        ARROW_RETURN_NOT_OK(OnBatch(std::move(polled.batch)));
-        break;
-      case connector::PollState::kSchemaChange:
-        ready_.push_back(std::move(polled.schema_change));
-        break;
-      case connector::PollState::kPending: return false;
-      case connector::PollState::kCaughtUp:
-        // At the end of the log now: waiting for this split would stop everybody else's
-        // time.
-        if (std::exchange(idle_, true)) return false;
-        ready_.push_back(Watermark{emitted_watermark_, true});
-        break;
-      case connector::PollState::kEnd:
-        reader_.reset();
-        shared_->progress->splits_done.fetch_add(1, std::memory_order_relaxed);
-        if (shared_->watermark) AdvanceWatermark();
-        break;
-    }
+    Reading* reading = NextAwake();
+    if (reading == nullptr) return false;
+    ARROW_RETURN_NOT_OK(Poll(*reading, poll));
   }
 }
 

@@ -76,6 +76,7 @@ void Shard::Run(size_t index, const Budget& budget, int pulls) {
   }
   if (!state.ok() || *state == TaskState::kDone) {
     cell->state_.store(TaskCell::kFinished);
+    if (state.ok()) cell->task_->End();
     // What the task holds (rings, writer) is let go on the shard that used it.
     cell->task_.reset();
     auto finished = std::move(cell->finished_);

@@ -2,7 +2,6 @@
 
 namespace millrace::runtime {
 
-using operators::End;
 using operators::Event;
 using operators::Input;
 using operators::OpState;
@@ -14,6 +13,9 @@ namespace {
 // this.
 constexpr int kRunsPerTurn = 64;
 
+// The operator has put out End: after a restart it has nothing more to say.
+constexpr char kEndedFact[] = "#ended";
+
 void Count(NodeStats* stats, const Event& event) {
   if (stats == nullptr) return;
   if (const auto* batch = std::get_if<data::Batch>(&event)) {
@@ -24,13 +26,18 @@ void Count(NodeStats* stats, const Event& event) {
 
 }  // namespace
 
-Task::Task(std::unique_ptr<EventSink> root, const Clock* clock,
-           std::shared_ptr<NodeStats> stats)
-    : root_(std::move(root)), clock_(clock), root_stats_(std::move(stats)) {}
+Task::Task(std::unique_ptr<EventSink> root, TaskCheckpoint* checkpoint,
+           const Clock* clock, std::shared_ptr<NodeStats> stats)
+    : root_(std::move(root)),
+      checkpoint_(checkpoint),
+      clock_(clock),
+      root_stats_(std::move(stats)) {}
 
 int Task::AddOperator(std::unique_ptr<operators::Operator> op, int parent, int port,
-                      std::shared_ptr<NodeStats> stats) {
-  slots_.push_back({std::move(op), parent, port, std::move(stats), {}, false, false});
+                      std::shared_ptr<NodeStats> stats, int ordinal,
+                      std::unique_ptr<state::OperatorState> restored) {
+  Slot slot{std::move(op), parent, port, std::move(stats), ordinal, std::move(restored)};
+  slots_.push_back(std::move(slot));
   return static_cast<int>(slots_.size()) - 1;
 }
 
@@ -45,6 +52,50 @@ void Task::Deliver(Event event, int parent, int port) {
   } else if (Slot& slot = slots_[static_cast<size_t>(parent)]; !slot.done) {
     slot.inbox.push_back({port, std::move(event)});
   }
+}
+
+// On the shard, as it may take its time; children first, so that one that has ended can
+// say so to its parent.
+Status Task::Restore() {
+  restored_ = true;
+  for (size_t i = slots_.size(); i-- > 0;) {
+    Slot& slot = slots_[i];
+    if (!slot.restored) continue;
+    if (slot.restored->Fact(kEndedFact).value_or(0) == 1) {
+      slot.done = true;
+      CloseLeavesUnder(static_cast<int>(i));
+      Deliver(operators::End{}, slot.parent, slot.port);
+    } else {
+      ARROW_RETURN_NOT_OK(slot.op->Restore(*slot.restored));
+    }
+    slot.restored.reset();
+  }
+  return Status::OK();
+}
+
+// Taken when the barrier leaves the operator, or, where it has ended before, the task.
+Status Task::Snapshot(Slot& slot) {
+  if (slot.ordinal < 0) return Status::OK();
+  state::OperatorSnapshot snapshot = checkpoint_->NewSnapshot();
+  snapshot.SetFact(std::string(kEndedFact), slot.done ? 1 : 0);
+  if (!slot.done) ARROW_RETURN_NOT_OK(slot.op->Snapshot(snapshot));
+  checkpoint_->Add(slot.ordinal, std::move(snapshot));
+  return Status::OK();
+}
+
+void Task::OnBarrierSent() {
+  for (Slot& slot : slots_) {
+    if (slot.done) (void)Snapshot(slot);
+  }
+  checkpoint_->Complete();
+}
+
+void Task::End() {
+  for (Slot& slot : slots_) {
+    slot.done = true;
+    (void)Snapshot(slot);
+  }
+  checkpoint_->End();
 }
 
 Status Task::RunSlot(Slot& slot, const Budget& budget) {
@@ -65,6 +116,8 @@ Status Task::RunSlot(Slot& slot, const Budget& budget) {
   }
   for (Event& event : output.events()) {
     Count(slot.stats.get(), event);
+    if (std::holds_alternative<operators::Barrier>(event))
+      ARROW_RETURN_NOT_OK(Snapshot(slot));
     Deliver(std::move(event), slot.parent, slot.port);
   }
   slot.has_output = *state == OpState::kHasOutput;
@@ -113,7 +166,8 @@ bool Task::Wanted(const Leaf& leaf) const {
 Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker) {
   for (int runs = 0;;) {
     while (!outbox_.empty()) {
-      const bool end = std::holds_alternative<End>(outbox_.front());
+      const bool end = std::holds_alternative<operators::End>(outbox_.front());
+      const bool barrier = std::holds_alternative<operators::Barrier>(outbox_.front());
       const int64_t start = clock_->MonotonicNanos();
       const auto* batch = std::get_if<data::Batch>(&outbox_.front());
       const int64_t rows = batch != nullptr ? batch->num_rows() : 0;
@@ -130,6 +184,7 @@ Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker)
       if (pushed == PushState::kBlocked) return TaskState::kBlocked;
       if (pushed == PushState::kClosed || end) return TaskState::kDone;
       outbox_.pop_front();
+      if (barrier) OnBarrierSent();
     }
     Slot* work = nullptr;
     for (Slot& slot : slots_) {
@@ -158,7 +213,7 @@ Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker)
       }
       if (!pulled) continue;
       Count(leaf.stats.get(), event);
-      if (std::holds_alternative<End>(event)) leaf.source.reset();
+      if (std::holds_alternative<operators::End>(event)) leaf.source.reset();
       Deliver(std::move(event), leaf.parent, leaf.port);
     }
     if (!pulled) return TaskState::kBlocked;

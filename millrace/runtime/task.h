@@ -7,6 +7,7 @@
 
 #include "millrace/base/clock.h"
 #include "millrace/operators/operator.h"
+#include "millrace/runtime/checkpoint/report.h"
 #include "millrace/runtime/edge.h"
 #include "millrace/runtime/progress.h"
 
@@ -23,15 +24,18 @@ enum class TaskState {
 /// path has no lock.
 class Task {
  public:
-  /// `stats`: of the plan node that the root stands for, or null.
-  Task(std::unique_ptr<EventSink> root, const Clock* clock,
+  /// `checkpoint`: the task's own, outlives it. `stats`: of the plan node that the root
+  /// stands for, or null.
+  Task(std::unique_ptr<EventSink> root, TaskCheckpoint* checkpoint, const Clock* clock,
        std::shared_ptr<NodeStats> stats = nullptr);
 
   /// Add an operator whose output goes to `parent`'s input `port`; parent −1 is the root.
   /// Parents are added before their children, so that a lower number is further
-  /// downstream. Answers its number.
+  /// downstream. `ordinal`: of a stateful operator in the pipeline, or −1; `restored`:
+  /// what it takes up before the first event, or null. Answers its number.
   int AddOperator(std::unique_ptr<operators::Operator> op, int parent, int port,
-                  std::shared_ptr<NodeStats> stats);
+                  std::shared_ptr<NodeStats> stats, int ordinal = -1,
+                  std::unique_ptr<state::OperatorState> restored = nullptr);
   /// Add a leaf that feeds `parent`'s input `port`; parent −1 is the root.
   void AddLeaf(std::unique_ptr<EventSource> leaf, int parent, int port,
                std::shared_ptr<NodeStats> stats);
@@ -39,6 +43,8 @@ class Task {
   /// Work downstream first, until `pulls` events have been taken from leaves, or nothing
   /// can be done now.
   Result<TaskState> Run(const Budget& budget, int pulls, const Waker& waker);
+  /// The task will not run again: tell its checkpoint.
+  void End();
 
  private:
   struct Slot {
@@ -46,6 +52,8 @@ class Task {
     int parent;
     int port;
     std::shared_ptr<NodeStats> stats;
+    int ordinal;
+    std::unique_ptr<state::OperatorState> restored;
     std::deque<operators::Input> inbox;
     bool has_output = false;
     bool done = false;
@@ -59,11 +67,16 @@ class Task {
 
   void Deliver(operators::Event event, int parent, int port);
   Status RunSlot(Slot& slot, const Budget& budget);
+  Status Restore();
+  Status Snapshot(Slot& slot);
+  void OnBarrierSent();
   bool Wanted(const Leaf& leaf) const;
   void CloseLeavesUnder(int done_slot);
 
   std::unique_ptr<EventSink> root_;
+  TaskCheckpoint* const checkpoint_;
   const Clock* clock_;
+  bool restored_ = false;
   const std::shared_ptr<NodeStats> root_stats_;
   std::vector<Slot> slots_;
   std::vector<Leaf> leaves_;

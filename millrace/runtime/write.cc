@@ -1,14 +1,13 @@
 #include "millrace/runtime/write.h"
 
-#include "millrace/base/error.h"
+#include "millrace/base/failpoint.h"
 
 namespace millrace::runtime {
 
-WriteRoot::WriteRoot(std::unique_ptr<connector::SinkWriter> writer, Epoch epoch,
-                     std::shared_ptr<Tokens> tokens, NotNull not_null, Progress* progress)
+WriteRoot::WriteRoot(std::unique_ptr<connector::SinkWriter> writer,
+                     TaskCheckpoint* checkpoint, NotNull not_null, Progress* progress)
     : writer_(std::move(writer)),
-      epoch_(epoch),
-      tokens_(std::move(tokens)),
+      checkpoint_(checkpoint),
       not_null_(std::move(not_null)),
       progress_(progress) {}
 
@@ -29,17 +28,26 @@ Result<PushState> WriteRoot::Push(operators::Event& event, const Waker& waker) {
     event = operators::End{};
     return PushState::kAccepted;
   }
-  if (!std::holds_alternative<operators::End>(event)) return PushState::kAccepted;
-  if (!prepared_) {
-    prepared_ = writer_->Prepare(epoch_, /*last=*/true);
-    if (!prepared_->is_finished()) {
-      prepared_->AddCallback(
+  if (std::holds_alternative<operators::Barrier>(event)) {
+    ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.barrier"));
+    checkpoint_->Add(writer_->Prepare(checkpoint_->epoch(), /*last=*/false));
+    return PushState::kAccepted;
+  }
+  if (std::holds_alternative<operators::End>(event)) return OnEnd(waker);
+  return PushState::kAccepted;
+}
+
+Result<PushState> WriteRoot::OnEnd(const Waker& waker) {
+  if (!last_) {
+    last_ = writer_->Prepare(checkpoint_->epoch(), /*last=*/true);
+    checkpoint_->Add(*last_);
+    if (!last_->is_finished()) {
+      last_->AddCallback(
           [waker](const Result<connector::CommitToken>&) { waker.Wake(); });
     }
   }
-  if (!prepared_->is_finished()) return PushState::kBlocked;
-  ARROW_ASSIGN_OR_RAISE(connector::CommitToken token, prepared_->result());
-  tokens_->Add(std::move(token));
+  if (!last_->is_finished()) return PushState::kBlocked;
+  ARROW_RETURN_NOT_OK(last_->status());
   writer_.reset();
   return PushState::kAccepted;
 }

@@ -61,7 +61,8 @@ class OperatorSnapshot {
 
   bool empty() const { return facts_.empty() && pieces_.empty(); }
   const std::map<std::string, int64_t>& facts() const { return facts_; }
-  std::vector<Piece>& pieces() { return pieces_; }
+  const std::vector<Piece>& pieces() const { return pieces_; }
+  std::vector<Piece> TakePieces() { return std::move(pieces_); }
 
  private:
   const int task_;

@@ -1,0 +1,50 @@
+// Checkpoints of pipelines, for people: list, show, drop.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "millrace/connector/manifest_store.h"
+#include "millrace/engine/engine.h"
+
+namespace millrace::engine {
+
+struct CheckpointInfo {
+  Epoch epoch;
+  std::string savepoint;  ///< its name, if it has one
+  connector::ManifestState state = connector::ManifestState::kDecided;
+  bool damaged = false;
+  int64_t made_micros = 0;
+  int64_t manifest_bytes = 0;
+  int64_t state_bytes = 0;  ///< of the state files' ranges that it names
+
+  /// "checkpoint", "savepoint", "pending" or "damaged".
+  std::string KindText() const;
+};
+
+/// Reads only, and takes no pipeline, except Drop. Used by one thread.
+class Checkpoints {
+ public:
+  /// `directory` empty: the engine's.
+  Checkpoints(Engine* engine, const std::string& directory);
+
+  Result<std::vector<std::string>> Pipelines();
+  Result<std::vector<CheckpointInfo>> List(const std::string& pipeline);
+  /// `which`: an epoch or a savepoint, empty for the newest. Lines of text.
+  Result<std::string> Show(const std::string& pipeline, const std::string& which);
+  /// `which`: a savepoint, empty for everything. A pipeline that runs is refused
+  /// (kPipelineTaken).
+  Status Drop(const std::string& pipeline, const std::string& which);
+
+ private:
+  std::unique_ptr<connector::ManifestStore> Store(const std::string& pipeline);
+  Result<connector::ManifestEntry> Find(connector::ManifestStore& store,
+                                        const std::string& pipeline,
+                                        const std::string& which);
+  Engine* const engine_;
+  const std::string directory_;
+};
+
+}  // namespace millrace::engine

@@ -1,0 +1,67 @@
+// Recovery: from the checkpoints of a pipeline to what its next run starts from.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "millrace/connector/manifest_store.h"
+#include "millrace/connector/sink.h"
+#include "millrace/engine/engine.h"
+#include "millrace/engine/settings.h"
+#include "millrace/plan/identity.h"
+#include "millrace/runtime/checkpoint/coordinator.h"
+#include "millrace/state/manifest.h"
+
+namespace millrace::engine {
+
+/// The folder that holds checkpoints when a job names none.
+std::string DefaultStateDir(const ConfigSpec::Lookup& environment);
+
+/// Used by the thread that makes the job, in the order of its functions; lives as long as
+/// the job, and keeps every other process from running the pipeline.
+class Recovery {
+ public:
+  /// Takes the pipeline (kPipelineTaken).
+  static Result<std::unique_ptr<Recovery>> Open(Engine* engine,
+                                                const JobOptions& options);
+
+  int64_t attempt() const { return attempt_; }
+
+  /// What a kAtomic sink recorded decides about a pending manifest; any other one is
+  /// discarded. Then choose what to start from (kManifestDamaged, kNoCheckpoint).
+  Status Choose(connector::Sink& sink);
+  /// What is continued, or null: the pipeline begins.
+  const state::Manifest* manifest() const { return manifest_ ? &*manifest_ : nullptr; }
+  /// The run before had read everything, and was cut off while it made that visible.
+  bool finished() const { return manifest_ && manifest_->final; }
+
+  /// Put the entries of the manifest into the order of this plan, or say why they can't
+  /// be (kStateRefused). `scans`: the tables in the order of the plan.
+  Status Fit(const std::vector<std::string>& scans,
+             const std::vector<plan::OperatorIdentity>& operators,
+             const std::string& sink);
+  /// Commit what is decided, abort every stray. After EnsureTable, before Open.
+  Status RecoverSink(connector::Sink& sink);
+  /// A finished pipeline has no checkpoint any more.
+  Status Forget() { return store_->RemoveAll(); }
+
+  runtime::CheckpointOptions PipelineOptions(
+      std::vector<plan::OperatorIdentity> operators, std::string sink) const;
+
+ private:
+  explicit Recovery(JobOptions options) : options_(std::move(options)) {}
+  Result<state::Manifest> Read(const connector::ManifestEntry& entry);
+  Status Damaged(const Status& status, Epoch epoch,
+                 const std::vector<connector::ManifestEntry>& entries);
+
+  const JobOptions options_;
+  std::unique_ptr<connector::ManifestStore> store_;
+  int64_t attempt_ = 0;
+  std::optional<state::Manifest> manifest_;
+  Epoch newest_{0};  // decided, whether or not it is the one to start from
+  std::vector<connector::CommitToken> newest_tokens_;
+};
+
+}  // namespace millrace::engine

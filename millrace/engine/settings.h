@@ -1,0 +1,53 @@
+// Settings of a job: one table for SET, for `settings:` of a YAML pipeline and for
+// --option of the command line.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "millrace/base/config/config.h"
+
+namespace millrace::engine {
+
+enum class WhenCheckpoints {
+  kAuto,  ///< where the input has no end
+  kOn,
+  kOff,
+};
+
+enum class Guarantee {
+  kAny,  ///< what source and sink can give
+  kAtLeastOnce,
+  kExactlyOnce,
+};
+
+struct JobOptions {
+  /// Of the pipeline: what its checkpoints are found by.
+  std::string name = "job";
+  bool named = false;  ///< somebody chose the name
+  /// Tasks of a stage; 0: the engine's shards.
+  int parallelism = 0;
+  int64_t batch_rows = 64 * 1024;
+  /// Monotonic time at which the user asked for the job: what the summary counts from.
+  /// −1: when the job is made.
+  int64_t since_nanos = -1;
+  /// File that dead letters go to; used only when a source sets rows aside.
+  std::string dead_letters = "dead-letters.ndjson";
+
+  WhenCheckpoints checkpoints = WhenCheckpoints::kAuto;
+  int64_t checkpoint_interval_nanos = 10'000'000'000;
+  int checkpoints_retained = 1;
+  std::string state_dir;   ///< empty: the engine's
+  std::string start_from;  ///< an epoch or the name of a savepoint; empty: the newest
+  Guarantee guarantee = Guarantee::kAny;
+};
+
+/// The settings there are.
+const ConfigSpec& SettingsSpec();
+
+/// Give `options` the value of setting `key`, or that of `defaults` where `value` is
+/// null. Fails with kUnknownOption or kBadOption.
+Status ApplySetting(const std::string& key, const std::string* value,
+                    const JobOptions& defaults, JobOptions* options);
+
+}  // namespace millrace::engine

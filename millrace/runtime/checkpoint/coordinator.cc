@@ -1,0 +1,502 @@
+#include "millrace/runtime/checkpoint/coordinator.h"
+
+#include <algorithm>
+
+#include "millrace/base/error.h"
+#include "millrace/base/failpoint.h"
+#include "millrace/state/errors.h"
+#include "millrace/state/state_file.h"
+
+namespace millrace::runtime {
+
+using connector::CommitToken;
+using connector::ManifestEntry;
+using connector::ManifestState;
+
+// Rung by a timer or by a source: the coordinating thread is to look.
+class Coordinator::Bell final : public Wakeable {
+ public:
+  Bell(Scheduler* scheduler, std::shared_ptr<std::atomic<bool>> rung)
+      : scheduler_(scheduler), rung_(std::move(rung)) {}
+  void Wake() override {
+    rung_->store(true, std::memory_order_release);
+    std::lock_guard lock(mutex_);
+    if (scheduler_ != nullptr) scheduler_->Notify();
+  }
+  /// The scheduler may go away.
+  void Silence() {
+    std::lock_guard lock(mutex_);
+    scheduler_ = nullptr;
+  }
+  bool rung() const { return rung_->load(std::memory_order_acquire); }
+  bool TakeRing() { return rung_->exchange(false, std::memory_order_acq_rel); }
+
+ private:
+  std::mutex mutex_;
+  Scheduler* scheduler_;
+  const std::shared_ptr<std::atomic<bool>> rung_;
+};
+
+Coordinator::Coordinator(CheckpointOptions options, CoordinatorContext context)
+    : options_(std::move(options)), context_(std::move(context)) {
+  bell_ = std::make_shared<Bell>(context_.scheduler,
+                                 std::make_shared<std::atomic<bool>>(false));
+  for (const plan::OperatorIdentity& identity : options_.operators) {
+    operators_.push_back({identity.fingerprint, identity.description, 1, {}, {}});
+  }
+  if (options_.restored == nullptr) return;
+  last_ = decided_ = options_.restored->epoch;
+  decided_tokens_ = options_.restored->tokens;
+  counters_before_ = options_.restored->counters;
+  for (size_t i = 0; i < operators_.size(); ++i) {
+    operators_[i] = options_.restored->operators[i];
+  }
+}
+
+Coordinator::~Coordinator() {
+  bell_->Silence();
+  for (Scan& scan : scans_) scan.bell->Silence();
+}
+
+const state::OperatorEntry* Coordinator::restored(int op) const {
+  return options_.restored == nullptr
+             ? nullptr
+             : &options_.restored->operators[static_cast<size_t>(op)];
+}
+
+Status Coordinator::AddScan(std::string table, std::shared_ptr<ScanShared> shared) {
+  Scan scan;
+  scan.table = std::move(table);
+  scan.shared = std::move(shared);
+  scan.bell = std::make_shared<Bell>(context_.scheduler,
+                                     std::make_shared<std::atomic<bool>>(false));
+  if (options_.restored != nullptr) {
+    const state::ScanEntry& entry = options_.restored->scans[scans_.size()];
+    scan.next_split = entry.next_split;
+    for (const connector::SplitState& state : entry.unfinished) {
+      scan.unfinished[state.split.id.value] = state;
+    }
+  }
+  const auto before = std::exchange(scan.unfinished, {});
+  ARROW_RETURN_NOT_OK(Discover(scan, before));
+  scan.shared->source->WakeOnNewSplits(Waker(scan.bell));
+  scans_.push_back(std::move(scan));
+  return Status::OK();
+}
+
+Status Coordinator::Discover(Scan& scan,
+                             const std::map<int64_t, connector::SplitState>& before) {
+  connector::Source& source = *scan.shared->source;
+  ARROW_ASSIGN_OR_RAISE(auto splits, source.Discover());
+  std::vector<connector::SplitState> added;
+  for (connector::Split& split : splits) {
+    const int64_t id = split.id.value;
+    context_.progress->splits_total.fetch_add(1, std::memory_order_relaxed);
+    context_.progress->bytes_total.fetch_add(split.approximate_bytes,
+                                             std::memory_order_relaxed);
+    auto& state = scan.unfinished[id];
+    if (const auto found = before.find(id); found != before.end()) state = found->second;
+    state.split = std::move(split);
+    scan.next_split = std::max(scan.next_split, id + 1);
+    added.push_back(state);
+  }
+  ARROW_ASSIGN_OR_RAISE(scan.discovery_state, source.DiscoveryState());
+  if (!added.empty()) {
+    scan.shared->splits->Add(std::move(added));
+    scan.shared->WakeReaders();
+  }
+  return Status::OK();
+}
+
+void Coordinator::Start() {
+  if (checkpointed()) ArmTimer();
+}
+
+void Coordinator::ArmTimer() {
+  if (options_.interval_nanos <= 0) return;
+  context_.timers->WakeAt(context_.clock->MonotonicNanos() + options_.interval_nanos,
+                          Waker(bell_));
+}
+
+void Coordinator::Take(TaskReport report) {
+  {
+    std::lock_guard lock(mutex_);
+    inbox_.push_back(std::move(report));
+  }
+  context_.scheduler->Notify();
+}
+
+void Coordinator::Checkpoint(std::string savepoint) {
+  {
+    std::lock_guard lock(mutex_);
+    wanted_ = true;
+    if (!savepoint.empty()) wanted_names_.push_back(std::move(savepoint));
+  }
+  context_.scheduler->Notify();
+}
+
+void Coordinator::Stop(std::string savepoint) {
+  {
+    std::lock_guard lock(mutex_);
+    wanted_ = stop_wanted_ = true;
+    if (!savepoint.empty()) wanted_names_.push_back(std::move(savepoint));
+  }
+  context_.scheduler->Notify();
+}
+
+bool Coordinator::has_work() {
+  if (!checkpointed()) return false;
+  if (std::any_of(scans_.begin(), scans_.end(),
+                  [](const Scan& scan) { return scan.bell->rung(); })) {
+    return true;
+  }
+  std::lock_guard lock(mutex_);
+  return !inbox_.empty() || (!in_flight_ && !stopped_ && (wanted_ || bell_->rung()));
+}
+
+void Coordinator::Collect() {
+  std::vector<TaskReport> reports;
+  {
+    std::lock_guard lock(mutex_);
+    reports.swap(inbox_);
+  }
+  for (TaskReport& report : reports) {
+    if (report.ended) {
+      ended_.insert(report.task);
+      of_ended_.push_back(std::move(report));
+    } else {
+      in_flight_->reported.insert(report.task);
+      in_flight_->reports.push_back(std::move(report));
+    }
+  }
+}
+
+bool Coordinator::Complete() const {
+  for (int task = 0; task < tasks_; ++task) {
+    if (!in_flight_->reported.contains(task) && !ended_.contains(task)) return false;
+  }
+  return true;
+}
+
+void Coordinator::Begin() {
+  bell_->TakeRing();
+  {
+    std::lock_guard lock(mutex_);
+    wanted_ = false;
+    savepoints_.swap(wanted_names_);
+  }
+  in_flight_.emplace();
+  in_flight_->epoch = first_epoch();
+  for (Scan& scan : scans_) scan.shared->AskBarrier(in_flight_->epoch);
+}
+
+Status Coordinator::Step() {
+  for (Scan& scan : scans_) {
+    if (scan.bell->TakeRing()) ARROW_RETURN_NOT_OK(Discover(scan, {}));
+  }
+  if (!in_flight_) {
+    bool wanted;
+    {
+      std::lock_guard lock(mutex_);
+      wanted = wanted_;
+    }
+    if (!stopped_ && (wanted || bell_->rung())) Begin();
+  }
+  Collect();
+  if (!in_flight_ || !Complete()) return Status::OK();
+  // When every task has ended, what is left is the pipeline's last epoch: Finish.
+  if (static_cast<int>(ended_.size()) == tasks_) return Status::OK();
+  ARROW_RETURN_NOT_OK(Decide(/*final=*/false));
+  std::lock_guard lock(mutex_);
+  if (stop_wanted_) {
+    stopped_ = true;
+  } else {
+    ArmTimer();
+  }
+  return Status::OK();
+}
+
+// Waits on the coordinating thread; shards go on.
+template <typename F>
+Status Coordinator::Await(const F& future) {
+  if (!future.is_finished()) {
+    future.AddCallback(
+        [scheduler = context_.scheduler](const auto&) { scheduler->Notify(); });
+    context_.scheduler->RunUntil([&] { return future.is_finished(); });
+    if (!future.is_finished()) {
+      return errors::kInternal.Make({},
+                                    "the pipeline is stuck: a checkpoint can't go on");
+    }
+  }
+  return future.status();
+}
+
+Result<std::vector<CommitToken>> Coordinator::AwaitTokens(
+    std::vector<TaskReport>& reports) {
+  std::vector<CommitToken> out;
+  Status failed;
+  for (TaskReport& report : reports) {
+    for (Future<CommitToken>& token : report.tokens) {
+      // Each is waited for even when one has failed: what they hold is still in use.
+      const Status status = Await(token);
+      if (!status.ok()) {
+        if (failed.ok()) failed = status;
+        continue;
+      }
+      if (!token.result()->empty()) out.push_back(*token.result());
+    }
+  }
+  ARROW_RETURN_NOT_OK(failed);
+  return out;
+}
+
+// Of what several tasks say the least counts.
+void Coordinator::AddFacts(int op, const std::map<std::string, int64_t>& facts) {
+  auto& known = operators_[static_cast<size_t>(op)].facts;
+  for (const auto& [name, value] : facts) {
+    const auto [found, added] = known.emplace(name, value);
+    if (!added) found->second = std::min(found->second, value);
+  }
+}
+
+Status Coordinator::WriteStates(std::vector<TaskReport>& reports) {
+  using Sections = std::vector<std::vector<state::Section>>;
+  struct Writing {
+    std::vector<int> operators;
+    Future<Sections> sections;
+  };
+  std::vector<Writing> writing;
+  for (const EndedOperator& ended : ended_operators_) AddFacts(ended.op, ended.facts);
+  for (TaskReport& report : reports) {
+    if (report.ended) {
+      // What it held it has put out.
+      for (auto& [op, snapshot] : report.operators) {
+        AddFacts(op, snapshot.facts());
+        ended_operators_.push_back({op, snapshot.facts()});
+        std::erase_if(operators_[static_cast<size_t>(op)].sections,
+                      [task = snapshot.task()](const auto& s) { return s.task == task; });
+      }
+      continue;
+    }
+    Writing next;
+    std::vector<std::vector<state::Piece>> pieces;
+    bool any = false;
+    int ordinal = 0;
+    for (auto& [op, snapshot] : report.operators) {
+      ordinal = snapshot.task();
+      operators_[static_cast<size_t>(op)].tasks = snapshot.tasks();
+      AddFacts(op, snapshot.facts());
+      any |= !snapshot.pieces().empty();
+      next.operators.push_back(op);
+      pieces.push_back(snapshot.TakePieces());
+    }
+    if (!any) continue;
+    next.sections = Future<Sections>::Make();
+    std::string name =
+        fmt::format("epoch-{:020}-attempt-{}-task-{}.state", in_flight_->epoch.value,
+                    options_.attempt, report.task);
+    context_.executor->Submit([store = options_.store, name = std::move(name), ordinal,
+                               pieces = std::move(pieces), memory = context_.memory,
+                               future = next.sections]() mutable {
+      future.MarkFinished(state::WriteStateFile(*store, name, ordinal, std::move(pieces),
+                                                memory->pool()));
+    });
+    writing.push_back(std::move(next));
+  }
+  Status failed;
+  for (Writing& file : writing) {
+    const Status status = Await(file.sections);
+    if (!status.ok()) {
+      if (failed.ok()) failed = status;
+      continue;
+    }
+    Sections sections = *file.sections.result();
+    for (size_t i = 0; i < file.operators.size(); ++i) {
+      state::AppendSections(std::move(sections[i]),
+                            &operators_[static_cast<size_t>(file.operators[i])].sections);
+    }
+  }
+  return failed;
+}
+
+void Coordinator::ApplyProgress(const std::vector<TaskReport>& reports) {
+  for (const TaskReport& report : reports) {
+    for (const ScanProgress& progress : report.scans) {
+      Scan& scan = scans_[static_cast<size_t>(progress.scan)];
+      for (SplitId id : progress.finished) scan.unfinished.erase(id.value);
+      for (const connector::SplitState& state : progress.unfinished) {
+        scan.unfinished[state.split.id.value] = state;
+      }
+    }
+  }
+}
+
+bool Coordinator::Moved(const std::vector<TaskReport>& reports) const {
+  for (const TaskReport& report : reports) {
+    for (const auto& [op, snapshot] : report.operators) {
+      if (!snapshot.pieces().empty()) return true;
+    }
+    for (const ScanProgress& progress : report.scans) {
+      if (!progress.finished.empty()) return true;
+      const auto& known = scans_[static_cast<size_t>(progress.scan)].unfinished;
+      for (const connector::SplitState& state : progress.unfinished) {
+        const auto found = known.find(state.split.id.value);
+        if (found == known.end() || found->second.position != state.position) return true;
+      }
+    }
+  }
+  return false;
+}
+
+state::Manifest Coordinator::MakeManifest(bool final,
+                                          std::vector<CommitToken> tokens) const {
+  state::Manifest out;
+  out.pipeline = context_.pipeline;
+  out.epoch = first_epoch();
+  out.attempt = options_.attempt;
+  out.created_micros = context_.clock->WallMicros();
+  out.final = final;
+  out.sink = options_.sink;
+  out.tokens = std::move(tokens);
+  for (const Scan& scan : scans_) {
+    state::ScanEntry entry;
+    entry.table = scan.table;
+    entry.discovery_state = scan.discovery_state;
+    entry.next_split = scan.next_split;
+    for (const auto& [id, state] : scan.unfinished) entry.unfinished.push_back(state);
+    out.scans.push_back(std::move(entry));
+  }
+  if (!final) out.operators = operators_;
+  auto add = [&](const char* name, const std::atomic<int64_t>& value) {
+    const auto before = counters_before_.find(name);
+    out.counters[name] =
+        value.load() + (before == counters_before_.end() ? 0 : before->second);
+  };
+  add("rows_read", context_.progress->rows_read);
+  add("rows_written", context_.progress->rows_written);
+  return out;
+}
+
+// The epoch in flight has been reported by everybody: make it happen.
+Status Coordinator::Decide(bool final) {
+  std::vector<TaskReport> reports = std::move(in_flight_->reports);
+  // What a task did after its barrier belongs to the next epoch, even where it has ended:
+  // its rows may not have met the barrier downstream.
+  std::vector<TaskReport> later;
+  for (TaskReport& report : of_ended_) {
+    const bool now = final || report.epoch <= in_flight_->epoch;
+    (now ? reports : later).push_back(std::move(report));
+  }
+  of_ended_ = std::move(later);
+  ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.aligned"));
+  ARROW_ASSIGN_OR_RAISE(auto tokens, AwaitTokens(reports));
+  if (!checkpointed()) {
+    last_ = decided_ = in_flight_->epoch;
+    in_flight_.reset();
+    return CommitDecided(std::move(tokens));
+  }
+  ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.prepared"));
+  if (!final && savepoints_.empty() && tokens.empty() && !Moved(reports)) {
+    // Nothing happened: the manifest that stands says everything. The number is used up,
+    // as the tasks have counted it.
+    last_ = in_flight_->epoch;
+    in_flight_.reset();
+    return Status::OK();
+  }
+  for (state::OperatorEntry& entry : operators_) entry.facts.clear();
+  for (int op : forgotten_) operators_[static_cast<size_t>(op)].sections.clear();
+  forgotten_.clear();
+  ARROW_RETURN_NOT_OK(WriteStates(reports));
+  ApplyProgress(reports);
+  if (context_.dead_letters != nullptr)
+    ARROW_RETURN_NOT_OK(context_.dead_letters->Sync());
+  connector::ManifestStore& store = *options_.store;
+  const Epoch epoch = in_flight_->epoch;
+  ARROW_RETURN_NOT_OK(store.WritePending(epoch, MakeManifest(final, tokens).Encode()));
+  if (sink_->commit_class() == connector::CommitClass::kAtomic) {
+    // The decision is the sink's transaction, which records the epoch.
+    ARROW_RETURN_NOT_OK(Await(sink_->committer().Commit(epoch, tokens)));
+    ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.recorded"));
+  }
+  ARROW_RETURN_NOT_OK(store.Promote(epoch));
+  last_ = decided_ = epoch;
+  decided_tokens_ = tokens;
+  in_flight_.reset();
+  for (const std::string& name : savepoints_) {
+    ARROW_RETURN_NOT_OK(store.NameSavepoint(epoch, name));
+  }
+  savepoints_.clear();
+  ARROW_RETURN_NOT_OK(CommitDecided(std::move(tokens)));
+  for (Scan& scan : scans_) {
+    std::vector<std::pair<SplitId, data::Position>> positions;
+    for (const auto& [id, state] : scan.unfinished) {
+      if (!state.position.empty()) positions.emplace_back(SplitId{id}, state.position);
+    }
+    scan.shared->source->Acknowledge(positions);
+  }
+  ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.acknowledged"));
+  return final ? Status::OK() : Prune();
+}
+
+Status Coordinator::CommitDecided(std::vector<CommitToken> tokens) {
+  ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.commit"));
+  int64_t bytes = 0;
+  for (const CommitToken& token : tokens) bytes += token.size;
+  const bool atomic =
+      checkpointed() && sink_->commit_class() == connector::CommitClass::kAtomic;
+  if (!atomic) {
+    ARROW_RETURN_NOT_OK(Await(sink_->committer().Commit(decided_, std::move(tokens))));
+  }
+  context_.progress->bytes_committed.fetch_add(bytes, std::memory_order_relaxed);
+  return failpoint::Reach("checkpoint.committed");
+}
+
+// All have confirmed the newest epoch: what is older than the retained ones goes, and
+// with it the state files that nobody names any more.
+Status Coordinator::Prune() {
+  connector::ManifestStore& store = *options_.store;
+  ARROW_ASSIGN_OR_RAISE(auto entries, store.List());
+  int decided = 0;
+  std::set<std::string> named;
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    const bool superfluous =
+        entry->state == ManifestState::kPending ||
+        (entry->state == ManifestState::kDecided && ++decided > 1 + options_.retained);
+    if (superfluous) {
+      ARROW_RETURN_NOT_OK(store.Remove(*entry));
+      continue;
+    }
+    ARROW_ASSIGN_OR_RAISE(std::string text, store.Read(*entry));
+    auto manifest = state::Manifest::Decode(text, store.location());
+    // One that can't be read may name any file: then all stay.
+    if (!manifest.ok()) return Status::OK();
+    for (const state::OperatorEntry& op : manifest->operators) {
+      for (const state::Section& section : op.sections) named.insert(section.file);
+    }
+  }
+  ARROW_ASSIGN_OR_RAISE(auto files, store.ListFiles());
+  for (const std::string& file : files) {
+    if (!named.contains(file)) ARROW_RETURN_NOT_OK(store.RemoveFile(file));
+  }
+  return Status::OK();
+}
+
+Status Coordinator::Finish() {
+  // A barrier that was under way has met its end.
+  if (!in_flight_) {
+    in_flight_.emplace();
+    in_flight_->epoch = first_epoch();
+  }
+  Collect();
+  ARROW_RETURN_NOT_OK(Decide(/*final=*/true));
+  return checkpointed() ? options_.store->RemoveAll() : Status::OK();
+}
+
+void Coordinator::Abandon() {
+  // Should that fail too, the next run finds it; the user hears of the first error.
+  (void)sink_->committer().Recover(
+      checkpointed() ? decided_ : Epoch{0},
+      checkpointed() ? decided_tokens_ : std::vector<CommitToken>{});
+}
+
+}  // namespace millrace::runtime

@@ -1,0 +1,49 @@
+// Errors of checkpoints and state: 4500–4549.
+#pragma once
+
+#include "millrace/base/error.h"
+
+namespace millrace::errors {
+
+inline constexpr ErrorSpec kPipelineTaken{
+    4501, arrow::StatusCode::Invalid, true, "another process runs this pipeline",
+    "stop that process, or give this pipeline a name of its own"};
+inline constexpr ErrorSpec kManifestDamaged{
+    4502, arrow::StatusCode::IOError, false, "a checkpoint's manifest is damaged",
+    "see `millrace checkpoint list` for earlier ones, and start from one of them with "
+    "--from-checkpoint"};
+inline constexpr ErrorSpec kStateDamaged{
+    4503, arrow::StatusCode::IOError, false, "a state file of a checkpoint is damaged",
+    "see `millrace checkpoint list` for earlier ones, and start from one of them with "
+    "--from-checkpoint"};
+inline constexpr ErrorSpec kStateVersion{
+    4504, arrow::StatusCode::Invalid, false,
+    "the checkpoint was written by another version",
+    "run the version that wrote it, or drop the checkpoint and begin again"};
+inline constexpr ErrorSpec kStateRefused{
+    4505, arrow::StatusCode::Invalid, false,
+    "the checkpoint does not fit the pipeline as it is now",
+    "put the query back as it was, or begin again: `millrace checkpoint drop`"};
+inline constexpr ErrorSpec kNoCheckpoint{4506, arrow::StatusCode::KeyError, false,
+                                         "there is no such checkpoint",
+                                         "see `millrace checkpoint list`"};
+inline constexpr ErrorSpec kStateFolder{
+    4507, arrow::StatusCode::IOError, false, "the folder of checkpoints can't be used",
+    "choose another with --state-dir, or mend its permissions"};
+inline constexpr ErrorSpec kGuaranteeMissed{
+    4508, arrow::StatusCode::Invalid, false,
+    "the guarantee that was asked for can't be given",
+    "choose a sink that commits, or ask for less with guarantee 'at_least_once'"};
+inline constexpr ErrorSpec kNeedsName{
+    4509, arrow::StatusCode::Invalid, false, "a pipeline with checkpoints needs a name",
+    "add `name:` to the YAML file, SET name = '…' to the script, or --name"};
+
+inline constexpr ErrorSpec kStopped{4510, arrow::StatusCode::Cancelled, false,
+                                    "stopped at a checkpoint",
+                                    "run it again to go on from there"};
+
+inline constexpr const ErrorSpec* kStateErrors[] = {
+    &kPipelineTaken, &kManifestDamaged, &kStateDamaged,    &kStateVersion, &kStateRefused,
+    &kNoCheckpoint,  &kStateFolder,     &kGuaranteeMissed, &kNeedsName,    &kStopped};
+
+}  // namespace millrace::errors

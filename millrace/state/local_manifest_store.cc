@@ -1,0 +1,295 @@
+#include "millrace/state/local_manifest_store.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include <arrow/buffer.h>
+#include <arrow/io/interfaces.h>
+
+#include "millrace/base/calendar.h"
+#include "millrace/base/failpoint.h"
+#include "millrace/state/errors.h"
+
+namespace millrace::state {
+
+namespace {
+
+using connector::ManifestEntry;
+using connector::ManifestState;
+
+constexpr std::string_view kEpochPrefix = "epoch-";
+constexpr std::string_view kSavepointPrefix = "savepoint-";
+constexpr std::string_view kPending = ".pending";
+constexpr std::string_view kManifest = ".manifest";
+
+bool IsPlain(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         c == '-' || c == '_';
+}
+
+std::string Escaped(const std::string& name) {
+  std::string out;
+  for (const char c : name) {
+    // A dot is plain inside a name; at its start it would hide the folder.
+    if (IsPlain(c) || (c == '.' && !out.empty())) {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return out;
+}
+
+std::string Unescaped(std::string_view name) {
+  std::string out;
+  for (size_t i = 0; i < name.size(); ++i) {
+    unsigned value = 0;
+    if (name[i] == '%' && i + 2 < name.size() &&
+        std::from_chars(name.data() + i + 1, name.data() + i + 3, value, 16).ec ==
+            std::errc()) {
+      out += static_cast<char>(value);
+      i += 2;
+    } else {
+      out += name[i];
+    }
+  }
+  return out;
+}
+
+std::string BaseName(const std::string& path) {
+  return path.substr(path.find_last_of('/') + 1);
+}
+
+class LocalManifestStore final : public connector::ManifestStore {
+ public:
+  LocalManifestStore(std::shared_ptr<io::FileSystem> files, const Clock* clock,
+                     const std::string& directory, const std::string& name)
+      : files_(std::move(files)),
+        clock_(clock),
+        name_(name),
+        folder_(directory + "/" + Escaped(name)),
+        state_folder_(folder_ + "/state") {}
+
+  std::string location() const override { return folder_; }
+
+  Result<int64_t> Acquire() override {
+    ARROW_RETURN_NOT_OK(Usable(files_->CreateDirectories(state_folder_)));
+    auto lock = files_->TryLock(Path("lock"));
+    ARROW_RETURN_NOT_OK(Usable(lock.status()));
+    if (*lock == nullptr) {
+      auto owner = ReadText(Path("lock"));
+      return errors::kPipelineTaken.Make({}, "'{}', {}", name_,
+                                         owner.ok() ? *owner : "owner not known");
+    }
+    lock_ = std::move(*lock);
+    std::string since;
+    AppendTimestamp(clock_->WallMicros(), 1'000'000, &since);
+    ARROW_RETURN_NOT_OK(Usable(WriteDurably(
+        "lock", fmt::format("by process {} since {} UTC", ::getpid(), since))));
+    int64_t attempts = 0;
+    if (files_->Exists(Path("attempts"))) {
+      ARROW_ASSIGN_OR_RAISE(std::string text, ReadText(Path("attempts")));
+      const char* end = text.data() + text.size();
+      if (std::from_chars(text.data(), end, attempts).ec != std::errc()) {
+        return errors::kManifestDamaged.Make({.file = Path("attempts")},
+                                             "it holds no number");
+      }
+    }
+    ++attempts;
+    // Replaced as a whole: a count that is torn would give two runs the same names.
+    ARROW_RETURN_NOT_OK(
+        Usable(WriteDurably("attempts.new", std::to_string(attempts) + "\n")));
+    ARROW_RETURN_NOT_OK(Usable(files_->Rename(Path("attempts.new"), Path("attempts"))));
+    ARROW_RETURN_NOT_OK(Usable(files_->SyncDirectory(folder_)));
+    return attempts;
+  }
+
+  Result<std::vector<ManifestEntry>> List() override {
+    std::vector<ManifestEntry> out;
+    if (!files_->Exists(folder_)) return out;
+    auto listed = files_->List(folder_);
+    ARROW_RETURN_NOT_OK(Usable(listed.status()));
+    for (const io::FileInfo& file : *listed) {
+      if (auto entry = Parse(BaseName(file.path))) {
+        entry->bytes = file.size;
+        entry->modified_micros = file.modified_micros;
+        out.push_back(std::move(*entry));
+      }
+    }
+    std::stable_sort(out.begin(), out.end(),
+                     [](const auto& a, const auto& b) { return a.epoch < b.epoch; });
+    return out;
+  }
+
+  Result<std::string> Read(const ManifestEntry& entry) override {
+    return ReadText(Path(NameOf(entry)));
+  }
+
+  Status WritePending(Epoch epoch, const std::string& manifest) override {
+    ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.pending"));
+    ARROW_RETURN_NOT_OK(files_->SyncDirectory(state_folder_));
+    ARROW_RETURN_NOT_OK(WriteDurably(EpochName(epoch, kPending), manifest));
+    ARROW_RETURN_NOT_OK(files_->SyncDirectory(folder_));
+    return failpoint::Reach("checkpoint.pending.done");
+  }
+
+  Status Promote(Epoch epoch) override {
+    ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.decide"));
+    const std::string decided = Path(EpochName(epoch, kManifest));
+    if (files_->Exists(decided)) {
+      return errors::kInternal.Make({.file = decided}, "epoch {} is decided already",
+                                    epoch.value);
+    }
+    ARROW_RETURN_NOT_OK(files_->Rename(Path(EpochName(epoch, kPending)), decided));
+    ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.renamed"));
+    ARROW_RETURN_NOT_OK(files_->SyncDirectory(folder_));
+    return failpoint::Reach("checkpoint.decided");
+  }
+
+  Status NameSavepoint(Epoch epoch, const std::string& name) override {
+    ARROW_ASSIGN_OR_RAISE(std::string text, ReadText(Path(EpochName(epoch, kManifest))));
+    const std::string final_name = SavepointName(name);
+    ARROW_RETURN_NOT_OK(WriteDurably(final_name + ".new", text));
+    ARROW_RETURN_NOT_OK(files_->Rename(Path(final_name + ".new"), Path(final_name)));
+    return files_->SyncDirectory(folder_);
+  }
+
+  Status Remove(const ManifestEntry& entry) override {
+    ARROW_RETURN_NOT_OK(files_->Remove(Path(NameOf(entry))));
+    return files_->SyncDirectory(folder_);
+  }
+
+  Status RemoveAll() override {
+    if (!files_->Exists(folder_)) return Status::OK();
+    // Manifests first: state files without one are rubbish, the reverse is damage.
+    ARROW_ASSIGN_OR_RAISE(auto entries, List());
+    for (const ManifestEntry& entry : entries) {
+      ARROW_RETURN_NOT_OK(files_->Remove(Path(NameOf(entry))));
+    }
+    ARROW_RETURN_NOT_OK(files_->SyncDirectory(folder_));
+    for (const std::string& folder : {state_folder_, folder_}) {
+      if (!files_->Exists(folder)) continue;
+      ARROW_ASSIGN_OR_RAISE(auto listed, files_->List(folder));
+      for (const io::FileInfo& file : listed) {
+        ARROW_RETURN_NOT_OK(file.directory ? files_->RemoveDirectory(file.path)
+                                           : files_->Remove(file.path));
+      }
+    }
+    ARROW_RETURN_NOT_OK(files_->RemoveDirectory(folder_));
+    lock_.reset();
+    return Status::OK();
+  }
+
+  Result<std::unique_ptr<io::WritableFile>> CreateFile(const std::string& name) override {
+    return files_->OpenWrite(state_folder_ + "/" + name);
+  }
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenFile(
+      const std::string& name) override {
+    return files_->OpenRead(state_folder_ + "/" + name);
+  }
+  Result<std::vector<std::string>> ListFiles() override {
+    std::vector<std::string> out;
+    if (!files_->Exists(state_folder_)) return out;
+    ARROW_ASSIGN_OR_RAISE(auto listed, files_->List(state_folder_));
+    for (const io::FileInfo& file : listed) out.push_back(BaseName(file.path));
+    return out;
+  }
+  Status RemoveFile(const std::string& name) override {
+    return files_->Remove(state_folder_ + "/" + name);
+  }
+
+ private:
+  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+  static std::string EpochName(Epoch epoch, std::string_view suffix) {
+    return fmt::format("{}{:020}{}", kEpochPrefix, epoch.value, suffix);
+  }
+  static std::string SavepointName(const std::string& name) {
+    return fmt::format("{}{}{}", kSavepointPrefix, Escaped(name), kManifest);
+  }
+  static std::string NameOf(const ManifestEntry& entry) {
+    switch (entry.state) {
+      case ManifestState::kPending: return EpochName(entry.epoch, kPending);
+      case ManifestState::kDecided: return EpochName(entry.epoch, kManifest);
+      case ManifestState::kSavepoint: break;
+    }
+    return SavepointName(entry.savepoint);
+  }
+
+  static std::optional<ManifestEntry> Parse(std::string_view name) {
+    ManifestEntry out;
+    if (name.starts_with(kSavepointPrefix) && name.ends_with(kManifest)) {
+      name.remove_prefix(kSavepointPrefix.size());
+      name.remove_suffix(kManifest.size());
+      out.state = ManifestState::kSavepoint;
+      out.savepoint = Unescaped(name);
+      return out;
+    }
+    if (!name.starts_with(kEpochPrefix)) return std::nullopt;
+    name.remove_prefix(kEpochPrefix.size());
+    if (name.ends_with(kPending)) {
+      out.state = ManifestState::kPending;
+      name.remove_suffix(kPending.size());
+    } else if (name.ends_with(kManifest)) {
+      name.remove_suffix(kManifest.size());
+    } else {
+      return std::nullopt;
+    }
+    const char* end = name.data() + name.size();
+    const auto [at, error] = std::from_chars(name.data(), end, out.epoch.value);
+    if (error != std::errc() || at != end) return std::nullopt;
+    return out;
+  }
+
+  Result<std::string> ReadText(const std::string& path) {
+    ARROW_ASSIGN_OR_RAISE(auto file, files_->OpenRead(path));
+    ARROW_ASSIGN_OR_RAISE(int64_t size, file->GetSize());
+    std::string out(static_cast<size_t>(size), '\0');
+    ARROW_ASSIGN_OR_RAISE(int64_t read, file->ReadAt(0, size, out.data()));
+    out.resize(static_cast<size_t>(read));
+    return out;
+  }
+
+  Status WriteDurably(const std::string& name, const std::string& text) {
+    ARROW_ASSIGN_OR_RAISE(auto file, files_->OpenWrite(Path(name)));
+    ARROW_RETURN_NOT_OK(file->Write(text.data(), static_cast<int64_t>(text.size())));
+    ARROW_RETURN_NOT_OK(file->Sync());
+    return file->Close();
+  }
+
+  // A folder that can't be read or written is named as what it is to the user.
+  Status Usable(const Status& status) const {
+    if (status.ok()) return status;
+    return errors::kStateFolder.Make({.file = folder_}, "{}", ErrorText(status));
+  }
+
+  const std::shared_ptr<io::FileSystem> files_;
+  const Clock* const clock_;
+  const std::string name_;
+  const std::string folder_;
+  const std::string state_folder_;
+  std::shared_ptr<void> lock_;
+};
+
+}  // namespace
+
+std::unique_ptr<connector::ManifestStore> MakeLocalManifestStore(
+    std::shared_ptr<io::FileSystem> files, const Clock* clock,
+    const std::string& directory, const std::string& name) {
+  return std::make_unique<LocalManifestStore>(std::move(files), clock, directory, name);
+}
+
+Result<std::vector<std::string>> ListPipelines(io::FileSystem& files,
+                                               const std::string& directory) {
+  std::vector<std::string> out;
+  if (!files.Exists(directory)) return out;
+  ARROW_ASSIGN_OR_RAISE(auto listed, files.List(directory));
+  for (const io::FileInfo& file : listed) {
+    if (file.directory) out.push_back(Unescaped(BaseName(file.path)));
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+}  // namespace millrace::state

@@ -1,0 +1,228 @@
+#include "millrace/state/state_file.h"
+
+#include <algorithm>
+
+#include <arrow/array.h>
+#include <arrow/buffer.h>
+#include <arrow/compute/api_vector.h>
+#include <arrow/compute/exec.h>
+#include <arrow/io/interfaces.h>
+#include <arrow/io/memory.h>
+#include <arrow/ipc/reader.h>
+#include <arrow/ipc/writer.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+#include <xxhash.h>
+
+#include "millrace/base/failpoint.h"
+#include "millrace/data/key_hash.h"
+#include "millrace/state/errors.h"
+
+namespace millrace::state {
+
+namespace {
+
+// What an IPC writer writes, into a file and into a checksum.
+class SectionStream final : public arrow::io::OutputStream {
+ public:
+  explicit SectionStream(io::WritableFile* file)
+      : file_(file), begin_(file->position()), hash_(XXH3_createState()) {
+    XXH3_64bits_reset(hash_);
+    set_mode(arrow::io::FileMode::WRITE);
+  }
+  ~SectionStream() override { XXH3_freeState(hash_); }
+
+  using OutputStream::Write;
+  Status Write(const void* data, int64_t bytes) override {
+    XXH3_64bits_update(hash_, data, static_cast<size_t>(bytes));
+    return file_->Write(data, bytes);
+  }
+  Status Close() override {
+    closed_ = true;
+    return Status::OK();
+  }
+  bool closed() const override { return closed_; }
+  Result<int64_t> Tell() const override { return file_->position() - begin_; }
+  uint64_t checksum() const { return XXH3_64bits_digest(hash_); }
+
+ private:
+  io::WritableFile* const file_;
+  const int64_t begin_;
+  XXH3_state_t* const hash_;
+  bool closed_ = false;
+};
+
+void NoteGroups(const arrow::RecordBatch& rows, Section* section) {
+  const uint16_t* groups = rows.column_data(0)->GetValues<uint16_t>(1);
+  for (int64_t i = 0; i < rows.num_rows(); ++i) {
+    section->first_group = std::min<int>(section->first_group, groups[i]);
+    section->last_group = std::max<int>(section->last_group, groups[i]);
+  }
+}
+
+Result<Section> WritePiece(io::WritableFile& file, const Piece& piece,
+                           arrow::MemoryPool* pool) {
+  Section section;
+  section.part = piece.part;
+  section.extent = piece.extent;
+  section.offset = file.position();
+  section.first_group = data::kKeyGroups;
+  SectionStream stream(&file);
+  arrow::ipc::IpcWriteOptions options;
+  options.memory_pool = pool;
+  options.use_threads = false;
+  ARROW_ASSIGN_OR_RAISE(
+      auto writer, arrow::ipc::MakeStreamWriter(&stream, piece.rows->schema(), options));
+  for (;;) {
+    std::shared_ptr<arrow::RecordBatch> rows;
+    ARROW_RETURN_NOT_OK(piece.rows->ReadNext(&rows));
+    if (!rows) break;
+    NoteGroups(*rows, &section);
+    section.rows += rows->num_rows();
+    ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(*rows));
+  }
+  ARROW_RETURN_NOT_OK(writer->Close());
+  section.length = file.position() - section.offset;
+  section.checksum = stream.checksum();
+  return section;
+}
+
+class StoredState final : public OperatorState {
+ public:
+  StoredState(connector::ManifestStore* store, const OperatorEntry* entry, int task,
+              int tasks, arrow::MemoryPool* pool)
+      : store_(store), entry_(entry), task_(task), tasks_(tasks), pool_(pool) {
+    facts_ = entry->facts;
+  }
+
+  Status Visit(std::string_view part, Rows rows, const Visitor& visitor) const override {
+    for (const Section& section : entry_->sections) {
+      if (section.part != part || section.rows == 0) continue;
+      if (rows == Rows::kMine && !Mine(section)) continue;
+      const Where where{.file = store_->location() + "/state/" + section.file,
+                        .byte = section.offset};
+      auto status = VisitSection(section, rows, visitor, where);
+      if (!status.ok()) return WithWhere(status, where);
+    }
+    return Status::OK();
+  }
+
+ private:
+  bool IsMine(int group) const { return data::ShardOfKeyGroup(group, tasks_) == task_; }
+  // Groups are dealt to tasks in ranges, so looking at both ends is enough.
+  bool Mine(const Section& section) const {
+    return data::ShardOfKeyGroup(section.first_group, tasks_) <= task_ &&
+           task_ <= data::ShardOfKeyGroup(section.last_group, tasks_);
+  }
+  bool AllMine(const Section& section) const {
+    return IsMine(section.first_group) && IsMine(section.last_group);
+  }
+
+  Status VisitSection(const Section& section, Rows wanted, const Visitor& visitor,
+                      const Where& where) const {
+    ARROW_ASSIGN_OR_RAISE(auto file, store_->OpenFile(section.file));
+    ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
+    if (section.offset + section.length > size) {
+      return errors::kStateDamaged.Make(where, "it ends at byte {}", size);
+    }
+    // Through the pool: a part of the state is as large as the state.
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> buffer,
+                          arrow::AllocateBuffer(section.length, pool_));
+    ARROW_ASSIGN_OR_RAISE(int64_t read,
+                          file->ReadAt(section.offset, section.length,
+                                       const_cast<uint8_t*>(buffer->mutable_data())));
+    if (read != section.length ||
+        XXH3_64bits(buffer->data(), static_cast<size_t>(read)) != section.checksum) {
+      return errors::kStateDamaged.Make(where, "its checksum does not fit");
+    }
+    arrow::ipc::IpcReadOptions options;
+    options.memory_pool = pool_;
+    options.use_threads = false;
+    ARROW_ASSIGN_OR_RAISE(
+        auto reader,
+        arrow::ipc::RecordBatchStreamReader::Open(
+            std::make_shared<arrow::io::BufferReader>(std::move(buffer)), options));
+    const bool all = wanted == Rows::kAll || AllMine(section);
+    for (;;) {
+      std::shared_ptr<arrow::RecordBatch> rows;
+      ARROW_RETURN_NOT_OK(reader->ReadNext(&rows));
+      if (!rows) return Status::OK();
+      if (!all) {
+        ARROW_ASSIGN_OR_RAISE(rows, OnlyMine(rows));
+      }
+      if (rows->num_rows() == 0) continue;
+      ARROW_ASSIGN_OR_RAISE(rows, rows->RemoveColumn(0));
+      ARROW_RETURN_NOT_OK(visitor(rows, section.extent));
+    }
+  }
+
+  Result<std::shared_ptr<arrow::RecordBatch>> OnlyMine(
+      const std::shared_ptr<arrow::RecordBatch>& rows) const {
+    const uint16_t* groups = rows->column_data(0)->GetValues<uint16_t>(1);
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> chosen,
+                          arrow::AllocateBuffer(rows->num_rows() * 4, pool_));
+    auto* indices = reinterpret_cast<int32_t*>(chosen->mutable_data());
+    int64_t count = 0;
+    for (int64_t i = 0; i < rows->num_rows(); ++i) {
+      indices[count] = static_cast<int32_t>(i);
+      count += IsMine(groups[i]) ? 1 : 0;
+    }
+    if (count == rows->num_rows()) return rows;
+    arrow::compute::ExecContext context(pool_);
+    context.set_use_threads(false);
+    ARROW_ASSIGN_OR_RAISE(
+        arrow::Datum taken,
+        arrow::compute::Take(rows, arrow::Datum(arrow::Int32Array(count, chosen).data()),
+                             arrow::compute::TakeOptions::NoBoundsCheck(), &context));
+    return taken.record_batch();
+  }
+
+  connector::ManifestStore* const store_;
+  const OperatorEntry* const entry_;
+  const int task_;
+  const int tasks_;
+  arrow::MemoryPool* const pool_;
+};
+
+}  // namespace
+
+Result<std::vector<std::vector<Section>>> WriteStateFile(
+    connector::ManifestStore& store, const std::string& name, int task,
+    std::vector<std::vector<Piece>> operators, arrow::MemoryPool* pool) {
+  ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.snapshot"));
+  ARROW_ASSIGN_OR_RAISE(auto file, store.CreateFile(name));
+  ARROW_RETURN_NOT_OK(
+      file->Write(kStateFileMagic.data(), static_cast<int64_t>(kStateFileMagic.size())));
+  std::vector<std::vector<Section>> out(operators.size());
+  for (size_t i = 0; i < operators.size(); ++i) {
+    for (const Piece& piece : operators[i]) {
+      ARROW_ASSIGN_OR_RAISE(Section section, WritePiece(*file, piece, pool));
+      section.task = task;
+      section.file = name;
+      out[i].push_back(std::move(section));
+    }
+  }
+  ARROW_RETURN_NOT_OK(file->Sync());
+  ARROW_RETURN_NOT_OK(file->Close());
+  ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.snapshot.done"));
+  return out;
+}
+
+std::unique_ptr<OperatorState> OpenOperatorState(connector::ManifestStore* store,
+                                                 const OperatorEntry* entry, int task,
+                                                 int tasks, arrow::MemoryPool* pool) {
+  return std::make_unique<StoredState>(store, entry, task, tasks, pool);
+}
+
+void AppendSections(std::vector<Section> after, std::vector<Section>* sections) {
+  for (Section& section : after) {
+    if (section.extent == Extent::kWhole) {
+      std::erase_if(*sections, [&](const Section& before) {
+        return before.task == section.task && before.part == section.part;
+      });
+    }
+    sections->push_back(std::move(section));
+  }
+}
+
+}  // namespace millrace::state
