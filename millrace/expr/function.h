@@ -85,6 +85,26 @@ struct ScalarFunction {
       evaluate;
 };
 
+/// Groups that are asked about: a range of ids, or those of a list. A view: the list must
+/// outlive it.
+class GroupSelection {
+ public:
+  GroupSelection(int64_t begin, int64_t end) : first_(begin), size_(end - begin) {}
+  explicit GroupSelection(std::span<const uint32_t> ids)
+      : ids_(ids.data()), size_(static_cast<int64_t>(ids.size())) {}
+
+  int64_t size() const { return size_; }
+  bool is_range() const { return ids_ == nullptr; }
+  /// The first id of a range.
+  int64_t first() const { return first_; }
+  int64_t operator[](int64_t i) const { return ids_ == nullptr ? first_ + i : ids_[i]; }
+
+ private:
+  const uint32_t* ids_ = nullptr;
+  int64_t first_ = 0;
+  int64_t size_;
+};
+
 /// One aggregate over all groups of an operator: a column of states, indexed by dense
 /// group id.
 ///
@@ -105,9 +125,10 @@ class Accumulator {
   /// into group ids[i].
   virtual Status Merge(const std::vector<std::shared_ptr<arrow::Array>>& state,
                        const uint32_t* ids, int64_t rows) = 0;
-  /// The states of groups [begin, end) as columns of AggregateBinding::state.
-  virtual Result<std::vector<std::shared_ptr<arrow::Array>>> State(int64_t begin,
-                                                                   int64_t end) = 0;
+  /// The states of `groups` as columns of AggregateBinding::state. Merged into groups
+  /// that are empty they stand for these exactly. Changes no group.
+  virtual Result<std::vector<std::shared_ptr<arrow::Array>>> State(
+      const GroupSelection& groups) = 0;
   /// The results of groups [begin, end).
   virtual Result<std::shared_ptr<arrow::Array>> Finish(int64_t begin, int64_t end) = 0;
   /// Forget every group.

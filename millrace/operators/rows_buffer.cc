@@ -11,6 +11,21 @@ void RowsBuffer::Add(std::shared_ptr<arrow::RecordBatch> rows) {
   if (rows->num_rows() > 0) batches_.push_back(std::move(rows));
 }
 
+Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> RowsBuffer::From(
+    int64_t row) const {
+  std::vector<std::shared_ptr<arrow::RecordBatch>> out;
+  for (const auto& batch : batches_) {
+    if (row >= batch->num_rows()) {
+      row -= batch->num_rows();
+      continue;
+    }
+    ARROW_ASSIGN_OR_RAISE(auto plain, data::DecodedTo(batch->Slice(row), schema_, pool_));
+    out.push_back(std::move(plain));
+    row = 0;
+  }
+  return out;
+}
+
 Result<std::shared_ptr<arrow::RecordBatch>> RowsBuffer::Take() {
   for (auto& batch : batches_) {
     ARROW_ASSIGN_OR_RAISE(batch, data::DecodedTo(batch, schema_, pool_));

@@ -18,6 +18,8 @@ class RowsBuffer {
 
   void Add(std::shared_ptr<arrow::RecordBatch> rows);
   int64_t rows() const { return rows_; }
+  /// What was added behind the first `row` rows, in order, dictionaries decoded.
+  Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> From(int64_t row) const;
   /// Everything added, in order, dictionaries decoded; the buffer is empty then.
   Result<std::shared_ptr<arrow::RecordBatch>> Take();
 

@@ -54,8 +54,8 @@ class OneStat final : public Accumulator {
                int64_t rows) override {
     return stats_->Merge(state, ids, rows);
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
-    return stats_->State(begin, end);
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
+    return stats_->State(groups);
   }
   Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
     return stats_->FinishPart(part_, begin, end);
@@ -88,8 +88,11 @@ class Counter final : public Accumulator {
     for (int64_t i = 0; i < rows; ++i) counts_[GroupOf(ids, i)] += counts[i];
     return Status::OK();
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
-    ARROW_ASSIGN_OR_RAISE(ArrayPtr counts, Finish(begin, end));
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
+    arrow::Int64Builder builder(pool_);
+    ARROW_RETURN_NOT_OK(builder.Reserve(groups.size()));
+    for (int64_t i = 0; i < groups.size(); ++i) builder.UnsafeAppend(counts_[groups[i]]);
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr counts, builder.Finish());
     return std::vector<ArrayPtr>{std::move(counts)};
   }
   Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
@@ -153,29 +156,17 @@ class DecimalSum final : public Accumulator {
     }
     return Status::OK();
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
     arrow::Int64Builder counts(pool_);
-    for (int64_t i = begin; i < end; ++i) {
-      ARROW_RETURN_NOT_OK(counts.Append(rows_[i].count));
+    for (int64_t i = 0; i < groups.size(); ++i) {
+      ARROW_RETURN_NOT_OK(counts.Append(rows_[groups[i]].count));
     }
     ARROW_ASSIGN_OR_RAISE(ArrayPtr count, counts.Finish());
-    ARROW_ASSIGN_OR_RAISE(ArrayPtr sum, Finish(begin, end));
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr sum, Sums(groups));
     return std::vector<ArrayPtr>{std::move(count), std::move(sum)};
   }
   Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
-    arrow::Decimal128Builder builder(type_, pool_);
-    ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
-    for (int64_t i = begin; i < end; ++i) {
-      const Row& row = rows_[i];
-      if (row.count == 0) {
-        builder.UnsafeAppendNull();
-        continue;
-      }
-      if (!expr::FitsDigits(row.sum, 38)) return Overflow();
-      builder.UnsafeAppend(arrow::Decimal128(static_cast<int64_t>(row.sum >> 64),
-                                             static_cast<uint64_t>(row.sum)));
-    }
-    return builder.Finish();
+    return Sums(GroupSelection(begin, end));
   }
   void Clear() override { rows_.clear(); }
   int64_t extra_bytes() const override {
@@ -187,6 +178,21 @@ class DecimalSum final : public Accumulator {
     Int128 sum;
     int64_t count;
   };
+  Result<ArrayPtr> Sums(const GroupSelection& groups) {
+    arrow::Decimal128Builder builder(type_, pool_);
+    ARROW_RETURN_NOT_OK(builder.Reserve(groups.size()));
+    for (int64_t i = 0; i < groups.size(); ++i) {
+      const Row& row = rows_[groups[i]];
+      if (row.count == 0) {
+        builder.UnsafeAppendNull();
+        continue;
+      }
+      if (!expr::FitsDigits(row.sum, 38)) return Overflow();
+      builder.UnsafeAppend(arrow::Decimal128(static_cast<int64_t>(row.sum >> 64),
+                                             static_cast<uint64_t>(row.sum)));
+    }
+    return builder.Finish();
+  }
   static Status Overflow() {
     return errors::kNumericOverflow.Make({}, "SUM exceeds 38 digits");
   }
@@ -245,11 +251,11 @@ class IntervalSum final : public Accumulator {
     }
     return Status::OK();
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
     arrow::Int64Builder months(pool_), days(pool_);
     arrow::Decimal128Builder nanos(arrow::decimal128(38, 0), pool_);
-    for (int64_t i = begin; i < end; ++i) {
-      const Row& row = rows_[i];
+    for (int64_t i = 0; i < groups.size(); ++i) {
+      const Row& row = rows_[groups[i]];
       ARROW_RETURN_NOT_OK(months.Append(row.months));
       ARROW_RETURN_NOT_OK(days.Append(row.days));
       ARROW_RETURN_NOT_OK(

@@ -128,21 +128,17 @@ class Distinct final : public Accumulator {
     }
     return Add(columns, groups.data(), static_cast<int64_t>(groups.size()));
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
-    std::vector<int64_t> order;
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
+    ARROW_ASSIGN_OR_RAISE(const std::vector<int32_t> ends, EndsOf(groups));
+    std::vector<int64_t> order(static_cast<size_t>(ends.back()));
+    // Values by arrival into the place of their group.
+    std::vector<int32_t> next(ends.begin(), ends.end() - 1);
     for (size_t i = 0; i < groups_.size(); ++i) {
-      if (groups_[i] >= begin && groups_[i] < end)
-        order.push_back(static_cast<int64_t>(i));
+      if (const int32_t place = PlaceOf(groups_[i]); place >= 0)
+        order[static_cast<size_t>(next[place]++)] = static_cast<int64_t>(i);
     }
-    std::stable_sort(order.begin(), order.end(),
-                     [this](int64_t a, int64_t b) { return groups_[a] < groups_[b]; });
     arrow::Int32Builder offsets(pool_);
-    size_t at = 0;
-    for (int64_t group = begin; group < end; ++group) {
-      ARROW_RETURN_NOT_OK(offsets.Append(static_cast<int32_t>(at)));
-      while (at < order.size() && groups_[order[at]] == group) ++at;
-    }
-    ARROW_RETURN_NOT_OK(offsets.Append(static_cast<int32_t>(at)));
+    ARROW_RETURN_NOT_OK(offsets.AppendValues(ends));
     ARROW_ASSIGN_OR_RAISE(ArrayPtr bounds, offsets.Finish());
     arrow::Int64Builder index_builder(pool_);
     ARROW_RETURN_NOT_OK(index_builder.AppendValues(order));
@@ -208,6 +204,35 @@ class Distinct final : public Accumulator {
                           static_cast<int64_t>(new_groups_.size()));
   }
 
+  // Where each of `groups` ends among the values of all of them, behind a first 0.
+  Result<std::vector<int32_t>> EndsOf(const GroupSelection& groups) {
+    places_.clear();
+    for (int64_t i = 0; i < groups.size(); ++i) {
+      const auto group = static_cast<size_t>(groups[i]);
+      if (group >= places_.size()) places_.resize(group + 1, -1);
+      places_[group] = static_cast<int32_t>(i);
+    }
+    std::vector<int64_t> counts(static_cast<size_t>(groups.size()) + 1, 0);
+    for (const uint32_t group : groups_) {
+      if (const int32_t place = PlaceOf(group); place >= 0) ++counts[place + 1];
+    }
+    std::vector<int32_t> ends(counts.size(), 0);
+    int64_t end = 0;
+    for (size_t i = 1; i < counts.size(); ++i) {
+      end += counts[i];
+      if (end > std::numeric_limits<int32_t>::max()) {
+        return errors::kTextTooLong.Make({}, "a state of 2^31 distinct values");
+      }
+      ends[i] = static_cast<int32_t>(end);
+    }
+    return ends;
+  }
+
+  // Of a group among those that EndsOf was asked about, or −1.
+  int32_t PlaceOf(uint32_t group) const {
+    return group < places_.size() ? places_[group] : -1;
+  }
+
   // All distinct values of one argument, by arrival, as one array.
   Result<ArrayPtr> Values(size_t column) {
     arrow::ArrayVector& chunks = chunks_[column];
@@ -227,6 +252,7 @@ class Distinct final : public Accumulator {
   std::vector<arrow::ArrayVector> chunks_;  ///< per argument
   std::vector<uint32_t> groups_;            ///< of every distinct value, by arrival
   std::vector<uint32_t> new_groups_;
+  std::vector<int32_t> places_;
   std::string key_;
 };
 
@@ -350,10 +376,10 @@ class ApproximateDistinct final : public Accumulator {
     }
     return Status::OK();
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
     arrow::BinaryBuilder builder(pool_);
-    for (int64_t i = begin; i < end; ++i) {
-      ARROW_RETURN_NOT_OK(builder.Append(sketches_[i].Serialize()));
+    for (int64_t i = 0; i < groups.size(); ++i) {
+      ARROW_RETURN_NOT_OK(builder.Append(sketches_[groups[i]].Serialize()));
     }
     ARROW_ASSIGN_OR_RAISE(ArrayPtr array, builder.Finish());
     return std::vector<ArrayPtr>{std::move(array)};

@@ -91,13 +91,14 @@ void GroupValues::Set(uint32_t group, std::string_view bytes) {
 }
 
 template <typename Builder>
-Result<std::shared_ptr<arrow::Array>> GroupValues::BuildBytes(int64_t begin,
-                                                              int64_t end) const {
+Result<std::shared_ptr<arrow::Array>> GroupValues::BuildBytes(
+    const expr::GroupSelection& groups) const {
   Builder builder(pool_);
-  ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
-  for (int64_t i = begin; i < end; ++i) {
-    ARROW_RETURN_NOT_OK(HasValue(static_cast<uint32_t>(i)) ? builder.Append(texts_[i])
-                                                           : builder.AppendNull());
+  ARROW_RETURN_NOT_OK(builder.Reserve(groups.size()));
+  for (int64_t i = 0; i < groups.size(); ++i) {
+    const auto group = static_cast<uint32_t>(groups[i]);
+    ARROW_RETURN_NOT_OK(HasValue(group) ? builder.Append(texts_[group])
+                                        : builder.AppendNull());
   }
   ARROW_ASSIGN_OR_RAISE(auto array, builder.Finish());
   auto data = array->data()->Copy();
@@ -105,18 +106,18 @@ Result<std::shared_ptr<arrow::Array>> GroupValues::BuildBytes(int64_t begin,
   return arrow::MakeArray(std::move(data));
 }
 
-Result<std::shared_ptr<arrow::Array>> GroupValues::Build(int64_t begin,
-                                                         int64_t end) const {
-  const int64_t rows = end - begin;
+Result<std::shared_ptr<arrow::Array>> GroupValues::Build(
+    const expr::GroupSelection& groups) const {
+  const int64_t rows = groups.size();
   if (width_ == 0 && IsLarge(*type_)) {
-    return BuildBytes<arrow::LargeBinaryBuilder>(begin, end);
+    return BuildBytes<arrow::LargeBinaryBuilder>(groups);
   }
-  if (width_ == 0) return BuildBytes<arrow::BinaryBuilder>(begin, end);
+  if (width_ == 0) return BuildBytes<arrow::BinaryBuilder>(groups);
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> valid,
                         arrow::AllocateEmptyBitmap(rows, pool_));
   int64_t nulls = 0;
   for (int64_t i = 0; i < rows; ++i) {
-    const bool has = HasValue(static_cast<uint32_t>(begin + i));
+    const bool has = HasValue(static_cast<uint32_t>(groups[i]));
     arrow::bit_util::SetBitTo(valid->mutable_data(), i, has);
     nulls += has ? 0 : 1;
   }
@@ -124,23 +125,29 @@ Result<std::shared_ptr<arrow::Array>> GroupValues::Build(int64_t begin,
   if (type_->id() == Type::BOOL) {
     ARROW_ASSIGN_OR_RAISE(values, arrow::AllocateEmptyBitmap(rows, pool_));
     for (int64_t i = 0; i < rows; ++i) {
-      arrow::bit_util::SetBitTo(values->mutable_data(), i, fixed_[begin + i] != 0);
+      arrow::bit_util::SetBitTo(values->mutable_data(), i, fixed_[groups[i]] != 0);
     }
   } else {
     ARROW_ASSIGN_OR_RAISE(values, arrow::AllocateBuffer(rows * width_, pool_));
-    if (rows > 0) {
-      std::memcpy(values->mutable_data(), fixed_.data() + begin * width_, rows * width_);
+    if (rows > 0 && groups.is_range()) {
+      std::memcpy(values->mutable_data(), fixed_.data() + groups.first() * width_,
+                  rows * width_);
+    } else {
+      for (int64_t i = 0; i < rows; ++i) {
+        std::memcpy(values->mutable_data() + i * width_,
+                    fixed_.data() + groups[i] * width_, width_);
+      }
     }
   }
   return arrow::MakeArray(arrow::ArrayData::Make(type_, rows, {valid, values}, nulls));
 }
 
-Result<std::shared_ptr<arrow::Array>> GroupValues::BuildIsSet(int64_t begin,
-                                                              int64_t end) const {
+Result<std::shared_ptr<arrow::Array>> GroupValues::BuildIsSet(
+    const expr::GroupSelection& groups) const {
   arrow::BooleanBuilder builder(pool_);
-  ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
-  for (int64_t i = begin; i < end; ++i) {
-    builder.UnsafeAppend(IsSet(static_cast<uint32_t>(i)));
+  ARROW_RETURN_NOT_OK(builder.Reserve(groups.size()));
+  for (int64_t i = 0; i < groups.size(); ++i) {
+    builder.UnsafeAppend(IsSet(static_cast<uint32_t>(groups[i])));
   }
   return builder.Finish();
 }

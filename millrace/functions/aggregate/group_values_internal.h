@@ -9,6 +9,7 @@
 #include <arrow/api.h>
 
 #include "millrace/base/result.h"
+#include "millrace/expr/function.h"
 
 namespace millrace::functions {
 
@@ -42,16 +43,18 @@ class GroupValues {
   void Set(uint32_t group, std::string_view bytes);
   void SetNull(uint32_t group) { state_[group] = State::kNull; }
   /// Groups without value are NULL.
-  Result<std::shared_ptr<arrow::Array>> Build(int64_t begin, int64_t end) const;
+  Result<std::shared_ptr<arrow::Array>> Build(const expr::GroupSelection& groups) const;
   /// Was anything set, as a BOOLEAN column.
-  Result<std::shared_ptr<arrow::Array>> BuildIsSet(int64_t begin, int64_t end) const;
+  Result<std::shared_ptr<arrow::Array>> BuildIsSet(
+      const expr::GroupSelection& groups) const;
   void Clear();
   /// Bytes held outside the pool.
   int64_t extra_bytes() const;
 
  private:
   template <typename Builder>
-  Result<std::shared_ptr<arrow::Array>> BuildBytes(int64_t begin, int64_t end) const;
+  Result<std::shared_ptr<arrow::Array>> BuildBytes(
+      const expr::GroupSelection& groups) const;
 
   enum class State : uint8_t { kUnset, kNull, kValue };
 

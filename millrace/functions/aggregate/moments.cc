@@ -22,6 +22,11 @@ struct Moments {
   }
   void Merge(const Moments& other) {
     if (other.count == 0) return;
+    // The formula would round what can be taken over as it is.
+    if (count == 0) {
+      *this = other;
+      return;
+    }
     const double total = count + other.count;
     const double delta = other.mean - mean;
     squares += other.squares + delta * delta * count * other.count / total;
@@ -47,6 +52,10 @@ struct CoMoments {
   }
   void Merge(const CoMoments& other) {
     if (other.count == 0) return;
+    if (count == 0) {
+      *this = other;
+      return;
+    }
     const double total = count + other.count;
     const double delta_y = other.mean_y - mean_y;
     const double delta_x = other.mean_x - mean_x;
@@ -106,13 +115,13 @@ class MomentAccumulator final : public Accumulator {
     }
     return Status::OK();
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
     std::vector<ArrayPtr> columns;
     for (int c = 0; c < Row::kColumns; ++c) {
       arrow::DoubleBuilder builder(pool_);
-      for (int64_t i = begin; i < end; ++i) {
-        ARROW_RETURN_NOT_OK(
-            builder.Append(reinterpret_cast<const double*>(&rows_[i])[c]));
+      ARROW_RETURN_NOT_OK(builder.Reserve(groups.size()));
+      for (int64_t i = 0; i < groups.size(); ++i) {
+        builder.UnsafeAppend(reinterpret_cast<const double*>(&rows_[groups[i]])[c]);
       }
       ARROW_ASSIGN_OR_RAISE(ArrayPtr column, builder.Finish());
       columns.push_back(std::move(column));

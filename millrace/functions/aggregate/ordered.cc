@@ -62,12 +62,12 @@ class Extreme final : public Accumulator {
                int64_t rows) override {
     return Update({arrow::Datum(state[0])}, ids, rows);
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
-    ARROW_ASSIGN_OR_RAISE(ArrayPtr values, Finish(begin, end));
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr values, values_.Build(groups));
     return std::vector<ArrayPtr>{std::move(values)};
   }
   Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
-    return values_.Build(begin, end);
+    return values_.Build(GroupSelection(begin, end));
   }
   void Clear() override { values_.Clear(); }
   int64_t extra_bytes() const override { return values_.extra_bytes(); }
@@ -99,13 +99,13 @@ class Arrival final : public Accumulator {
     return Take(*state[1], static_cast<const arrow::BooleanArray*>(state[0].get()), ids,
                 rows);
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
-    ARROW_ASSIGN_OR_RAISE(ArrayPtr is_set, values_.BuildIsSet(begin, end));
-    ARROW_ASSIGN_OR_RAISE(ArrayPtr values, values_.Build(begin, end));
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr is_set, values_.BuildIsSet(groups));
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr values, values_.Build(groups));
     return std::vector<ArrayPtr>{std::move(is_set), std::move(values)};
   }
   Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
-    return values_.Build(begin, end);
+    return values_.Build(GroupSelection(begin, end));
   }
   void Clear() override { values_.Clear(); }
   int64_t extra_bytes() const override { return values_.extra_bytes(); }
@@ -151,19 +151,19 @@ class Delta final : public Accumulator {
                int64_t rows) override {
     return Add(*state[0], *state[1], ids, rows);
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
-    ARROW_ASSIGN_OR_RAISE(ArrayPtr first, Build(begin, end, [](const Row& row, T* out) {
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr first, Build(groups, [](const Row& row, T* out) {
                             *out = row.first;
                             return true;
                           }));
-    ARROW_ASSIGN_OR_RAISE(ArrayPtr last, Build(begin, end, [](const Row& row, T* out) {
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr last, Build(groups, [](const Row& row, T* out) {
                             *out = row.last;
                             return true;
                           }));
     return std::vector<ArrayPtr>{std::move(first), std::move(last)};
   }
   Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
-    return Build(begin, end, [](const Row& row, T* out) {
+    return Build(GroupSelection(begin, end), [](const Row& row, T* out) {
       if constexpr (std::is_floating_point_v<T>) {
         *out = row.last - row.first;
         return true;
@@ -196,18 +196,19 @@ class Delta final : public Accumulator {
     return Status::OK();
   }
   template <typename Get>
-  Result<ArrayPtr> Build(int64_t begin, int64_t end, const Get& get) {
+  Result<ArrayPtr> Build(const GroupSelection& groups, const Get& get) {
     typename arrow::CTypeTraits<T>::BuilderType builder(pool_);
-    ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
-    for (int64_t i = begin; i < end; ++i) {
+    ARROW_RETURN_NOT_OK(builder.Reserve(groups.size()));
+    for (int64_t i = 0; i < groups.size(); ++i) {
+      const Row& row = rows_[groups[i]];
       T out{};
-      if (!rows_[i].any) {
+      if (!row.any) {
         builder.UnsafeAppendNull();
-      } else if (get(rows_[i], &out)) {
+      } else if (get(row, &out)) {
         builder.UnsafeAppend(out);
       } else {
-        return errors::kNumericOverflow.Make({}, "DELTA from {} to {}", rows_[i].first,
-                                             rows_[i].last);
+        return errors::kNumericOverflow.Make({}, "DELTA from {} to {}", row.first,
+                                             row.last);
       }
     }
     return builder.Finish();

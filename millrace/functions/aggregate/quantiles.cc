@@ -160,12 +160,13 @@ class Quantile final : public Accumulator {
     }
     return Status::OK();
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
     std::vector<T> all;
     arrow::Int32Builder offsets(pool_);
     ARROW_RETURN_NOT_OK(offsets.Append(0));
-    for (int64_t i = begin; i < end; ++i) {
-      all.insert(all.end(), values_[i].begin(), values_[i].end());
+    for (int64_t i = 0; i < groups.size(); ++i) {
+      const std::vector<T>& values = values_[groups[i]];
+      all.insert(all.end(), values.begin(), values.end());
       if (static_cast<int64_t>(all.size()) > std::numeric_limits<int32_t>::max()) {
         return errors::kTextTooLong.Make({}, "a partial percentile of 2^31 values");
       }
@@ -174,7 +175,7 @@ class Quantile final : public Accumulator {
     ARROW_ASSIGN_OR_RAISE(ArrayPtr items, ArrayOf(type_, all, nullptr, pool_));
     ARROW_ASSIGN_OR_RAISE(ArrayPtr ends, offsets.Finish());
     return std::vector<ArrayPtr>{std::make_shared<arrow::ListArray>(
-        arrow::list(type_), end - begin, ends->data()->buffers[1], items)};
+        arrow::list(type_), groups.size(), ends->data()->buffers[1], items)};
   }
   Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
     std::vector<T> out(end - begin);

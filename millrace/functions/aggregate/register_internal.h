@@ -12,6 +12,7 @@ using expr::Accumulator;
 using expr::AggregateBinding;
 using expr::AggregateFunction;
 using expr::FunctionRegistry;
+using expr::GroupSelection;
 using Arguments = std::vector<arrow::Datum>;
 using ArrayPtr = std::shared_ptr<arrow::Array>;
 using AccumulatorResult = Result<std::unique_ptr<Accumulator>>;

@@ -19,6 +19,7 @@ namespace millrace::functions {
 namespace {
 
 using arrow::Type;
+using expr::GroupSelection;
 using expr::Int128;
 using ArrayPtr = std::shared_ptr<arrow::Array>;
 using TypePtr = std::shared_ptr<arrow::DataType>;
@@ -133,7 +134,8 @@ class PackedStats final : public StatsAccumulator {
   }
 
   Result<ArrayPtr> FinishPart(Part part, int64_t begin, int64_t end) override {
-    ARROW_RETURN_NOT_OK(MakeColumns(begin, end));
+    const GroupSelection groups(begin, end);
+    ARROW_RETURN_NOT_OK(MakeColumns(groups));
     switch (part) {
       case Part::kCount: return columns_->count;
       case Part::kSum:
@@ -148,7 +150,7 @@ class PackedStats final : public StatsAccumulator {
       case Part::kMax:
         if constexpr (kMaxs) return columns_->max;
         break;
-      case Part::kRows: return RowCounts();
+      case Part::kRows: return RowCounts(groups);
     }
     return NotWanted();
   }
@@ -162,17 +164,17 @@ class PackedStats final : public StatsAccumulator {
     return types;
   }
 
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
-    ARROW_RETURN_NOT_OK(MakeColumns(begin, end));
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
+    ARROW_RETURN_NOT_OK(MakeColumns(groups));
     std::vector<ArrayPtr> state{columns_->count};
     if constexpr (kSums) {
-      ARROW_ASSIGN_OR_RAISE(ArrayPtr sums, SumState(begin, end));
+      ARROW_ASSIGN_OR_RAISE(ArrayPtr sums, SumState(groups));
       state.push_back(std::move(sums));
     }
     if constexpr (kMins) state.push_back(columns_->min);
     if constexpr (kMaxs) state.push_back(columns_->max);
     if (Has(parts_, Part::kRows)) {
-      ARROW_ASSIGN_OR_RAISE(ArrayPtr rows, RowCounts());
+      ARROW_ASSIGN_OR_RAISE(ArrayPtr rows, RowCounts(groups));
       state.push_back(std::move(rows));
     }
     return state;
@@ -398,18 +400,22 @@ class PackedStats final : public StatsAccumulator {
     }
   }
 
-  // The fields of groups [begin, end), each as a column. Rows are read once, whatever
-  // the number of parts that are asked for one after the other.
+  // The fields of some groups, each as a column. The rows of a range are read once,
+  // whatever the number of parts that are asked for one after the other.
   struct Columns {
+    bool is_range = false;
     int64_t begin = 0;
     int64_t end = 0;
     ArrayPtr count, sum, min, max;  // sum: wrapped to 64 bits for integers
   };
 
-  Status MakeColumns(int64_t begin, int64_t end) {
-    if (columns_ && columns_->begin == begin && columns_->end == end) return Status::OK();
+  Status MakeColumns(const GroupSelection& chosen) {
+    const int64_t groups = chosen.size();
+    if (columns_ && columns_->is_range && chosen.is_range() &&
+        columns_->begin == chosen.first() && columns_->end == chosen.first() + groups) {
+      return Status::OK();
+    }
     columns_.reset();
-    const int64_t groups = end - begin;
     using Sum = typename Row::Sum;
     std::shared_ptr<arrow::Buffer> counts, sums, mins, maxs;
     ARROW_ASSIGN_OR_RAISE(counts, Values<int64_t>(groups));
@@ -430,8 +436,9 @@ class PackedStats final : public StatsAccumulator {
       max_out = reinterpret_cast<T*>(maxs->mutable_data());
     }
     int64_t empty = 0;
-    const Row* row = groups > 0 ? rows() + begin : nullptr;
-    for (int64_t i = 0; i < groups; ++i, ++row) {
+    const Row* const base = groups > 0 ? rows() : nullptr;
+    for (int64_t i = 0; i < groups; ++i) {
+      const Row* const row = base + chosen[i];
       count_out[i] = row->count;
       empty += row->count == 0 ? 1 : 0;
       if constexpr (kSums) sum_out[i] = row->sum.value;
@@ -453,8 +460,9 @@ class PackedStats final : public StatsAccumulator {
       }
     }
     columns_.emplace();
-    columns_->begin = begin;
-    columns_->end = end;
+    columns_->is_range = chosen.is_range();
+    columns_->begin = chosen.first();
+    columns_->end = chosen.first() + groups;
     auto array = [&](const TypePtr& type, std::shared_ptr<arrow::Buffer> values) {
       return arrow::MakeArray(
           arrow::ArrayData::Make(type, groups, {validity, std::move(values)}, empty));
@@ -486,15 +494,15 @@ class PackedStats final : public StatsAccumulator {
     return 0;
   }
 
-  Result<ArrayPtr> RowCounts() {
-    const auto begin = static_cast<size_t>(columns_->begin);
-    if (nulls_.size() <= begin) return columns_->count;
-    const int64_t groups = columns_->end - columns_->begin;
+  Result<ArrayPtr> RowCounts(const GroupSelection& chosen) {
+    if (nulls_.empty()) return columns_->count;
+    const int64_t groups = chosen.size();
     ARROW_ASSIGN_OR_RAISE(auto values, Values<int64_t>(groups));
     auto* out = reinterpret_cast<int64_t*>(values->mutable_data());
     const auto* counts = columns_->count->data()->template GetValues<int64_t>(1);
-    for (size_t i = 0; i < static_cast<size_t>(groups); ++i) {
-      out[i] = counts[i] + (begin + i < nulls_.size() ? nulls_[begin + i] : 0);
+    for (int64_t i = 0; i < groups; ++i) {
+      const auto group = static_cast<size_t>(chosen[i]);
+      out[i] = counts[i] + (group < nulls_.size() ? nulls_[group] : 0);
     }
     return arrow::MakeArray(
         arrow::ArrayData::Make(arrow::int64(), groups, {nullptr, std::move(values)}, 0));
@@ -529,8 +537,8 @@ class PackedStats final : public StatsAccumulator {
   }
 
   // Floats as they are, 0 for a group without values; integers exact.
-  Result<ArrayPtr> SumState(int64_t begin, int64_t end) {
-    const int64_t groups = end - begin;
+  Result<ArrayPtr> SumState(const GroupSelection& chosen) {
+    const int64_t groups = chosen.size();
     if constexpr (kFloat) {
       auto data = columns_->sum->data()->Copy();
       data->buffers[0] = nullptr;
@@ -539,9 +547,9 @@ class PackedStats final : public StatsAccumulator {
     } else {
       ARROW_ASSIGN_OR_RAISE(auto values, Values<Int128>(groups));
       auto* out = reinterpret_cast<Int128*>(values->mutable_data());
-      const Row* row = groups > 0 ? rows() + begin : nullptr;
-      for (int64_t i = 0; i < groups; ++i, ++row) {
-        out[i] = carries_.empty() ? Int128{row->sum.value} : ExactSum(begin + i);
+      for (int64_t i = 0; i < groups; ++i) {
+        out[i] =
+            carries_.empty() ? Int128{rows()[chosen[i]].sum.value} : ExactSum(chosen[i]);
       }
       return arrow::MakeArray(arrow::ArrayData::Make(SumStateType(false), groups,
                                                      {nullptr, std::move(values)}, 0));

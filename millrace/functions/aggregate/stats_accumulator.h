@@ -70,8 +70,8 @@ class StatsAccumulator {
                                                            int64_t end) = 0;
   /// Columns of a partial state: the count, then sum, min, max and rows where wanted.
   virtual std::vector<std::shared_ptr<arrow::DataType>> state_types() const = 0;
-  virtual Result<std::vector<std::shared_ptr<arrow::Array>>> State(int64_t begin,
-                                                                   int64_t end) = 0;
+  virtual Result<std::vector<std::shared_ptr<arrow::Array>>> State(
+      const expr::GroupSelection& groups) = 0;
   virtual Status Merge(const std::vector<std::shared_ptr<arrow::Array>>& state,
                        const uint32_t* ids, int64_t rows) = 0;
   virtual void Clear() = 0;

@@ -34,22 +34,17 @@ class StringAggregate final : public Accumulator {
         static_cast<const arrow::StringArray*>(state[0].get()), ids, rows);
     return Status::OK();
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
     arrow::StringBuilder separators(pool_);
-    for (int64_t i = begin; i < end; ++i) {
-      ARROW_RETURN_NOT_OK(separators.Append(rows_[i].separator));
+    for (int64_t i = 0; i < groups.size(); ++i) {
+      ARROW_RETURN_NOT_OK(separators.Append(rows_[groups[i]].separator));
     }
     ARROW_ASSIGN_OR_RAISE(ArrayPtr separator, separators.Finish());
-    ARROW_ASSIGN_OR_RAISE(ArrayPtr text, Finish(begin, end));
+    ARROW_ASSIGN_OR_RAISE(ArrayPtr text, Texts(groups));
     return std::vector<ArrayPtr>{std::move(separator), std::move(text)};
   }
   Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
-    arrow::StringBuilder builder(pool_);
-    for (int64_t i = begin; i < end; ++i) {
-      ARROW_RETURN_NOT_OK(rows_[i].any ? builder.Append(rows_[i].text)
-                                       : builder.AppendNull());
-    }
-    return builder.Finish();
+    return Texts(GroupSelection(begin, end));
   }
   void Clear() override {
     rows_.clear();
@@ -64,6 +59,14 @@ class StringAggregate final : public Accumulator {
     std::string text, separator;
     bool any = false;
   };
+  Result<ArrayPtr> Texts(const GroupSelection& groups) {
+    arrow::StringBuilder builder(pool_);
+    for (int64_t i = 0; i < groups.size(); ++i) {
+      const Row& row = rows_[groups[i]];
+      ARROW_RETURN_NOT_OK(row.any ? builder.Append(row.text) : builder.AppendNull());
+    }
+    return builder.Finish();
+  }
   void Add(const arrow::StringArray& texts, const arrow::StringArray* separators,
            const uint32_t* ids, int64_t rows) {
     for (int64_t i = 0; i < rows; ++i) {
@@ -141,17 +144,17 @@ class OrderedStringAggregate final : public Accumulator {
     }
     return Status::OK();
   }
-  Result<std::vector<ArrayPtr>> State(int64_t begin, int64_t end) override {
+  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
     auto keys = std::make_shared<arrow::BinaryBuilder>(pool_);
     auto texts = std::make_shared<arrow::StringBuilder>(pool_);
     auto separators = std::make_shared<arrow::StringBuilder>(pool_);
     arrow::ListBuilder key_lists(pool_, keys), text_lists(pool_, texts),
         separator_lists(pool_, separators);
-    for (int64_t i = begin; i < end; ++i) {
+    for (int64_t i = 0; i < groups.size(); ++i) {
       ARROW_RETURN_NOT_OK(key_lists.Append());
       ARROW_RETURN_NOT_OK(text_lists.Append());
       ARROW_RETURN_NOT_OK(separator_lists.Append());
-      for (const Item& item : groups_[i]) {
+      for (const Item& item : groups_[groups[i]]) {
         ARROW_RETURN_NOT_OK(keys->Append(item.key));
         ARROW_RETURN_NOT_OK(texts->Append(item.text));
         ARROW_RETURN_NOT_OK(separators->Append(item.separator));

@@ -117,7 +117,7 @@ class AggregateTest : public ::testing::Test {
       ARROW_ASSIGN_OR_RAISE(auto part, Make(name, input, constants, distinct));
       ARROW_RETURN_NOT_OK(part->Resize(input.groups));
       ARROW_RETURN_NOT_OK(Feed(*part, input, constants, begin, end));
-      ARROW_ASSIGN_OR_RAISE(auto state, part->State(0, input.groups));
+      ARROW_ASSIGN_OR_RAISE(auto state, part->State({0, input.groups}));
       const auto expected =
           distinct ? DistinctStateTypes(binding_.argument_types) : binding_.state;
       if (state.size() != expected.size()) return Status::Invalid("state columns");
@@ -427,7 +427,7 @@ TEST(StatsAccumulatorRows, CountNullsToo) {
   ASSERT_OK_AND_ASSIGN(auto merged, StatsAccumulator::Make(arrow::int64(), kParts,
                                                            arrow::default_memory_pool()));
   ASSERT_OK(merged->Resize(2));
-  ASSERT_OK_AND_ASSIGN(auto state, stats->State(0, 3));
+  ASSERT_OK_AND_ASSIGN(auto state, stats->State({0, 3}));
   EXPECT_EQ(state.size(), stats->state_types().size());
   const uint32_t into[] = {1, 0, 0};
   ASSERT_OK(merged->Merge(state, into, 3));

@@ -9,6 +9,7 @@
 #include <arrow/type.h>
 
 #include "millrace/operators/aggregate/emission.h"
+#include "millrace/operators/aggregate/groups_part.h"
 #include "millrace/operators/aggregate/reduction_probe.h"
 #include "millrace/operators/factories_internal.h"
 #include "millrace/operators/window_bounds.h"
@@ -35,7 +36,8 @@ class AggregateBase : public UnaryOperator {
         phase_(node.phase()),
         keys_(node.keys()),
         calls_(node.aggregates()),
-        emission_(node.schema(), context.batch_rows, context.memory->pool()) {
+        emission_(node.schema(), context.batch_rows, context.memory->pool()),
+        checkpointed_(context.checkpointed && phase_ != AggregatePhase::kPartial) {
     first_state_ = static_cast<int>(keys_.size()) + (node.window() ? 2 : 0);
   }
 
@@ -61,7 +63,10 @@ class AggregateBase : public UnaryOperator {
     std::vector<std::shared_ptr<arrow::DataType>> types;
     if (leading) types.push_back(leading);
     for (const expr::ExprPtr& key : keys_) types.push_back(key->type());
-    return Groups::Make(types, calls_, phase_, evaluation_, memory_);
+    ARROW_ASSIGN_OR_RAISE(auto groups,
+                          Groups::Make(types, calls_, phase_, evaluation_, memory_));
+    if (checkpointed_) groups->Track();
+    return groups;
   }
 
   /// Add rows; in a first half also note whether that merges any.
@@ -108,6 +113,7 @@ class AggregateBase : public UnaryOperator {
   int first_state_ = 0;
   Emission emission_;
   std::vector<std::unique_ptr<Groups>> spare_;
+  const bool checkpointed_;  // a first half holds nothing at a barrier
 
  private:
   ReductionProbe probe_;
@@ -116,7 +122,21 @@ class AggregateBase : public UnaryOperator {
 
 class GroupBy final : public AggregateBase {
  public:
-  using AggregateBase::AggregateBase;
+  GroupBy(const plan::AggregateNode& node, const OperatorContext& context,
+          std::vector<expr::TypePtr> state_types)
+      : AggregateBase(node, context), part_(node, std::move(state_types), evaluation_) {}
+
+  Status Snapshot(state::OperatorSnapshot& out) override {
+    if (!groups_) return Status::OK();
+    return part_.Write({{std::nullopt, groups_.get()}}, out);
+  }
+  Status Restore(const state::OperatorState& state) override {
+    if (is_partial()) return Status::OK();
+    return part_.RestoreTogether(state, [this]() -> Result<Groups*> {
+      ARROW_RETURN_NOT_OK(EnsureGroups());
+      return groups_.get();
+    });
+  }
 
  protected:
   Result<OpState> OnBatch(data::Batch batch, Output& out) override {
@@ -151,6 +171,7 @@ class GroupBy final : public AggregateBase {
     return Continue(out);
   }
 
+  GroupsPart part_;
   std::unique_ptr<Groups> groups_;
 };
 
@@ -161,12 +182,39 @@ class GroupBy final : public AggregateBase {
 class WindowedGroupBy final : public AggregateBase {
  public:
   WindowedGroupBy(const plan::AggregateNode& node, bool has_watermark,
-                  const OperatorContext& context)
+                  const OperatorContext& context, std::vector<expr::TypePtr> state_types)
       : AggregateBase(node, context),
+        part_(node, std::move(state_types), evaluation_),
         window_(*node.window()),
         time_type_(node.schema()->field(0)->type()),
         has_watermark_(has_watermark),
         counters_(context.counters) {}
+
+  Status Snapshot(state::OperatorSnapshot& out) override {
+    out.SetFact(kClosed, closed_);
+    std::vector<GroupsPart::Held> held;
+    for (const auto& [start, groups] : open_) held.push_back({start, groups.get()});
+    if (all_) held.push_back({std::nullopt, all_.get()});
+    return part_.Write(held, out);
+  }
+
+  // Windows closed since a row was written are still found in the part. Every task of a
+  // stage has met the same watermarks at a barrier, so what is closed is the same for all
+  // rows, whoever wrote them.
+  Status Restore(const state::OperatorState& state) override {
+    closed_ = state.Fact(kClosed).value_or(data::event_time::kMin);
+    if (is_partial()) return Status::OK();
+    if (has_watermark_) {
+      return part_.RestoreApart(state, [this](int64_t start) -> Result<Groups*> {
+        if (IsClosed(start)) return nullptr;
+        return WindowAt(start);
+      });
+    }
+    return part_.RestoreTogether(state, [this]() -> Result<Groups*> {
+      if (!all_) ARROW_RETURN_NOT_OK(NewGroups(time_type_).Value(&all_));
+      return all_.get();
+    });
+  }
 
  protected:
   Result<OpState> OnBatch(data::Batch batch, Output& out) override {
@@ -352,11 +400,18 @@ class WindowedGroupBy final : public AggregateBase {
 
   Status AddToWindow(int64_t start, const arrow::RecordBatch& rows,
                      const KeyArrays& keys) {
-    auto& groups = open_[start];
-    if (!groups) ARROW_RETURN_NOT_OK(NewGroups(nullptr).Value(&groups));
+    ARROW_ASSIGN_OR_RAISE(Groups * groups, WindowAt(start));
     return AddTo(*groups, rows, keys);
   }
 
+  Result<Groups*> WindowAt(int64_t start) {
+    auto& groups = open_[start];
+    if (!groups) ARROW_RETURN_NOT_OK(NewGroups(nullptr).Value(&groups));
+    return groups.get();
+  }
+
+  static constexpr const char* kClosed = "closed";
+  GroupsPart part_;
   const plan::TumblingWindow window_;
   const std::shared_ptr<arrow::DataType> time_type_;
   const bool has_watermark_;
@@ -379,10 +434,13 @@ bool HasWatermark(const plan::Node& node) {
 Result<std::unique_ptr<Operator>> MakeAggregate(const plan::Node& node,
                                                 const OperatorContext& context) {
   const auto& aggregate = static_cast<const plan::AggregateNode&>(node);
+  std::vector<expr::TypePtr> state_types =
+      AggregateSet::StateTypes(aggregate.aggregates());
   if (aggregate.window()) {
-    return std::make_unique<WindowedGroupBy>(aggregate, HasWatermark(node), context);
+    return std::make_unique<WindowedGroupBy>(aggregate, HasWatermark(node), context,
+                                             std::move(state_types));
   }
-  return std::make_unique<GroupBy>(aggregate, context);
+  return std::make_unique<GroupBy>(aggregate, context, std::move(state_types));
 }
 
 }  // namespace millrace::operators

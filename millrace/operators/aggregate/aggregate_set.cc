@@ -51,6 +51,11 @@ bool SameInput(const std::vector<expr::ExprPtr>& arguments, const expr::ExprPtr&
          SameFilter(filter, call.filter);
 }
 
+std::vector<expr::TypePtr> StateTypesOf(const plan::AggregateCall& call) {
+  if (!call.distinct || call.function->ignores_distinct) return call.binding.state;
+  return functions::DistinctStateTypes(call.binding.argument_types);
+}
+
 // COUNT(*), and COUNT(1).
 bool CountsRows(const plan::AggregateCall& call) {
   if (call.function->doc.name != "count" || call.distinct) return false;
@@ -78,7 +83,7 @@ Result<AggregateSet> AggregateSet::Make(const std::vector<plan::AggregateCall>& 
 
 AggregateSet::Answer AggregateSet::AddCall(const plan::AggregateCall& call) {
   Answer answer;
-  answer.state_columns = call.binding.state.size();
+  answer.state_columns = StateTypesOf(call).size();
   answer.feed = feeds_.size();
   if (CanShare(call)) {
     answer.shared = true;
@@ -154,6 +159,22 @@ Status AggregateSet::Update(const arrow::RecordBatch& rows, const uint32_t* ids,
   } else {
     for (Feed& feed : feeds_) ARROW_RETURN_NOT_OK(UpdateFeed(feed, rows, ids));
   }
+  return Charge();
+}
+
+std::vector<expr::TypePtr> AggregateSet::StateTypes(
+    const std::vector<plan::AggregateCall>& calls) {
+  std::vector<expr::TypePtr> out;
+  for (const plan::AggregateCall& call : calls) {
+    const auto types = StateTypesOf(call);
+    out.insert(out.end(), types.begin(), types.end());
+  }
+  return out;
+}
+
+Status AggregateSet::Merge(const arrow::RecordBatch& rows, const uint32_t* ids,
+                           int first_state) {
+  ARROW_RETURN_NOT_OK(MergeStates(rows, ids, first_state));
   return Charge();
 }
 
@@ -239,25 +260,36 @@ Status AggregateSet::UpdateFeed(Feed& feed, const arrow::RecordBatch& rows,
 
 Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::Finish(int64_t begin,
                                                                         int64_t end) {
+  if (phase_ == AggregatePhase::kPartial) return State({begin, end});
   std::vector<std::shared_ptr<arrow::Array>> out;
   for (const Answer& answer : answers_) {
     Feed& feed = feeds_[answer.feed];
-    if (phase_ != AggregatePhase::kPartial) {
-      ARROW_ASSIGN_OR_RAISE(
-          auto column, answer.shared ? feed.stats->FinishPart(answer.part, begin, end)
-                                     : feed.own->Finish(begin, end));
-      out.push_back(std::move(column));
-      continue;
-    }
+    ARROW_ASSIGN_OR_RAISE(auto column,
+                          answer.shared ? feed.stats->FinishPart(answer.part, begin, end)
+                                        : feed.own->Finish(begin, end));
+    out.push_back(std::move(column));
+  }
+  return out;
+}
+
+Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::State(
+    const expr::GroupSelection& groups) {
+  std::vector<std::vector<std::shared_ptr<arrow::Array>>> states(feeds_.size());
+  for (size_t i = 0; i < feeds_.size(); ++i) {
+    Feed& feed = feeds_[i];
+    ARROW_ASSIGN_OR_RAISE(
+        states[i], feed.stats ? feed.stats->State(groups) : feed.own->State(groups));
+  }
+  std::vector<std::shared_ptr<arrow::Array>> out;
+  for (const Answer& answer : answers_) {
+    const auto& state = states[answer.feed];
     if (!answer.shared) {
-      ARROW_ASSIGN_OR_RAISE(auto state, feed.own->State(begin, end));
       out.insert(out.end(), state.begin(), state.end());
       continue;
     }
     // Each call's own state is the count and its part; a count's is itself.
-    ARROW_ASSIGN_OR_RAISE(auto state, feed.stats->State(begin, end));
     if (answer.state_columns > 1) out.push_back(state[0]);
-    out.push_back(state[StateColumnOf(feed.parts, answer.part)]);
+    out.push_back(state[StateColumnOf(feeds_[answer.feed].parts, answer.part)]);
   }
   return out;
 }

@@ -34,6 +34,16 @@ class AggregateSet {
       const arrow::RecordBatch& rows);
   void Clear();
 
+  /// The state of `groups`, in any phase: columns as a kPartial set of these calls gives
+  /// them (a DISTINCT form gives its values).
+  Result<std::vector<std::shared_ptr<arrow::Array>>> State(
+      const expr::GroupSelection& groups);
+  /// Types of these columns.
+  static std::vector<expr::TypePtr> StateTypes(
+      const std::vector<plan::AggregateCall>& calls);
+  /// Add states, in any phase; they start at column `first_state` of `rows`.
+  Status Merge(const arrow::RecordBatch& rows, const uint32_t* ids, int first_state);
+
  private:
   // One accumulator with what it is fed.
   struct Feed {

@@ -1,7 +1,5 @@
 #include "millrace/operators/aggregate/group_table.h"
 
-#include <numeric>
-
 #include <arrow/array.h>
 
 namespace millrace::operators {
@@ -47,12 +45,13 @@ int64_t GroupTable::size() const {
   return pairs_.empty() ? columns_[0]->size() : pairs_.back()->size();
 }
 
-Result<std::vector<std::shared_ptr<arrow::Array>>> GroupTable::Keys(int64_t begin,
-                                                                    int64_t end) {
+Result<std::vector<std::shared_ptr<arrow::Array>>> GroupTable::Keys(
+    const expr::GroupSelection& groups) {
   std::vector<std::shared_ptr<arrow::Array>> out(columns_.size());
-  const int64_t rows = end - begin;
+  const int64_t rows = groups.size();
   std::vector<uint32_t> ids(static_cast<size_t>(rows)), right(static_cast<size_t>(rows));
-  std::iota(ids.begin(), ids.end(), static_cast<uint32_t>(begin));
+  for (int64_t i = 0; i < rows; ++i)
+    ids[static_cast<size_t>(i)] = static_cast<uint32_t>(groups[i]);
   for (size_t i = columns_.size(); i-- > 0;) {
     if (i == 0) {
       ARROW_ASSIGN_OR_RAISE(out[0], columns_[0]->Values(ids.data(), rows));

@@ -8,6 +8,7 @@
 
 #include "millrace/base/memory_budget.h"
 #include "millrace/base/result.h"
+#include "millrace/expr/function.h"
 #include "millrace/operators/aggregate/integer_table.h"
 #include "millrace/operators/aggregate/key_column.h"
 
@@ -30,8 +31,9 @@ class GroupTable {
                               int64_t rows);
   /// Number of groups.
   int64_t size() const;
-  /// Key columns of groups [begin, end).
-  Result<std::vector<std::shared_ptr<arrow::Array>>> Keys(int64_t begin, int64_t end);
+  /// Key columns of `groups`.
+  Result<std::vector<std::shared_ptr<arrow::Array>>> Keys(
+      const expr::GroupSelection& groups);
   void Clear();
 
  private:

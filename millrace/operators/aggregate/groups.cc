@@ -1,6 +1,10 @@
 #include "millrace/operators/aggregate/groups.h"
 
+#include <arrow/builder.h>
+#include <arrow/compute/api_vector.h>
 #include <arrow/record_batch.h>
+
+#include "millrace/data/dictionary.h"
 
 namespace millrace::operators {
 
@@ -12,7 +16,8 @@ Result<std::unique_ptr<Groups>> Groups::Make(
   ARROW_ASSIGN_OR_RAISE(AggregateSet aggregates,
                         AggregateSet::Make(calls, phase, evaluation));
   ARROW_RETURN_NOT_OK(aggregates.Resize(key_types.empty() ? 1 : 0));
-  return std::unique_ptr<Groups>(new Groups(std::move(table), std::move(aggregates)));
+  return std::unique_ptr<Groups>(
+      new Groups(std::move(table), std::move(aggregates), evaluation));
 }
 
 Status Groups::Add(const arrow::RecordBatch& rows,
@@ -20,6 +25,7 @@ Status Groups::Add(const arrow::RecordBatch& rows,
                    int first_state) {
   ARROW_ASSIGN_OR_RAISE(const uint32_t* ids, table_.Map(keys, rows.num_rows()));
   ARROW_RETURN_NOT_OK(aggregates_.Resize(table_.size()));
+  if (tracked_) changed_.Mark(ids, rows.num_rows());
   return aggregates_.Update(rows, ids, first_state);
 }
 
@@ -27,7 +33,7 @@ Result<std::vector<std::shared_ptr<arrow::Array>>> Groups::Columns(int64_t begin
                                                                    int64_t end) {
   // Without keys there is a group even when no row was added.
   ARROW_RETURN_NOT_OK(aggregates_.Resize(table_.size()));
-  ARROW_ASSIGN_OR_RAISE(auto columns, table_.Keys(begin, end));
+  ARROW_ASSIGN_OR_RAISE(auto columns, table_.Keys({begin, end}));
   ARROW_ASSIGN_OR_RAISE(auto results, aggregates_.Finish(begin, end));
   columns.insert(columns.end(), results.begin(), results.end());
   return columns;
@@ -36,6 +42,67 @@ Result<std::vector<std::shared_ptr<arrow::Array>>> Groups::Columns(int64_t begin
 void Groups::Clear() {
   table_.Clear();
   aggregates_.Clear();
+  changed_.Clear();
+}
+
+Result<std::vector<std::shared_ptr<arrow::Array>>> Groups::State(
+    const expr::GroupSelection& groups) {
+  ARROW_RETURN_NOT_OK(aggregates_.Resize(table_.size()));
+  ARROW_ASSIGN_OR_RAISE(auto columns, table_.Keys(groups));
+  for (auto& column : columns) {
+    ARROW_ASSIGN_OR_RAISE(column, data::Decoded(column, evaluation_->pool()));
+  }
+  ARROW_ASSIGN_OR_RAISE(auto states, aggregates_.State(groups));
+  columns.insert(columns.end(), states.begin(), states.end());
+  return columns;
+}
+
+Status Groups::RestoreRows(const arrow::RecordBatch& rows,
+                           const std::vector<std::shared_ptr<arrow::Array>>& keys,
+                           int first_state, bool merge) {
+  ARROW_ASSIGN_OR_RAISE(const uint32_t* ids, table_.Map(keys, rows.num_rows()));
+  last_rows_.resize(static_cast<size_t>(table_.size()));
+  for (int64_t i = 0; i < rows.num_rows(); ++i)
+    last_rows_[ids == nullptr ? 0 : ids[i]] = restored_rows_++;
+  if (!merge) return Status::OK();
+  ARROW_RETURN_NOT_OK(aggregates_.Resize(table_.size()));
+  return aggregates_.Merge(rows, ids, first_state);
+}
+
+void Groups::RestoreAgain() {
+  aggregates_.Clear();
+  restored_rows_ = 0;
+}
+
+Status Groups::RestoreLast(const std::shared_ptr<arrow::RecordBatch>& rows,
+                           const std::vector<std::shared_ptr<arrow::Array>>& keys,
+                           int first_state) {
+  ARROW_RETURN_NOT_OK(aggregates_.Resize(table_.size()));
+  ARROW_ASSIGN_OR_RAISE(const uint32_t* ids, table_.Map(keys, rows->num_rows()));
+  arrow::Int32Builder chosen(evaluation_->pool());
+  ARROW_RETURN_NOT_OK(chosen.Reserve(rows->num_rows()));
+  std::vector<uint32_t> chosen_ids;
+  for (int64_t i = 0; i < rows->num_rows(); ++i) {
+    const uint32_t id = ids == nullptr ? 0 : ids[i];
+    if (last_rows_[id] != restored_rows_++) continue;
+    chosen.UnsafeAppend(static_cast<int32_t>(i));
+    chosen_ids.push_back(id);
+  }
+  if (chosen.length() == rows->num_rows())
+    return aggregates_.Merge(*rows, ids, first_state);
+  if (chosen.length() == 0) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(auto indices, chosen.Finish());
+  ARROW_ASSIGN_OR_RAISE(
+      arrow::Datum taken,
+      arrow::compute::Take(rows, indices, arrow::compute::TakeOptions::NoBoundsCheck(),
+                           evaluation_->arrow()));
+  return aggregates_.Merge(*taken.record_batch(), chosen_ids.data(), first_state);
+}
+
+Status Groups::EndRestore() {
+  last_rows_ = {};
+  restored_rows_ = 0;
+  return Settle();
 }
 
 }  // namespace millrace::operators

@@ -5,11 +5,18 @@
 #include <vector>
 
 #include "millrace/operators/aggregate/aggregate_set.h"
+#include "millrace/operators/aggregate/changed_groups.h"
 #include "millrace/operators/aggregate/group_table.h"
 
 namespace millrace::operators {
 
 /// Used by one thread.
+///
+/// Its state, for snapshots, is a row a group: key columns, then those of
+/// AggregateSet::State. It comes back in one of two ways. Where every key has one row,
+/// by RestoreRows alone. Where later rows replace earlier ones, all rows go through
+/// RestoreRows, then RestoreAgain, then all of them in the same order through
+/// RestoreLast. EndRestore closes both.
 class Groups {
  public:
   static Result<std::unique_ptr<Groups>> Make(
@@ -25,11 +32,42 @@ class Groups {
   Result<std::vector<std::shared_ptr<arrow::Array>>> Columns(int64_t begin, int64_t end);
   void Clear();
 
+  /// Note from now on which groups change.
+  void Track() { tracked_ = true; }
+  /// Those that did since Settle; everything before the first one.
+  const ChangedGroups& changed() const { return changed_; }
+  /// All groups are as they were written.
+  Status Settle() { return changed_.Settle(size()); }
+
+  /// State rows of `groups`, plain columns.
+  Result<std::vector<std::shared_ptr<arrow::Array>>> State(
+      const expr::GroupSelection& groups);
+  /// Take in state rows; `merge`: their states, too, and not only the keys.
+  Status RestoreRows(const arrow::RecordBatch& rows,
+                     const std::vector<std::shared_ptr<arrow::Array>>& keys,
+                     int first_state, bool merge);
+  /// The same rows will come again: forget the states that were merged.
+  void RestoreAgain();
+  /// Merge those rows that are the last of their key.
+  Status RestoreLast(const std::shared_ptr<arrow::RecordBatch>& rows,
+                     const std::vector<std::shared_ptr<arrow::Array>>& keys,
+                     int first_state);
+  /// Everything that was restored counts as written.
+  Status EndRestore();
+
  private:
-  Groups(GroupTable table, AggregateSet aggregates)
-      : table_(std::move(table)), aggregates_(std::move(aggregates)) {}
+  Groups(GroupTable table, AggregateSet aggregates, Evaluation& evaluation)
+      : table_(std::move(table)),
+        aggregates_(std::move(aggregates)),
+        evaluation_(&evaluation),
+        changed_(evaluation.memory()) {}
   GroupTable table_;
   AggregateSet aggregates_;
+  Evaluation* evaluation_;
+  bool tracked_ = false;
+  ChangedGroups changed_;
+  int64_t restored_rows_ = 0;
+  std::vector<int64_t> last_rows_;  // of each group, among the restored
 };
 
 }  // namespace millrace::operators

@@ -1,5 +1,12 @@
 // Equi-joins with a bounded build side.
+//
+// The build side is read first. A barrier may come in the middle of it; then the probe
+// side is read up to the same barrier, its rows are held until the build side is
+// complete, and the barrier goes on. What is held is what was on its way between tasks,
+// which their credit bounds: sources put a barrier before anything that they have not
+// sent yet.
 #include <algorithm>
+#include <deque>
 #include <vector>
 
 #include <arrow/array.h>
@@ -11,8 +18,8 @@
 #include "millrace/data/dictionary.h"
 #include "millrace/operators/evaluation.h"
 #include "millrace/operators/factories_internal.h"
-#include "millrace/operators/join/build_table.h"
-#include "millrace/operators/rows_buffer.h"
+#include "millrace/operators/join/build_side.h"
+#include "millrace/operators/state_rows.h"
 #include "millrace/plan/join_node.h"
 
 namespace millrace::operators {
@@ -30,38 +37,135 @@ class Join final : public Operator {
   Join(const plan::JoinNode& node, const OperatorContext& context)
       : type_(node.type()),
         left_keys_(node.left_keys()),
-        right_keys_(node.right_keys()),
         residual_(node.residual()),
         schema_(node.schema()),
+        left_schema_(node.inputs()[0]->schema()),
         pair_schema_(PairSchema(node)),
         batch_rows_(context.batch_rows),
-        memory_(context.memory),
+        dealt_by_key_(DealsByKey(node)),
         evaluation_(context),
-        buffer_(node.inputs()[1]->schema(), context.memory->pool()) {}
+        build_(node, evaluation_) {}
 
-  bool wants(int port) const override { return table_ ? port == kProbe : port == kBuild; }
+  bool wants(int port) const override {
+    if (port == kBuild) return !build_at_barrier_ && !build_ended_;
+    return !probe_at_barrier_ && (build_.finished() || build_at_barrier_);
+  }
 
   Result<OpState> Run(Input* in, Output& out, const Budget&) override {
     if (in == nullptr) return Continue(out);
-    if (in->port == kBuild) {
-      if (auto* batch = std::get_if<data::Batch>(&in->event))
-        buffer_.Add(std::move(batch->rows));
-      if (std::holds_alternative<End>(in->event)) ARROW_RETURN_NOT_OK(Build());
-      return OpState::kNeedInput;
+    return in->port == kBuild ? OnBuild(in->event, out) : OnProbe(in->event, out);
+  }
+
+  Status Snapshot(state::OperatorSnapshot& out) override {
+    ARROW_RETURN_NOT_OK(build_.Snapshot(out));
+    StateRows held(left_schema_, evaluation_.pool());
+    for (const Event& event : held_) {
+      const auto* batch = std::get_if<data::Batch>(&event);
+      if (batch == nullptr) continue;
+      ARROW_ASSIGN_OR_RAISE(
+          auto rows, data::DecodedTo(batch->rows, left_schema_, evaluation_.pool()));
+      std::shared_ptr<arrow::Array> groups;
+      if (dealt_by_key_) {
+        ARROW_ASSIGN_OR_RAISE(Arrays keys, JoinKeys(left_keys_, *rows, evaluation_));
+        ARROW_ASSIGN_OR_RAISE(groups,
+                              KeyGroupsOf(keys, rows->num_rows(), evaluation_.pool()));
+      } else {
+        ARROW_ASSIGN_OR_RAISE(groups,
+                              SameKeyGroup(FirstKeyGroupOf(out.task(), out.tasks()),
+                                           rows->num_rows(), evaluation_.pool()));
+      }
+      ARROW_RETURN_NOT_OK(held.Add(rows->columns(), std::move(groups)));
     }
-    if (auto* batch = std::get_if<data::Batch>(&in->event)) {
-      ARROW_RETURN_NOT_OK(BeginProbe(std::move(*batch)));
-      return Continue(out);
-    }
-    if (std::holds_alternative<End>(in->event)) {
-      ended_ = true;
-      return Continue(out);
-    }
-    out.Push(std::move(in->event));
-    return OpState::kNeedInput;
+    // Rows that are held no longer must not be found again: then the part is empty.
+    const bool any = held.rows() > 0;
+    const bool replaces = std::exchange(held_written_, any) && !out.whole();
+    return any || replaces ? held.Put(kHeld, state::Extent::kWhole, out) : Status::OK();
+  }
+
+  Status Restore(const state::OperatorState& state) override {
+    ARROW_RETURN_NOT_OK(build_.Restore(state));
+    return state.Visit(
+        kHeld, state::OperatorState::Rows::kMine,
+        [this](const std::shared_ptr<arrow::RecordBatch>& rows, state::Extent) {
+          held_written_ = true;
+          data::Batch batch;
+          batch.rows = rows;
+          if (rows->num_rows() > 0) held_.push_back(std::move(batch));
+          return Status::OK();
+        });
   }
 
  private:
+  // Watermarks of the build side are not ours: time is that of the probe side.
+  Result<OpState> OnBuild(Event& event, Output& out) {
+    const bool ends = std::holds_alternative<End>(event);
+    build_ended_ |= ends;
+    // Restored complete: all that comes again is the end.
+    if (build_.finished()) return OpState::kNeedInput;
+    if (auto* batch = std::get_if<data::Batch>(&event)) {
+      build_.Add(std::move(batch->rows));
+    } else if (const auto* barrier = std::get_if<Barrier>(&event)) {
+      build_at_barrier_ = true;
+      barrier_ = *barrier;
+      PassBarrier(out);
+    } else if (ends) {
+      ARROW_RETURN_NOT_OK(build_.Finish());
+      return Resume(out);
+    }
+    return OpState::kNeedInput;
+  }
+
+  Result<OpState> OnProbe(Event& event, Output& out) {
+    if (const auto* barrier = std::get_if<Barrier>(&event)) {
+      probe_at_barrier_ = true;
+      barrier_ = *barrier;
+      PassBarrier(out);
+      return OpState::kNeedInput;
+    }
+    if (!build_.finished()) {
+      probe_ended_ |= std::holds_alternative<End>(event);
+      held_.push_back(std::move(event));
+      PassBarrier(out);
+      return OpState::kNeedInput;
+    }
+    ARROW_RETURN_NOT_OK(Use(std::move(event), out));
+    return probing_ || ended_ ? Continue(out) : OpState::kNeedInput;
+  }
+
+  // Once both sides have met it. The last thing of a Run: state is taken behind it.
+  void PassBarrier(Output& out) {
+    const bool build_met = build_at_barrier_ || build_.finished();
+    const bool probe_met = probe_at_barrier_ || probe_ended_;
+    if (!build_met || !probe_met || !(build_at_barrier_ || probe_at_barrier_)) return;
+    build_at_barrier_ = probe_at_barrier_ = false;
+    out.Push(barrier_);
+  }
+
+  // An event of the probe side, with the build side complete.
+  Status Use(Event event, Output& out) {
+    if (auto* batch = std::get_if<data::Batch>(&event))
+      return BeginProbe(std::move(*batch));
+    if (std::holds_alternative<End>(event)) {
+      ended_ = true;
+    } else {
+      out.Push(std::move(event));
+    }
+    return Status::OK();
+  }
+
+  // Go on with the events that were held.
+  Result<OpState> Resume(Output& out) {
+    if (!held_.empty()) {
+      Event event = std::move(held_.front());
+      held_.pop_front();
+      ARROW_RETURN_NOT_OK(Use(std::move(event), out));
+      return OpState::kHasOutput;
+    }
+    if (ended_) return OpState::kHasOutput;
+    PassBarrier(out);
+    return OpState::kNeedInput;
+  }
+
   // The columns of a pair of rows, over which the residual condition is evaluated.
   static std::shared_ptr<arrow::Schema> PairSchema(const plan::JoinNode& node) {
     arrow::FieldVector fields = node.inputs()[0]->schema()->fields();
@@ -79,34 +183,12 @@ class Join final : public Operator {
   }
   bool LeftOnly() const { return type_ == JoinType::kSemi || type_ == JoinType::kAnti; }
 
-  Result<Arrays> Keys(const std::vector<expr::ExprPtr>& keys,
-                      const arrow::RecordBatch& rows) {
-    Arrays out;
-    for (const expr::ExprPtr& key : keys) {
-      ARROW_ASSIGN_OR_RAISE(auto column,
-                            expr::EvaluateToArray(*key, rows, evaluation_.context()));
-      ARROW_ASSIGN_OR_RAISE(column, data::Decoded(column, evaluation_.pool()));
-      out.push_back(std::move(column));
-    }
-    return out;
-  }
-
-  Status Build() {
-    ARROW_ASSIGN_OR_RAISE(build_rows_, buffer_.Take());
-    ARROW_ASSIGN_OR_RAISE(Arrays keys, Keys(right_keys_, *build_rows_));
-    ARROW_ASSIGN_OR_RAISE(
-        table_, BuildTable::Make(std::move(keys), build_rows_->num_rows(), memory_));
-    if (KeepsUnmatchedRight())
-      build_matched_.assign(static_cast<size_t>(build_rows_->num_rows()), 0);
-    return Status::OK();
-  }
-
   Status BeginProbe(data::Batch batch) {
     probe_ = std::move(batch);
     const int64_t rows = probe_.num_rows();
-    ARROW_ASSIGN_OR_RAISE(probe_keys_, Keys(left_keys_, *probe_.rows));
+    ARROW_ASSIGN_OR_RAISE(probe_keys_, JoinKeys(left_keys_, *probe_.rows, evaluation_));
     candidates_.resize(static_cast<size_t>(rows));
-    ARROW_RETURN_NOT_OK(table_->Find(probe_keys_, rows, candidates_.data()));
+    ARROW_RETURN_NOT_OK(build_.table().Find(probe_keys_, rows, candidates_.data()));
     probe_matched_.assign(static_cast<size_t>(rows), 0);
     probe_row_ = 0;
     probing_ = true;
@@ -121,10 +203,10 @@ class Join final : public Operator {
       if (KeepsUnmatchedLeft() || type_ == JoinType::kSemi)
         ARROW_RETURN_NOT_OK(PutProbeRows(out));
       probe_ = {};
-      return OpState::kNeedInput;
+      return Resume(out);
     }
-    if (!ended_) return OpState::kNeedInput;
-    if (KeepsUnmatchedRight() && unmatched_at_ < build_rows_->num_rows()) {
+    if (!ended_ || !held_.empty()) return Resume(out);
+    if (KeepsUnmatchedRight() && unmatched_at_ < build_.rows()->num_rows()) {
       ARROW_RETURN_NOT_OK(PutBuildRows(out));
       return OpState::kHasOutput;
     }
@@ -141,8 +223,8 @@ class Join final : public Operator {
       int32_t& candidate = candidates_[static_cast<size_t>(probe_row_)];
       while (candidate != BuildTable::kNone && left.length() < batch_rows_) {
         const int32_t row = candidate;
-        candidate = table_->Next(row);
-        if (!table_->Matches(probe_keys_, probe_row_, row)) continue;
+        candidate = build_.table().Next(row);
+        if (!build_.table().Matches(probe_keys_, probe_row_, row)) continue;
         ARROW_RETURN_NOT_OK(left.Append(static_cast<int32_t>(probe_row_)));
         ARROW_RETURN_NOT_OK(right.Append(row));
         // One match is enough to know, where no further condition can refuse it.
@@ -169,8 +251,7 @@ class Join final : public Operator {
     }
     for (int64_t i = 0; i < left_rows->length(); ++i) {
       probe_matched_[static_cast<size_t>(left_rows->Value(i))] = 1;
-      if (KeepsUnmatchedRight())
-        build_matched_[static_cast<size_t>(right_rows->Value(i))] = 1;
+      if (KeepsUnmatchedRight()) build_.SetMatched(right_rows->Value(i));
     }
     if (!LeftOnly() && pairs->num_rows() > 0) Put(std::move(pairs), out);
     return Status::OK();
@@ -198,8 +279,8 @@ class Join final : public Operator {
 
   Status PutBuildRows(Output& out) {
     arrow::Int32Builder chosen(evaluation_.pool());
-    while (unmatched_at_ < build_rows_->num_rows() && chosen.length() < batch_rows_) {
-      if (build_matched_[static_cast<size_t>(unmatched_at_)] == 0) {
+    while (unmatched_at_ < build_.rows()->num_rows() && chosen.length() < batch_rows_) {
+      if (!build_.matched(unmatched_at_)) {
         ARROW_RETURN_NOT_OK(chosen.Append(static_cast<int32_t>(unmatched_at_)));
       }
       ++unmatched_at_;
@@ -207,7 +288,7 @@ class Join final : public Operator {
     if (chosen.length() == 0) return Status::OK();
     std::shared_ptr<arrow::Int32Array> rows;
     ARROW_RETURN_NOT_OK(chosen.Finish(&rows));
-    ARROW_ASSIGN_OR_RAISE(auto right, TakeRows(build_rows_, rows));
+    ARROW_ASSIGN_OR_RAISE(auto right, TakeRows(build_.rows(), rows));
     ARROW_ASSIGN_OR_RAISE(auto whole, WithNulls(right, 0));
     probe_ = {};
     Put(std::move(whole), out);
@@ -232,7 +313,7 @@ class Join final : public Operator {
       const std::shared_ptr<arrow::Int32Array>& left_rows,
       const std::shared_ptr<arrow::Int32Array>& right_rows) {
     ARROW_ASSIGN_OR_RAISE(auto left, TakeRows(probe_.rows, left_rows));
-    ARROW_ASSIGN_OR_RAISE(auto right, TakeRows(build_rows_, right_rows));
+    ARROW_ASSIGN_OR_RAISE(auto right, TakeRows(build_.rows(), right_rows));
     Arrays columns = left->columns();
     const Arrays others = right->columns();
     columns.insert(columns.end(), others.begin(), others.end());
@@ -279,19 +360,25 @@ class Join final : public Operator {
 
   const JoinType type_;
   const std::vector<expr::ExprPtr> left_keys_;
-  const std::vector<expr::ExprPtr> right_keys_;
   const expr::ExprPtr residual_;
   const std::shared_ptr<arrow::Schema> schema_;
+  const std::shared_ptr<arrow::Schema> left_schema_;
   const std::shared_ptr<arrow::Schema> pair_schema_;
   const int64_t batch_rows_;
-  const std::shared_ptr<MemoryBudget> memory_;
+  const bool dealt_by_key_;
   Evaluation evaluation_;
 
-  RowsBuffer buffer_;
-  std::shared_ptr<arrow::RecordBatch> build_rows_;
-  std::unique_ptr<BuildTable> table_;
-  std::vector<char> build_matched_;
+  BuildSide build_;
+  bool build_at_barrier_ = false;
+  bool build_ended_ = false;
   int64_t unmatched_at_ = 0;
+
+  static constexpr const char* kHeld = "held";
+  std::deque<Event> held_;  // of the probe side, while the build side is not complete
+  bool held_written_ = false;
+  bool probe_at_barrier_ = false;
+  bool probe_ended_ = false;
+  Barrier barrier_;
 
   data::Batch probe_;
   Arrays probe_keys_;

@@ -13,6 +13,23 @@ class Limit final : public UnaryOperator {
  public:
   Limit(int64_t limit, int64_t offset) : left_(limit), to_skip_(offset) {}
 
+  Result<OpState> Run(Input* in, Output& out, const Budget& budget) override {
+    if (left_ > 0) return UnaryOperator::Run(in, out, budget);
+    out.Push(End{});
+    return OpState::kDone;
+  }
+
+  Status Snapshot(state::OperatorSnapshot& out) override {
+    out.SetFact(kLeft, left_);
+    out.SetFact(kToSkip, to_skip_);
+    return Status::OK();
+  }
+  Status Restore(const state::OperatorState& state) override {
+    left_ = state.Fact(kLeft).value_or(left_);
+    to_skip_ = state.Fact(kToSkip).value_or(to_skip_);
+    return Status::OK();
+  }
+
  protected:
   Result<OpState> OnBatch(data::Batch batch, Output& out) override {
     const int64_t skipped = std::min(to_skip_, batch.num_rows());
@@ -29,6 +46,8 @@ class Limit final : public UnaryOperator {
   }
 
  private:
+  static constexpr const char* kLeft = "left";
+  static constexpr const char* kToSkip = "to_skip";
   int64_t left_;
   int64_t to_skip_;
 };

@@ -45,8 +45,9 @@ class Union final : public Operator {
         out.Push(End{});
         return OpState::kDone;
       }
-      PushBarrier(out);
+      // State is taken behind a barrier: it comes last.
       PushWatermark(out);
+      PushBarrier(out);
     } else if (!std::holds_alternative<SplitBegin>(in->event)) {
       out.Push(std::move(in->event));
     }

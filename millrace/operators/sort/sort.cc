@@ -11,6 +11,7 @@
 #include "millrace/operators/factories_internal.h"
 #include "millrace/operators/rows_buffer.h"
 #include "millrace/operators/sort/sort_key.h"
+#include "millrace/operators/state_rows.h"
 #include "millrace/plan/sort_node.h"
 
 namespace millrace::operators {
@@ -31,9 +32,38 @@ class Sort final : public UnaryOperator {
                     ? *node.limit() + node.offset()
                     : kNoLimit),
         batch_rows_(context.batch_rows),
+        schema_(node.schema()),
         evaluation_(context),
-        buffer_(node.schema(), context.memory->pool()),
+        buffer_(schema_, context.memory->pool()),
         sort_keys_(context.memory) {}
+
+  // Rows are kept by arrival, so that those with equal keys keep their order.
+  Status Snapshot(state::OperatorSnapshot& out) override {
+    if (out.whole()) Rewrite();
+    if (written_rows_ == buffer_.rows()) return Status::OK();
+    ARROW_ASSIGN_OR_RAISE(auto added, buffer_.From(written_rows_));
+    StateRows written(schema_, evaluation_.pool());
+    for (const auto& rows : added) {
+      ARROW_ASSIGN_OR_RAISE(auto groups,
+                            SameKeyGroup(0, rows->num_rows(), evaluation_.pool()));
+      ARROW_RETURN_NOT_OK(written.Add(rows->columns(), std::move(groups)));
+    }
+    written_rows_ = buffer_.rows();
+    const auto extent =
+        std::exchange(written_, true) ? state::Extent::kChanges : state::Extent::kWhole;
+    return written.Put(kRows, extent, out);
+  }
+  Status Restore(const state::OperatorState& state) override {
+    return state.Visit(
+        kRows, state::OperatorState::Rows::kMine,
+        [this](const std::shared_ptr<arrow::RecordBatch>& rows, state::Extent) {
+          ARROW_RETURN_NOT_OK(AddKeys(*rows));
+          buffer_.Add(rows);
+          written_ = true;
+          written_rows_ = buffer_.rows();
+          return Status::OK();
+        });
+  }
 
  protected:
   Result<OpState> OnBatch(data::Batch batch, Output& out) override {
@@ -44,6 +74,7 @@ class Sort final : public UnaryOperator {
       sort_keys_.Clear();
       ARROW_RETURN_NOT_OK(AddKeys(*kept));
       buffer_.Add(std::move(kept));
+      Rewrite();
     }
     return OpState::kNeedInput;
   }
@@ -69,6 +100,14 @@ class Sort final : public UnaryOperator {
   }
 
  private:
+  static constexpr const char* kRows = "rows";
+
+  // What was written no longer holds.
+  void Rewrite() {
+    written_ = false;
+    written_rows_ = 0;
+  }
+
   Status AddKeys(const arrow::RecordBatch& rows) {
     std::vector<std::shared_ptr<arrow::Array>> columns;
     for (const plan::SortKey& key : keys_) {
@@ -102,8 +141,11 @@ class Sort final : public UnaryOperator {
   const int64_t offset_;
   const int64_t needed_;
   const int64_t batch_rows_;
+  const std::shared_ptr<arrow::Schema> schema_;
   Evaluation evaluation_;
   RowsBuffer buffer_;
+  bool written_ = false;
+  int64_t written_rows_ = 0;  // of the buffer, by snapshots
   SortKeys sort_keys_;
   std::shared_ptr<arrow::RecordBatch> all_;
   std::vector<int64_t> order_;

@@ -1,0 +1,147 @@
+#include "millrace/operators/aggregate/groups_part.h"
+
+#include <algorithm>
+#include <set>
+
+#include <arrow/array.h>
+#include <arrow/buffer.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+namespace millrace::operators {
+
+namespace {
+
+constexpr const char* kPart = "groups";
+constexpr int64_t kChunk = 64 * 1024;
+
+}  // namespace
+
+GroupsPart::GroupsPart(const plan::AggregateNode& node,
+                       std::vector<expr::TypePtr> state_types, Evaluation& evaluation)
+    : evaluation_(&evaluation), windows_(node.window().has_value()) {
+  arrow::FieldVector fields;
+  if (windows_)
+    fields.push_back(arrow::field("window_start", node.schema()->field(0)->type()));
+  for (const expr::ExprPtr& key : node.keys()) {
+    fields.push_back(arrow::field("key" + std::to_string(fields.size()), key->type()));
+  }
+  first_state_ = static_cast<int>(fields.size());
+  for (const expr::TypePtr& type : state_types) {
+    fields.push_back(arrow::field("state" + std::to_string(fields.size()), type));
+  }
+  schema_ = arrow::schema(std::move(fields));
+  // What an aggregation in two halves deals by, an aggregation in one piece must use as
+  // well: it may be restored as the other.
+  hash_begin_ = windows_ && !node.can_split() ? 1 : 0;
+  hash_end_ = static_cast<size_t>(first_state_);
+}
+
+Status GroupsPart::AddTo(StateRows& out, const Held& held,
+                         const expr::GroupSelection& chosen) {
+  ARROW_ASSIGN_OR_RAISE(Arrays columns, held.groups->State(chosen));
+  if (held.start) {
+    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> data,
+                          arrow::AllocateBuffer(chosen.size() * 8, evaluation_->pool()));
+    std::fill_n(reinterpret_cast<int64_t*>(data->mutable_data()), chosen.size(),
+                *held.start);
+    columns.insert(columns.begin(), arrow::MakeArray(arrow::ArrayData::Make(
+                                        schema_->field(0)->type(), chosen.size(),
+                                        {nullptr, std::move(data)}, 0)));
+  }
+  ARROW_ASSIGN_OR_RAISE(
+      auto groups,
+      KeyGroupsOf({columns.begin() + static_cast<std::ptrdiff_t>(hash_begin_),
+                   columns.begin() + static_cast<std::ptrdiff_t>(hash_end_)},
+                  chosen.size(), evaluation_->pool()));
+  return out.Add(std::move(columns), std::move(groups));
+}
+
+Status GroupsPart::Write(const std::vector<Held>& held, state::OperatorSnapshot& out) {
+  int64_t rows = 0, changed = 0;
+  for (const Held& one : held) {
+    rows += one.groups->size();
+    changed += one.groups->changed().Count(one.groups->size());
+  }
+  if (out.whole() && rows == 0) history_.Forget();
+  if (out.whole() ? rows == 0 : changed == 0) return Status::OK();
+  const state::Extent extent = history_.Choose(out.whole(), rows, changed);
+  StateRows written(schema_, evaluation_->pool());
+  for (const Held& one : held) {
+    const int64_t size = one.groups->size();
+    if (extent == state::Extent::kWhole) {
+      for (int64_t begin = 0; begin < size; begin += kChunk) {
+        ARROW_RETURN_NOT_OK(AddTo(written, one, {begin, std::min(begin + kChunk, size)}));
+      }
+    } else {
+      const std::vector<uint32_t> ids = one.groups->changed().List(size);
+      for (size_t begin = 0; begin < ids.size(); begin += kChunk) {
+        const auto count = std::min<size_t>(kChunk, ids.size() - begin);
+        ARROW_RETURN_NOT_OK(AddTo(
+            written, one, expr::GroupSelection(std::span(ids).subspan(begin, count))));
+      }
+    }
+    ARROW_RETURN_NOT_OK(one.groups->Settle());
+  }
+  return written.Put(kPart, extent, out);
+}
+
+Status GroupsPart::RestoreTogether(const state::OperatorState& state,
+                                   const std::function<Result<Groups*>()>& groups) {
+  return Restore(state, [&](const Rows& rows, const Use& use) -> Status {
+    ARROW_ASSIGN_OR_RAISE(Groups * together, groups());
+    const Arrays all = rows->columns();
+    return use(*together, rows, {all.begin(), all.begin() + first_state_});
+  });
+}
+
+Status GroupsPart::RestoreApart(const state::OperatorState& state,
+                                const GroupsOf& groups_of) {
+  return Restore(state, [&](const Rows& rows, const Use& use) -> Status {
+    // Rows were written window by window.
+    const auto* starts = rows->column(0)->data()->GetValues<int64_t>(1);
+    for (int64_t begin = 0; begin < rows->num_rows();) {
+      int64_t end = begin + 1;
+      while (end < rows->num_rows() && starts[end] == starts[begin]) ++end;
+      ARROW_ASSIGN_OR_RAISE(Groups * groups, groups_of(starts[begin]));
+      if (groups != nullptr) {
+        const Rows run = rows->Slice(begin, end - begin);
+        const Arrays all = run->columns();
+        ARROW_RETURN_NOT_OK(
+            use(*groups, run, {all.begin() + 1, all.begin() + first_state_}));
+      }
+      begin = end;
+    }
+    return Status::OK();
+  });
+}
+
+// Rows are merged as they come while each key has one; with the first change that may
+// replace one, everything is read again, as only then the last row of a key is known.
+Status GroupsPart::Restore(const state::OperatorState& state, const Split& split) {
+  using Kind = state::OperatorState::Rows;
+  std::set<Groups*> restored;
+  bool changes = false;
+  ARROW_RETURN_NOT_OK(
+      state.Visit(kPart, Kind::kMine, [&](const Rows& rows, state::Extent extent) {
+        changes |= extent == state::Extent::kChanges;
+        history_.Restored(rows->num_rows(), extent);
+        return split(rows, [&](Groups& groups, const Rows& run, const Arrays& keys) {
+          restored.insert(&groups);
+          return groups.RestoreRows(*run, keys, first_state_, !changes);
+        });
+      }));
+  if (changes) {
+    for (Groups* groups : restored) groups->RestoreAgain();
+    ARROW_RETURN_NOT_OK(
+        state.Visit(kPart, Kind::kMine, [&](const Rows& rows, state::Extent) {
+          return split(rows, [&](Groups& groups, const Rows& run, const Arrays& keys) {
+            return groups.RestoreLast(run, keys, first_state_);
+          });
+        }));
+  }
+  for (Groups* groups : restored) ARROW_RETURN_NOT_OK(groups->EndRestore());
+  return Status::OK();
+}
+
+}  // namespace millrace::operators
