@@ -17,14 +17,17 @@ Status FileWriter::Write(const std::shared_ptr<arrow::RecordBatch>& rows) {
 
 Status FileWriter::Append(const data::EncodedRows& rows) {
   // Rows that were written before stand before.
-  ARROW_RETURN_NOT_OK(encoder_->Flush(&pieces_));
-  ARROW_RETURN_NOT_OK(AppendPieces());
+  ARROW_RETURN_NOT_OK(Flush());
   return appender_->Append(rows);
 }
 
-Status FileWriter::Finish() {
+Status FileWriter::Flush() {
   ARROW_RETURN_NOT_OK(encoder_->Flush(&pieces_));
-  ARROW_RETURN_NOT_OK(AppendPieces());
+  return AppendPieces();
+}
+
+Status FileWriter::Finish() {
+  ARROW_RETURN_NOT_OK(Flush());
   return appender_->Finish();
 }
 

@@ -117,6 +117,11 @@ class FileAppender {
  public:
   virtual ~FileAppender() = default;
   virtual Status Append(const data::EncodedRows& rows) = 0;
+  /// Append the rows of `piece`, a whole file that a writer of the same format, options
+  /// and schema wrote with `appending`, without encoding them again. Memory stays bounded
+  /// whatever its size.
+  virtual Status AppendFile(
+      const std::shared_ptr<arrow::io::RandomAccessFile>& piece) = 0;
   /// Write the format's footer. No Append may follow. Does not sync or close the file.
   virtual Status Finish() = 0;
 };
@@ -133,7 +138,9 @@ class FileWriter {
   Status Write(const std::shared_ptr<arrow::RecordBatch>& rows);
   /// Append rows that another encoder of the same format, options and schema made.
   Status Append(const data::EncodedRows& rows);
-  /// Write what is held back and the format's footer. No Write may follow. Does not sync
+  /// Write what is held back to the file.
+  Status Flush();
+  /// The same, and the format's footer. No Write may follow. Does not sync
   /// or close the file.
   Status Finish();
   /// Bytes that are not in the file yet.

@@ -11,6 +11,7 @@
 #include <arrow/buffer.h>
 #include <arrow/io/interfaces.h>
 
+#include "millrace/base/failpoint.h"
 #include "millrace/io/errors.h"
 #include "millrace/io/file_system.h"
 
@@ -125,11 +126,12 @@ class LocalWritableFile final : public WritableFile {
     return Status::OK();
   }
   Status Sync() override {
+    ARROW_RETURN_NOT_OK(failpoint::Reach("io.sync"));
     // Pipes and terminals have nothing to sync.
     if (::fsync(fd_.get()) != 0 && errno != EINVAL && errno != EROFS) {
       return FromErrno(errors::kFileIo, path_, errno);
     }
-    return Status::OK();
+    return failpoint::Reach("io.sync.done");
   }
   Status Close() override {
     const int fd = fd_.Release();
@@ -254,10 +256,11 @@ class LocalFileSystem final : public FileSystem {
   }
 
   Status Rename(const std::string& from, const std::string& to) override {
+    ARROW_RETURN_NOT_OK(failpoint::Reach("io.rename"));
     if (::rename(from.c_str(), to.c_str()) != 0) {
       return FromErrno(errors::kFileUnwritable, to, errno);
     }
-    return Status::OK();
+    return failpoint::Reach("io.rename.done");
   }
   Status Remove(const std::string& path) override {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) {
@@ -279,6 +282,7 @@ class LocalFileSystem final : public FileSystem {
   }
 
   Status SyncDirectory(const std::string& directory) override {
+    ARROW_RETURN_NOT_OK(failpoint::Reach("io.sync_directory"));
     const std::string& place = directory.empty() ? kHere : directory;
     Descriptor descriptor(::open(place.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (descriptor.get() < 0) return FromErrno(errors::kFileIo, place, errno);

@@ -1,5 +1,6 @@
 #include "millrace/connectors/files/destination.h"
 
+#include "millrace/connectors/files/errors.h"
 #include "millrace/io/path.h"
 
 namespace millrace::files {
@@ -10,17 +11,15 @@ Result<Destination> ResolveDestination(io::FileSystem& files, const Parsed& opti
   Destination out;
   out.path = options.path == "/dev/stdout" ? "-" : options.path;
   out.extension = "." + options.format->extensions().front();
-  if (out.path == "-") {
-    out.kind = Destination::Kind::kStream;
-    return out;
-  }
+  const bool partitions = !options.own.GetString("partition_by").empty();
   const auto info = files.Stat(options.path);
-  if (info.ok() && !info->seekable && !info->directory) {
+  if (out.path == "-" || (info.ok() && !info->seekable && !info->directory)) {
+    if (partitions) return errors::kPartitionsNeedFolder.Make({.file = out.path}, "");
     out.kind = Destination::Kind::kStream;
     return out;
   }
-  const bool rolls =
-      options.own.GetInt("roll_rows") > 0 || options.own.GetInt("roll_size") > 0;
+  const bool rolls = partitions || options.own.GetInt("roll_rows") > 0 ||
+                     options.own.GetInt("roll_size") > 0;
   if (options.path.ends_with('/') || rolls || (info.ok() && info->directory)) {
     out.kind = Destination::Kind::kFolder;
     out.directory = options.path;

@@ -45,9 +45,22 @@ inline constexpr ErrorSpec kFileChanged{
     "a file has changed since the checkpoint that is to be continued from",
     "put the file back as it was, or drop the checkpoint and begin again"};
 
+inline constexpr ErrorSpec kPartitionColumn{
+    2412, arrow::StatusCode::Invalid, false, "files can't be partitioned by this column",
+    "name columns of the rows in 'partition_by', divided by commas, and leave one out"};
+inline constexpr ErrorSpec kPartitionsNeedFolder{
+    2413, arrow::StatusCode::Invalid, false, "only a folder can have partitions",
+    "name a folder, with a slash at the end"};
+inline constexpr ErrorSpec kPieceMissing{
+    2414, arrow::StatusCode::IOError, false,
+    "a file that waits for its commit has disappeared",
+    "don't touch the hidden files beside a destination while a pipeline runs; start it "
+    "again: it goes on from its last checkpoint"};
+
 inline constexpr const ErrorSpec* kFilesErrors[] = {
-    &kUnknownFormat,      &kDestinationExists, &kCannotAppend, &kSchemaDiffers,
-    &kNeedsSeekableFile,  &kNeedsFormat,       &kForeignFiles, &kAppendUnderWay,
-    &kDestinationChanged, &kMixedFormats,      &kFileChanged};
+    &kUnknownFormat,        &kDestinationExists, &kCannotAppend, &kSchemaDiffers,
+    &kNeedsSeekableFile,    &kNeedsFormat,       &kForeignFiles, &kAppendUnderWay,
+    &kDestinationChanged,   &kMixedFormats,      &kFileChanged,  &kPartitionColumn,
+    &kPartitionsNeedFolder, &kPieceMissing};
 
 }  // namespace millrace::errors

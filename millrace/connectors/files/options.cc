@@ -150,7 +150,8 @@ const ConfigSpec& SinkSpec() {
        .default_value = "error",
        .choices = {"error", "append", "overwrite"},
        .doc = "What happens when the destination exists. In a folder, overwrite replaces "
-              "the part files that were there when the run began, and append adds some."},
+              "the part files that were there when the run began (the first one, of a "
+              "pipeline with checkpoints), and append adds some."},
       {.name = "roll_rows",
        .type = OptionType::kInt,
        .default_value = "0",
@@ -159,6 +160,17 @@ const ConfigSpec& SinkSpec() {
        .type = OptionType::kBytes,
        .default_value = "0",
        .doc = "Begin a new file in the folder after so many bytes; 0 for never."},
+      {.name = "partition_by",
+       .default_value = "",
+       .doc = "Columns, divided by commas, by whose values the rows go to folders inside "
+              "the folder, as Hive and Spark name them: year=2024/country=DE. The files "
+              "do not hold these columns. NULL and the empty text go to "
+              "__HIVE_DEFAULT_PARTITION__."},
+      {.name = "max_open_files",
+       .type = OptionType::kInt,
+       .default_value = "64",
+       .doc = "Files that one writer holds open at a time; with more partitions than "
+              "that, the one that waited longest for a row is finished first."},
   });
   return spec;
 }

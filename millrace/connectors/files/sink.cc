@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "millrace/connectors/files/durable.h"
 #include "millrace/connectors/files/errors.h"
+#include "millrace/connectors/files/piece_writer.h"
 #include "millrace/connectors/files/writer.h"
 #include "millrace/io/errors.h"
 #include "millrace/io/path.h"
@@ -29,6 +31,8 @@ Result<std::unique_ptr<connector::Sink>> FilesSink::Make(
 FilesSink::~FilesSink() {
   // Removed while it is held: nobody can come to hold a lock on a file without a name.
   if (append_lock_) (void)files().Remove(append_lock_path_);
+  pieces_commit_.reset();
+  pieces_.reset();
   // A folder that we made and never filled; refused by the system when somebody else put
   // something there.
   if (made_directory_ && !committed_) {
@@ -60,7 +64,7 @@ Status FilesSink::CheckDestination() {
     return Status::OK();
   }
   if (mode_ == "append") return Status::OK();
-  ARROW_ASSIGN_OR_RAISE(const Contents contents, staging_->Look());
+  ARROW_ASSIGN_OR_RAISE(const Contents contents, staging_->Look(partitioned()));
   const auto& [parts, others] = contents;
   if (mode_ == "error" && !(parts.empty() && others.empty())) {
     const std::string& one = parts.empty() ? others.front() : parts.front();
@@ -77,7 +81,9 @@ Status FilesSink::CheckDestination() {
 Status FilesSink::Preflight(connector::Report& report) {
   if (is(Kind::kStream)) return Status::OK();
   const std::string subject = "sink " + destination().path;
-  const Status status = CheckDestination();
+  // What stands there may be of an earlier run of this pipeline.
+  const Status status =
+      later_run() ? files().CheckWritable(destination().directory) : CheckDestination();
   if (!status.ok()) {
     report.Error(subject, status);
   } else {
@@ -90,17 +96,21 @@ Status FilesSink::EnsureTable(const std::shared_ptr<arrow::Schema>& schema,
                               const std::vector<std::string>&) {
   schema_ = schema;
   if (is(Kind::kStream)) return Status::OK();
-  ARROW_RETURN_NOT_OK(CheckDestination());
+  if (!later_run()) ARROW_RETURN_NOT_OK(CheckDestination());
+  if (is(Kind::kFolder)) {
+    ARROW_ASSIGN_OR_RAISE(
+        Partitions partitions,
+        Partitions::Make(options_.own.GetString("partition_by"), schema));
+    partitions_ = std::make_shared<const Partitions>(std::move(partitions));
+  }
   const std::string& directory = destination().directory;
   if (!directory.empty() && !files().Exists(directory)) {
-    ARROW_RETURN_NOT_OK(files().CreateDirectories(directory));
+    ARROW_RETURN_NOT_OK(surroundings_.checkpointed
+                            ? MakeFolders(files(), directory)
+                            : files().CreateDirectories(directory));
     made_directory_ = true;
   }
   ARROW_RETURN_NOT_OK(staging_->RemoveOrphans().status());
-  if (is(Kind::kFolder) && mode_ == "overwrite") {
-    ARROW_ASSIGN_OR_RAISE(Contents contents, staging_->Look());
-    replaced_ = std::move(contents.parts);
-  }
   if (is(Kind::kFile) && mode_ == "append") {
     append_lock_path_ =
         io::JoinedPath(directory, ".millrace-" + destination().file + "-append.tmp");
@@ -109,7 +119,38 @@ Status FilesSink::EnsureTable(const std::shared_ptr<arrow::Schema>& schema,
       return errors::kAppendUnderWay.Make({.file = destination().target()}, "");
     }
   }
+  if (makes_pieces()) return EnsurePieces();
+  if (is(Kind::kFolder) && mode_ == "overwrite") {
+    ARROW_ASSIGN_OR_RAISE(Contents contents, staging_->Look());
+    replaced_ = std::move(contents.parts);
+  }
   return Status::OK();
+}
+
+Status FilesSink::EnsurePieces() {
+  if (surroundings_.checkpointed) {
+    pieces_ = Pieces::OfPipeline(surroundings_.files, destination(),
+                                 surroundings_.pipeline, surroundings_.attempt);
+  } else {
+    ARROW_ASSIGN_OR_RAISE(pieces_, Pieces::OfProcess(surroundings_.files, destination()));
+  }
+  pieces_commit_ = std::make_unique<PieceCommit>(pieces_, staging_, mode_, partitioned(),
+                                                 surroundings_.checkpointed);
+  if (!later_run()) {
+    begun_ = true;
+    return pieces_commit_->BeginFirst();
+  }
+  ARROW_ASSIGN_OR_RAISE(begun_, pieces_commit_->Resume());
+  return Status::OK();
+}
+
+// A run before this one ended before it had written down how it began, or after it had
+// finished. `last`: what the checkpoints know.
+Status FilesSink::DecideBeginning(Epoch last) {
+  if (std::exchange(begun_, true)) return Status::OK();
+  if (last.value > 0) return pieces_commit_->BeginLater();
+  ARROW_RETURN_NOT_OK(CheckDestination());
+  return pieces_commit_->BeginFirst();
 }
 
 Status FilesSink::Apply(const connector::SchemaChange&) {
@@ -117,6 +158,7 @@ Status FilesSink::Apply(const connector::SchemaChange&) {
 }
 
 Result<std::unique_ptr<connector::SinkWriter>> FilesSink::Open(WriterId writer) {
+  if (makes_pieces()) return OpenPieces(writer);
   WriterOptions options;
   options.format = options_.format;
   options.format_options = options_.format_options;
@@ -140,6 +182,27 @@ Result<std::unique_ptr<connector::SinkWriter>> FilesSink::Open(WriterId writer) 
   return MakeFileSinkWriter(std::move(options), writer, schema_, surroundings_);
 }
 
+Result<std::unique_ptr<connector::SinkWriter>> FilesSink::OpenPieces(WriterId writer) {
+  ARROW_RETURN_NOT_OK(DecideBeginning(Epoch{0}));
+  PieceOptions options;
+  options.format = options_.format;
+  options.format_options = options_.format_options;
+  options.pieces = pieces_;
+  options.next_epoch = next_epoch_;
+  if (is(Kind::kFolder)) {
+    options.roll_rows = options_.own.GetInt("roll_rows");
+    options.roll_bytes = options_.own.GetInt("roll_size");
+    options.max_open_files = std::max<int64_t>(options_.own.GetInt("max_open_files"), 1);
+    // One writer stands for the sink as a whole.
+    options.always_a_file = writer.value == 0 && !partitioned();
+    return MakePartWriter(std::move(options), writer, partitions_, surroundings_);
+  }
+  options.target = destination().target();
+  options.append = mode_ == "append";
+  options.runs = runs_;
+  return MakeSplicedWriter(std::move(options), schema_, surroundings_);
+}
+
 Result<std::unique_ptr<data::RowEncoder>> FilesSink::NewEncoder() {
   if (max_writers() > 1 || !options_.format->encodes_splits(options_.format_options)) {
     return nullptr;
@@ -149,12 +212,21 @@ Result<std::unique_ptr<data::RowEncoder>> FilesSink::NewEncoder() {
       {surroundings_.memory->pool(), data::BadRowPolicy::kFail});
 }
 
-Future<> FilesSink::Commit(Epoch, std::vector<connector::CommitToken> tokens) {
-  return Future<>::MakeFinished(CommitNow(tokens));
+Future<> FilesSink::Commit(Epoch epoch, std::vector<connector::CommitToken> tokens) {
+  return Future<>::MakeFinished(CommitEpoch(epoch, tokens, /*recovering=*/false));
+}
+
+Status FilesSink::CommitEpoch(Epoch epoch,
+                              const std::vector<connector::CommitToken>& tokens,
+                              bool recovering) {
+  if (is(Kind::kStream)) return Status::OK();
+  if (!makes_pieces()) return CommitNow(tokens);
+  ARROW_RETURN_NOT_OK(pieces_commit_->Commit(epoch, tokens, recovering));
+  committed_ = true;
+  return Status::OK();
 }
 
 Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
-  if (is(Kind::kStream)) return Status::OK();
   std::vector<CommitPlan::Rename> renames;
   std::vector<std::string> deletes;
   for (const connector::CommitToken& token : tokens) {
@@ -209,14 +281,26 @@ Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
 }
 
 Result<connector::RecoveryOutcome> FilesSink::Recover(
-    Epoch, std::vector<connector::CommitToken> tokens) {
+    Epoch last, std::vector<connector::CommitToken> tokens) {
   connector::RecoveryOutcome outcome;
   if (is(Kind::kStream)) return outcome;
-  ARROW_RETURN_NOT_OK(CommitNow(tokens));
+  if (makes_pieces()) ARROW_RETURN_NOT_OK(DecideBeginning(last));
+  ARROW_RETURN_NOT_OK(CommitEpoch(last, tokens, /*recovering=*/true));
   outcome.committed = static_cast<int64_t>(tokens.size());
+  if (makes_pieces()) {
+    // A single file's pieces go on to wait for its end.
+    runs_.clear();
+    for (const connector::CommitToken& token : tokens) {
+      if (token.empty()) continue;
+      ARROW_ASSIGN_OR_RAISE(PieceToken plan, PieceToken::Decode(token.bytes));
+      if (!plan.last) runs_ = std::move(plan.runs);
+    }
+    next_epoch_ = last.value + 1;
+    ARROW_ASSIGN_OR_RAISE(outcome.aborted, pieces_commit_->Abort(runs_));
+  }
   ARROW_ASSIGN_OR_RAISE(const int64_t aborted, staging_->Abort());
   ARROW_ASSIGN_OR_RAISE(const int64_t orphans, staging_->RemoveOrphans());
-  outcome.aborted = aborted + orphans;
+  outcome.aborted += aborted + orphans;
   return outcome;
 }
 

@@ -6,6 +6,8 @@
 
 #include "millrace/connector/registry.h"
 #include "millrace/connectors/files/options.h"
+#include "millrace/connectors/files/partitions.h"
+#include "millrace/connectors/files/piece_commit.h"
 #include "millrace/connectors/files/staging.h"
 
 namespace millrace::files {
@@ -17,6 +19,10 @@ namespace millrace::files {
 /// writer that ends without Prepare removes its temporaries, Recover those that were
 /// prepared; what a killed process leaves is removed by the next run, which knows it by
 /// the lock that nobody holds any more.
+///
+/// Of a pipeline with checkpoints, and in partitioned folders, they are pieces instead:
+/// see pieces.h. A folder's pieces become parts at each commit; those of a single file
+/// wait for the end, when the last Prepare puts them together.
 ///
 /// Overwriting a folder replaces the parts that were there when the run began. Appending
 /// to one file writes a new one with the old rows in front, while other appends of ours
@@ -47,7 +53,21 @@ class FilesSink final : public connector::Sink, public connector::Committer {
   FilesSink(Parsed options, Destination destination,
             connector::Surroundings surroundings);
   Status CheckDestination();
+  Status EnsurePieces();
+  Status DecideBeginning(Epoch last);
+  Result<std::unique_ptr<connector::SinkWriter>> OpenPieces(WriterId writer);
+  Status CommitEpoch(Epoch epoch, const std::vector<connector::CommitToken>& tokens,
+                     bool recovering);
   Status CommitNow(const std::vector<connector::CommitToken>& tokens);
+  bool partitioned() const { return !options_.own.GetString("partition_by").empty(); }
+  bool makes_pieces() const {
+    return !is(Destination::Kind::kStream) &&
+           (surroundings_.checkpointed || partitioned());
+  }
+  /// The destination may hold what an earlier run of this pipeline published.
+  bool later_run() const {
+    return surroundings_.checkpointed && surroundings_.attempt > 1;
+  }
   bool is(Destination::Kind kind) const { return destination().kind == kind; }
   const Destination& destination() const { return staging_->destination(); }
   io::FileSystem& files() { return *surroundings_.files; }
@@ -58,6 +78,12 @@ class FilesSink final : public connector::Sink, public connector::Committer {
   const std::shared_ptr<Staging> staging_;
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<std::string> replaced_;  // parts that an overwrite removes
+  std::shared_ptr<const Partitions> partitions_;
+  std::shared_ptr<Pieces> pieces_;
+  std::unique_ptr<PieceCommit> pieces_commit_;
+  bool begun_ = false;  // how the first run began is known
+  std::vector<PieceToken::Run> runs_;
+  int64_t next_epoch_ = 1;
   std::string append_lock_path_;
   std::shared_ptr<void> append_lock_;
   bool made_directory_ = false;

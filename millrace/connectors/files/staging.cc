@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "millrace/connectors/files/pieces.h"
 #include "millrace/io/errors.h"
 #include "millrace/io/path.h"
 
@@ -80,7 +81,7 @@ Result<CommitPlan> CommitPlan::Decode(const std::string& token) {
 }
 
 Result<Staged> Staging::Begin(WriterId writer) {
-  if (destination_.kind == Destination::Kind::kFolder) return BeginPart();
+  if (destination_.kind == Destination::Kind::kFolder) return BeginPart("");
   // Unique within the process too: two pipelines may write to one folder.
   static std::atomic<int64_t> next{0};
   for (;;) {
@@ -96,21 +97,26 @@ Result<Staged> Staging::Begin(WriterId writer) {
   }
 }
 
-Result<Staged> Staging::BeginPart() {
+Result<Staged> Staging::BeginPart(const std::string& folder) {
+  const std::string directory = folder.empty()
+                                    ? destination_.directory
+                                    : io::JoinedPath(destination_.directory, folder);
   std::lock_guard guard(mutex_);
-  if (next_part_ < 0) {
-    next_part_ = 0;
-    ARROW_ASSIGN_OR_RAISE(auto entries, files_->List(destination_.directory));
+  auto next = next_parts_.find(folder);
+  if (next == next_parts_.end()) {
+    int64_t number = 0;
+    ARROW_ASSIGN_OR_RAISE(auto entries, files_->List(directory));
     for (const io::FileInfo& entry : entries) {
-      next_part_ = std::max(next_part_, ReservedNumber(io::NameOf(entry.path)) + 1);
+      number = std::max(number, ReservedNumber(io::NameOf(entry.path)) + 1);
     }
+    next = next_parts_.emplace(folder, number).first;
   }
   for (;;) {
     const std::string name =
-        fmt::format("{}{:05}{}", kPartPrefix, next_part_++, destination_.extension);
+        fmt::format("{}{:05}{}", kPartPrefix, next->second++, destination_.extension);
     Staged out;
-    out.name = io::JoinedPath(destination_.directory, name);
-    out.temporary = io::JoinedPath(destination_.directory, TemporaryOf(name));
+    out.name = io::JoinedPath(directory, name);
+    out.temporary = io::JoinedPath(directory, TemporaryOf(name));
     ARROW_ASSIGN_OR_RAISE(out.lock, files_->TryLock(out.temporary));
     if (!out.lock) continue;  // another run writes this part
     if (!files_->Exists(out.name)) return out;
@@ -119,18 +125,24 @@ Result<Staged> Staging::BeginPart() {
   }
 }
 
-Result<Contents> Staging::Look() const {
-  Contents out;
-  if (!files_->Exists(destination_.directory)) return out;
-  ARROW_ASSIGN_OR_RAISE(auto entries, files_->List(destination_.directory));
+Status Staging::LookInto(const std::string& directory, bool deep, Contents* out) const {
+  ARROW_ASSIGN_OR_RAISE(auto entries, files_->List(directory));
   for (const io::FileInfo& entry : entries) {
     const std::string name = io::NameOf(entry.path);
-    if (entry.directory || name.starts_with('.') || name.starts_with('_') ||
-        !name.ends_with(destination_.extension)) {
-      continue;
+    if (name.starts_with('.') || name.starts_with('_')) continue;
+    if (entry.directory) {
+      if (deep) ARROW_RETURN_NOT_OK(LookInto(entry.path, deep, out));
+    } else if (name.ends_with(destination_.extension)) {
+      (PartNumber(name) >= 0 ? out->parts : out->others).push_back(entry.path);
     }
-    (PartNumber(name) >= 0 ? out.parts : out.others).push_back(entry.path);
   }
+  return Status::OK();
+}
+
+Result<Contents> Staging::Look(bool deep) const {
+  Contents out;
+  if (!files_->Exists(destination_.directory)) return out;
+  ARROW_RETURN_NOT_OK(LookInto(destination_.directory, deep, &out));
   return out;
 }
 
@@ -163,6 +175,12 @@ Result<int64_t> Staging::RemoveOrphans() {
     // Whoever still writes it holds the lock.
     auto lock = files_->TryLock(entry.path);
     if (!lock.ok() || *lock == nullptr) continue;
+    ARROW_RETURN_NOT_OK(files_->Remove(entry.path));
+    ++removed;
+  }
+  for (const io::FileInfo& entry : entries) {
+    const std::string name = io::NameOf(entry.path);
+    if (!IsOrphanedPiece(*files_, destination_.directory, name)) continue;
     ARROW_RETURN_NOT_OK(files_->Remove(entry.path));
     ++removed;
   }

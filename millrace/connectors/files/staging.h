@@ -61,8 +61,11 @@ class Staging {
 
   /// A name for the single file, or for the next part of the folder.
   Result<Staged> Begin(WriterId writer);
-  /// What is in the folder; nothing where it does not exist.
-  Result<Contents> Look() const;
+  /// The same in a folder inside the destination's, which exists; "" is that one itself.
+  Result<Staged> BeginPart(const std::string& folder);
+  /// What is in the folder; nothing where it does not exist. `deep`: in the folders
+  /// inside it too.
+  Result<Contents> Look(bool deep = false) const;
 
   /// `staged` is prepared: from here on the sink answers for it.
   void Prepared(Staged staged);
@@ -70,19 +73,20 @@ class Staging {
   void Published();
   /// Remove what is prepared and not published; answers how many files.
   Result<int64_t> Abort();
-  /// Remove temporaries in the destination's folder that nobody holds any more.
+  /// Remove temporaries in the destination's folder that nobody holds any more, those of
+  /// pipelines with checkpoints excepted.
   Result<int64_t> RemoveOrphans();
 
   io::FileSystem& files() { return *files_; }
   const Destination& destination() const { return destination_; }
 
  private:
-  Result<Staged> BeginPart();
+  Status LookInto(const std::string& directory, bool deep, Contents* out) const;
 
   const std::shared_ptr<io::FileSystem> files_;
   const Destination destination_;
   std::mutex mutex_;
-  int64_t next_part_ = -1;  // −1: the folder has not been looked at
+  std::map<std::string, int64_t> next_parts_;  // by folder, once it was looked at
   std::map<std::string, std::shared_ptr<void>> prepared_;  // locks by temporary name
 };
 

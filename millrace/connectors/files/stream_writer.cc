@@ -62,8 +62,8 @@ class StreamWriter final : public connector::SinkWriter {
     return connector::WriteState::kAccepted;
   }
 
-  Future<connector::CommitToken> Prepare(Epoch, bool) override {
-    return Future<connector::CommitToken>::MakeFinished(PrepareNow());
+  Future<connector::CommitToken> Prepare(Epoch, bool last) override {
+    return Future<connector::CommitToken>::MakeFinished(PrepareNow(last));
   }
 
  private:
@@ -74,13 +74,18 @@ class StreamWriter final : public connector::SinkWriter {
                                        {memory_->pool(), data::BadRowPolicy::kFail}));
     return Status::OK();
   }
-  Result<connector::CommitToken> PrepareNow() {
-    ARROW_RETURN_NOT_OK(Begin());
-    ARROW_RETURN_NOT_OK(writer_->Finish());
+  // There is nothing to commit, so the token says only how much was written.
+  Result<connector::CommitToken> PrepareNow(bool last) {
+    if (last) {
+      ARROW_RETURN_NOT_OK(Begin());
+      ARROW_RETURN_NOT_OK(writer_->Finish());
+    } else if (writer_) {
+      ARROW_RETURN_NOT_OK(writer_->Flush());
+    }
     connector::CommitToken token;
-    token.bytes = CommitPlan{}.Encode();
-    token.rows = rows_;
-    token.size = file_->position();
+    if (last) token.bytes = CommitPlan{}.Encode();
+    token.rows = std::exchange(rows_, 0);
+    token.size = file_->position() - std::exchange(told_, file_->position());
     return token;
   }
 
@@ -90,6 +95,7 @@ class StreamWriter final : public connector::SinkWriter {
   const std::shared_ptr<MemoryBudget> memory_;
   std::unique_ptr<formats::FileWriter> writer_;
   int64_t rows_ = 0;
+  int64_t told_ = 0;  // bytes that tokens have told
 };
 
 }  // namespace

@@ -1,18 +1,15 @@
 #include "millrace/connectors/files/writer.h"
 
-#include <arrow/buffer.h>
-#include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
-#include "millrace/connectors/files/errors.h"
+#include "millrace/connectors/files/existing.h"
 #include "millrace/io/errors.h"
 
 namespace millrace::files {
 
 namespace {
 
-constexpr int64_t kCopyBytes = 4 << 20;
 constexpr int64_t kRowsPerLook = 4096;
 
 // One temporary file with its format writer.
@@ -112,7 +109,7 @@ class FileSinkWriter final : public connector::SinkWriter {
     if (files().Exists(open_->staged.name)) {
       ARROW_RETURN_NOT_OK(
           files().CopyPermissions(open_->staged.name, open_->staged.temporary));
-      if (options_.append_to_file) ARROW_RETURN_NOT_OK(CopyExisting());
+      if (options_.append_to_file) ARROW_RETURN_NOT_OK(BeginWithExisting());
       appending = open_->file->position() > 0;
     }
     ARROW_ASSIGN_OR_RAISE(open_->writer,
@@ -124,27 +121,12 @@ class FileSinkWriter final : public connector::SinkWriter {
 
   // The old rows and the new ones become visible in one rename; appending in place could
   // be seen half done.
-  Status CopyExisting() {
+  Status BeginWithExisting() {
     const std::string& path = open_->staged.name;
-    ARROW_ASSIGN_OR_RAISE(const io::FileInfo info, files().Stat(path));
+    ARROW_ASSIGN_OR_RAISE(const io::FileInfo info,
+                          CopyExisting(files(), path, *options_.format,
+                                       options_.format_options, *schema_, *open_->file));
     copied_from_ = {path, info.size, info.modified_micros};
-    ARROW_ASSIGN_OR_RAISE(auto existing, files().OpenRead(path));
-    for (int64_t at = 0; at < info.size;) {
-      ARROW_ASSIGN_OR_RAISE(auto piece,
-                            existing->ReadAt(at, std::min(kCopyBytes, info.size - at)));
-      if (piece->size() == 0)
-        return errors::kDestinationChanged.Make({.file = path}, "it has become shorter");
-      if (at == 0) {
-        const Status fits = options_.format->CheckAppend(
-            std::string_view(*piece), options_.format_options, *schema_);
-        if (!fits.ok()) return WithWhere(fits, {.file = path});
-      }
-      ARROW_RETURN_NOT_OK(open_->file->Write(piece->data(), piece->size()));
-      at += piece->size();
-      if (at == info.size && piece->data()[piece->size() - 1] != '\n') {
-        ARROW_RETURN_NOT_OK(open_->file->Write("\n", 1));
-      }
-    }
     copied_ = info.size;
     return Status::OK();
   }

@@ -73,14 +73,14 @@ class CsvFormat final : public Format {
   Result<std::unique_ptr<FileAppender>> OpenAppender(
       io::WritableFile& file, const Config& options,
       const std::shared_ptr<arrow::Schema>& schema, bool appending,
-      const Context&) const override {
+      const Context& context) const override {
     ARROW_ASSIGN_OR_RAISE(const csv::WriteDialect dialect,
                           csv::MakeWriteDialect(options));
     std::string header;
     if (dialect.header && !appending) {
       ARROW_ASSIGN_OR_RAISE(header, csv::HeaderLine(dialect, *schema));
     }
-    return std::make_unique<TextAppender>(file, std::move(header));
+    return std::make_unique<TextAppender>(file, std::move(header), context.pool);
   }
 };
 

@@ -59,8 +59,8 @@ class JsonFormat final : public Format {
 
   Result<std::unique_ptr<FileAppender>> OpenAppender(
       io::WritableFile& file, const Config&, const std::shared_ptr<arrow::Schema>&, bool,
-      const Context&) const override {
-    return std::make_unique<TextAppender>(file, "");
+      const Context& context) const override {
+    return std::make_unique<TextAppender>(file, "", context.pool);
   }
 };
 

@@ -14,6 +14,7 @@
 #include <parquet/statistics.h>
 
 #include "millrace/data/type_name.h"
+#include "millrace/formats/copy_bytes.h"
 #include "millrace/formats/parquet/parquet_internal.h"
 
 namespace millrace::formats::parquet_format {
@@ -91,7 +92,14 @@ class RowGroupAppender final : public FileAppender {
   }
 
   Status Append(const data::EncodedRows& rows) override {
-    return Caught([&] { return AppendGroups(rows.bytes); });
+    return Caught([&] {
+      return AppendGroups(std::make_shared<arrow::io::BufferReader>(rows.bytes),
+                          rows.bytes.get());
+    });
+  }
+
+  Status AppendFile(const std::shared_ptr<arrow::io::RandomAccessFile>& piece) override {
+    return Caught([&] { return AppendGroups(piece, nullptr); });
   }
 
   Status Finish() override {
@@ -108,14 +116,18 @@ class RowGroupAppender final : public FileAppender {
   }
 
  private:
-  Status AppendGroups(const std::shared_ptr<arrow::Buffer>& bytes) {
+  // `bytes`: all of `file`, where it stands in memory.
+  Status AppendGroups(const std::shared_ptr<arrow::io::RandomAccessFile>& file,
+                      const arrow::Buffer* bytes) {
     parquet::ReaderProperties reading(pool_);
-    const auto piece = parquet::ParquetFileReader::Open(
-        std::make_shared<arrow::io::BufferReader>(bytes), reading);
+    const auto piece = parquet::ParquetFileReader::Open(file, reading);
     const auto metadata = piece->metadata();
-    const int64_t end = bytes->size() - metadata->size() - 2 * kMagicSize;
+    ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
+    const int64_t end = size - metadata->size() - 2 * kMagicSize;
     const int64_t shift = file_.position() - begin_ - kMagicSize;
-    ARROW_RETURN_NOT_OK(file_.Write(bytes->data() + kMagicSize, end - kMagicSize));
+    ARROW_RETURN_NOT_OK(bytes != nullptr
+                            ? file_.Write(bytes->data() + kMagicSize, end - kMagicSize)
+                            : CopyBytes(*file, kMagicSize, end, file_, pool_));
     for (int g = 0; g < metadata->num_row_groups(); ++g) {
       const auto group = metadata->RowGroup(g);
       parquet::RowGroupMetaDataBuilder* to = metadata_->AppendRowGroup();

@@ -1,0 +1,121 @@
+// A file system whose disk fails: what a check injects below a connector.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "millrace/io/errors.h"
+#include "millrace/io/file_system.h"
+
+namespace millrace::connector::testkit {
+
+/// Passes everything on until the n-th change of the disk. Owned by shared pointers.
+/// Thread-safe.
+class FaultyFiles final : public io::FileSystem,
+                          public std::enable_shared_from_this<FaultyFiles> {
+ public:
+  enum class Fault {
+    kOnce,  ///< that change fails, later ones do not
+    kDead,  ///< nothing changes any more: the disk is left as a killed process leaves it
+  };
+  FaultyFiles(std::shared_ptr<io::FileSystem> files, int64_t fail_at, Fault fault)
+      : files_(std::move(files)), left_(fail_at), fault_(fault) {}
+  /// From here on nothing changes any more.
+  void Kill() {
+    killed_ = true;
+    left_ = -1;
+  }
+  /// Has the fault been met?
+  bool met() const { return left_ < 0; }
+
+  Result<io::FileInfo> Stat(const std::string& path) override {
+    return files_->Stat(path);
+  }
+  bool Exists(const std::string& path) override { return files_->Exists(path); }
+  Result<std::vector<io::FileInfo>> List(const std::string& directory) override {
+    return files_->List(directory);
+  }
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenRead(
+      const std::string& path) override {
+    return files_->OpenRead(path);
+  }
+  Result<std::unique_ptr<io::WritableFile>> OpenWrite(const std::string& path) override {
+    ARROW_RETURN_NOT_OK(Change());
+    ARROW_ASSIGN_OR_RAISE(auto file, files_->OpenWrite(path));
+    return std::make_unique<File>(std::move(file), shared_from_this());
+  }
+  Result<std::string> Resolve(const std::string& path) override {
+    return files_->Resolve(path);
+  }
+  Status CheckWritable(const std::string& directory) override {
+    return files_->CheckWritable(directory);
+  }
+  Status CopyPermissions(const std::string& from, const std::string& to) override {
+    ARROW_RETURN_NOT_OK(Change());
+    return files_->CopyPermissions(from, to);
+  }
+  Status Rename(const std::string& from, const std::string& to) override {
+    ARROW_RETURN_NOT_OK(Change());
+    return files_->Rename(from, to);
+  }
+  Status Remove(const std::string& path) override {
+    ARROW_RETURN_NOT_OK(Change());
+    return files_->Remove(path);
+  }
+  Status RemoveDirectory(const std::string& path) override {
+    ARROW_RETURN_NOT_OK(Change());
+    return files_->RemoveDirectory(path);
+  }
+  Status CreateDirectories(const std::string& path) override {
+    ARROW_RETURN_NOT_OK(Change());
+    return files_->CreateDirectories(path);
+  }
+  Status SyncDirectory(const std::string& directory) override {
+    ARROW_RETURN_NOT_OK(Change());
+    return files_->SyncDirectory(directory);
+  }
+  Result<std::shared_ptr<void>> TryLock(const std::string& path) override {
+    ARROW_RETURN_NOT_OK(Change());
+    return files_->TryLock(path);
+  }
+
+ private:
+  class File final : public io::WritableFile {
+   public:
+    File(std::unique_ptr<io::WritableFile> file, std::shared_ptr<FaultyFiles> owner)
+        : file_(std::move(file)), owner_(std::move(owner)) {}
+    Status Write(const void* data, int64_t size) override {
+      ARROW_RETURN_NOT_OK(owner_->Change());
+      return file_->Write(data, size);
+    }
+    Status Sync() override {
+      ARROW_RETURN_NOT_OK(owner_->Change());
+      return file_->Sync();
+    }
+    Status Close() override { return file_->Close(); }
+    int64_t position() const override { return file_->position(); }
+
+   private:
+    const std::unique_ptr<io::WritableFile> file_;
+    // A file may be synced after everyone else has let go of the file system.
+    const std::shared_ptr<FaultyFiles> owner_;
+  };
+
+  Status Change() {
+    const int64_t left = left_--;
+    if (left == 0 || (left < 0 && (killed_ || fault_ == Fault::kDead))) {
+      return errors::kDiskFull.Make({}, "injected");
+    }
+    return Status::OK();
+  }
+
+  const std::shared_ptr<io::FileSystem> files_;
+  std::atomic<int64_t> left_;
+  std::atomic<bool> killed_{false};
+  const Fault fault_;
+};
+
+}  // namespace millrace::connector::testkit

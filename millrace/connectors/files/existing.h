@@ -1,0 +1,18 @@
+// CopyExisting: the rows that a file has before others are appended to it.
+#pragma once
+
+#include <string>
+
+#include "millrace/formats/format.h"
+#include "millrace/io/file_system.h"
+
+namespace millrace::files {
+
+/// Copy the file at `path` to the end of `to`, with a line end where it has none. Fails
+/// with the format's error when rows of `schema` can't follow those of the file, with
+/// kDestinationChanged when it shrinks meanwhile. Answers what the file was.
+Result<io::FileInfo> CopyExisting(io::FileSystem& files, const std::string& path,
+                                  const formats::Format& format, const Config& options,
+                                  const arrow::Schema& schema, io::WritableFile& to);
+
+}  // namespace millrace::files

@@ -1,0 +1,190 @@
+#include "millrace/connectors/files/piece_commit.h"
+
+#include "millrace/base/failpoint.h"
+#include "millrace/connectors/files/durable.h"
+#include "millrace/connectors/files/errors.h"
+#include "millrace/io/path.h"
+
+namespace millrace::files {
+
+namespace {
+// Epochs whose commit may be repeated by this process.
+constexpr int64_t kRepeatable = 2;
+}  // namespace
+
+PieceCommit::PieceCommit(std::shared_ptr<Pieces> pieces, std::shared_ptr<Staging> staging,
+                         std::string mode, bool deep, bool durable)
+    : pieces_(std::move(pieces)),
+      staging_(std::move(staging)),
+      mode_(std::move(mode)),
+      deep_(deep),
+      durable_(durable) {}
+
+Status PieceCommit::Save() {
+  return durable_ ? pieces_->SaveBeginning(beginning_) : Status::OK();
+}
+
+Result<bool> PieceCommit::Resume() {
+  ARROW_ASSIGN_OR_RAISE(auto beginning, pieces_->LoadBeginning());
+  if (!beginning) return false;
+  beginning_ = std::move(*beginning);
+  pieces_->began = beginning_.published;
+  return true;
+}
+
+Status PieceCommit::BeginFirst() {
+  beginning_ = {};
+  if (mode_ == "overwrite" &&
+      staging_->destination().kind == Destination::Kind::kFolder) {
+    ARROW_ASSIGN_OR_RAISE(const Contents contents, staging_->Look(deep_));
+    const size_t inside = io::JoinedPath(pieces_->directory(), "").size();
+    for (const std::string& part : contents.parts) {
+      ARROW_ASSIGN_OR_RAISE(const io::FileInfo info, pieces_->files().Stat(part));
+      beginning_.replaced.push_back(
+          {part.substr(inside), info.size, info.modified_micros});
+    }
+  }
+  return Save();
+}
+
+Status PieceCommit::BeginLater() {
+  beginning_ = {.published = true};
+  pieces_->began = true;
+  return Save();
+}
+
+Status PieceCommit::Commit(Epoch epoch, const std::vector<connector::CommitToken>& tokens,
+                           bool recovering) {
+  std::vector<PieceToken::Part> parts;
+  std::optional<PieceToken> whole;
+  bool last = false;
+  for (const connector::CommitToken& token : tokens) {
+    if (token.empty()) continue;
+    ARROW_ASSIGN_OR_RAISE(PieceToken plan, PieceToken::Decode(token.bytes));
+    last |= plan.last;
+    parts.insert(parts.end(), plan.parts.begin(), plan.parts.end());
+    if (!plan.whole.empty()) whole = std::move(plan);
+  }
+  if (parts.empty() && !whole && !last) return Status::OK();
+  ARROW_RETURN_NOT_OK(failpoint::Reach("files.commit"));
+  if (whole) ARROW_RETURN_NOT_OK(PublishWhole(epoch, *whole, recovering));
+  ARROW_RETURN_NOT_OK(Publish(epoch, parts, recovering));
+  published_.erase(published_.begin(), published_.upper_bound(epoch.value - kRepeatable));
+  // The new files are safe before the old ones go: a crash between leaves both, never
+  // neither, and the next call goes on here.
+  ARROW_RETURN_NOT_OK(RemoveReplaced());
+  if (last && durable_) {
+    ARROW_RETURN_NOT_OK(pieces_->ForgetBeginning());
+    ARROW_RETURN_NOT_OK(pieces_->files().SyncDirectory(pieces_->directory()));
+  } else if (!std::exchange(beginning_.published, true)) {
+    ARROW_RETURN_NOT_OK(Save());
+  }
+  return failpoint::Reach("files.committed");
+}
+
+Result<bool> PieceCommit::Waits(Epoch epoch, const std::string& piece, bool recovering) {
+  if (pieces_->files().Exists(pieces_->PathOf(piece))) return true;
+  const auto ours = published_.find(epoch.value);
+  if (recovering || (ours != published_.end() && ours->second.contains(piece)))
+    return false;
+  return errors::kPieceMissing.Make({.file = pieces_->PathOf(piece)}, "");
+}
+
+Status PieceCommit::Publish(Epoch epoch, const std::vector<PieceToken::Part>& parts,
+                            bool recovering) {
+  io::FileSystem& files = pieces_->files();
+  std::vector<const PieceToken::Part*> waiting;
+  for (const PieceToken::Part& part : parts) {
+    ARROW_ASSIGN_OR_RAISE(const bool waits, Waits(epoch, part.piece, recovering));
+    if (waits) waiting.push_back(&part);
+  }
+  // The folder gets all of its new files or none: what was renamed before a failure goes
+  // back.
+  std::vector<std::pair<std::string, std::string>> renamed;
+  auto publish_all = [&]() -> Status {
+    std::set<std::string> folders;
+    for (const PieceToken::Part* part : waiting) {
+      const std::string folder = part->folder.empty()
+                                     ? pieces_->directory()
+                                     : io::JoinedPath(pieces_->directory(), part->folder);
+      if (folders.insert(folder).second && !part->folder.empty()) {
+        ARROW_RETURN_NOT_OK(MakeFolders(files, folder));
+      }
+      ARROW_ASSIGN_OR_RAISE(const Staged number, staging_->BeginPart(part->folder));
+      const std::string hidden = pieces_->PathOf(part->piece);
+      const Status status = files.Rename(hidden, number.name);
+      if (status.ok()) renamed.emplace_back(hidden, number.name);
+      (void)files.Remove(number.temporary);
+      ARROW_RETURN_NOT_OK(status);
+    }
+    // The names that went are in the destination's own folder.
+    if (!waiting.empty()) folders.insert(pieces_->directory());
+    for (const std::string& folder : folders) {
+      ARROW_RETURN_NOT_OK(files.SyncDirectory(folder));
+    }
+    return Status::OK();
+  };
+  const Status status = publish_all();
+  if (!status.ok()) {
+    for (const auto& [hidden, name] : renamed) (void)files.Rename(name, hidden);
+    return status;
+  }
+  for (const PieceToken::Part* part : waiting) {
+    published_[epoch.value].insert(part->piece);
+  }
+  return Status::OK();
+}
+
+Status PieceCommit::PublishWhole(Epoch epoch, const PieceToken& token, bool recovering) {
+  io::FileSystem& files = pieces_->files();
+  const std::string target = staging_->destination().target();
+  ARROW_ASSIGN_OR_RAISE(const bool waits, Waits(epoch, token.whole, recovering));
+  if (waits) {
+    if (mode_ == "error" && files.Exists(target)) {
+      return errors::kDestinationExists.Make({.file = target},
+                                             "somebody else made it meanwhile");
+    }
+    if (token.unchanged) {
+      ARROW_ASSIGN_OR_RAISE(const io::FileInfo now, files.Stat(target));
+      if (now.size != token.unchanged->size ||
+          now.modified_micros != token.unchanged->modified_micros) {
+        return errors::kDestinationChanged.Make({.file = target}, "");
+      }
+    }
+    ARROW_RETURN_NOT_OK(files.Rename(pieces_->PathOf(token.whole), target));
+    ARROW_RETURN_NOT_OK(files.SyncDirectory(pieces_->directory()));
+    published_[epoch.value].insert(token.whole);
+  }
+  for (const std::string& piece : pieces_->NamesOf(token.runs)) {
+    ARROW_RETURN_NOT_OK(files.Remove(pieces_->PathOf(piece)));
+  }
+  return token.runs.empty() ? Status::OK() : files.SyncDirectory(pieces_->directory());
+}
+
+Status PieceCommit::RemoveReplaced() {
+  if (beginning_.replaced.empty()) return Status::OK();
+  io::FileSystem& files = pieces_->files();
+  std::set<std::string> folders;
+  for (const Replaced& old : beginning_.replaced) {
+    const std::string path = pieces_->PathOf(old.path);
+    const auto now = files.Stat(path);
+    // A repeated commit may meet another file under the old one's name.
+    if (!now.ok() || now->size != old.size || now->modified_micros != old.modified_micros)
+      continue;
+    ARROW_RETURN_NOT_OK(files.Remove(path));
+    folders.insert(io::DirectoryOf(path));
+  }
+  for (const std::string& folder : folders) {
+    ARROW_RETURN_NOT_OK(files.SyncDirectory(folder));
+  }
+  beginning_.replaced.clear();
+  beginning_.published = true;
+  return Save();
+}
+
+Result<int64_t> PieceCommit::Abort(const std::vector<PieceToken::Run>& decided) {
+  const auto names = pieces_->NamesOf(decided);
+  return pieces_->Remove({names.begin(), names.end()});
+}
+
+}  // namespace millrace::files

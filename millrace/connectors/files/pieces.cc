@@ -1,0 +1,211 @@
+#include "millrace/connectors/files/pieces.h"
+
+#include <unistd.h>
+
+#include <fmt/format.h>
+#include <xxhash.h>
+#include <nlohmann/json.hpp>
+
+#include "millrace/base/error.h"
+#include "millrace/connectors/files/durable.h"
+#include "millrace/io/path.h"
+
+namespace millrace::files {
+
+namespace {
+
+constexpr std::string_view kPrefix = ".millrace-";
+constexpr std::string_view kSuffix = ".piece";
+constexpr char kProcessMark = '@';
+// Owners of processes and of pipelines can't be confused: names of the latter are
+// escaped.
+constexpr char kTargetMark = '~';
+// Of a name's 255 bytes, so that everything else has room.
+constexpr size_t kMostBytes = 72;
+
+// Letters, digits, '-' and '_' stay; a long text is cut and tells itself by its hash.
+std::string Escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_') {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  if (out.size() <= kMostBytes) return out;
+  return fmt::format("{}%%{:016x}", out.substr(0, kMostBytes - 18),
+                     XXH3_64bits(text.data(), text.size()));
+}
+
+std::string LockNameOf(std::string_view owner) {
+  return fmt::format("{}{}.tmp", kPrefix, owner);
+}
+
+}  // namespace
+
+bool IsOrphanedPiece(io::FileSystem& files, const std::string& directory,
+                     std::string_view name) {
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return false;
+  name.remove_prefix(kPrefix.size());
+  if (!name.starts_with(kProcessMark)) return false;
+  return !files.Exists(
+      io::JoinedPath(directory, LockNameOf(name.substr(0, name.find('.')))));
+}
+
+void AddToRuns(std::vector<PieceToken::Run>* runs, int64_t attempt, int64_t epoch) {
+  if (!runs->empty() && runs->back().attempt == attempt &&
+      runs->back().last + 1 == epoch) {
+    runs->back().last = epoch;
+  } else {
+    runs->push_back({attempt, epoch, epoch});
+  }
+}
+
+std::string PieceToken::Encode() const {
+  nlohmann::json out;
+  if (!parts.empty()) {
+    auto& list = out["parts"] = nlohmann::json::array();
+    for (const Part& part : parts) list.push_back({part.piece, part.folder});
+  }
+  if (!runs.empty()) {
+    auto& list = out["runs"] = nlohmann::json::array();
+    for (const Run& run : runs) list.push_back({run.attempt, run.first, run.last});
+  }
+  if (!whole.empty()) out["whole"] = whole;
+  if (unchanged) out["unchanged"] = {unchanged->size, unchanged->modified_micros};
+  out["last"] = last;
+  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Result<PieceToken> PieceToken::Decode(const std::string& bytes) {
+  PieceToken out;
+  try {
+    const auto in = nlohmann::json::parse(bytes);
+    for (const auto& part : in.value("parts", nlohmann::json::array())) {
+      out.parts.push_back({part.at(0), part.at(1)});
+    }
+    for (const auto& run : in.value("runs", nlohmann::json::array())) {
+      out.runs.push_back({run.at(0), run.at(1), run.at(2)});
+    }
+    out.whole = in.value("whole", "");
+    if (in.contains("unchanged")) {
+      out.unchanged = {in.at("unchanged").at(0), in.at("unchanged").at(1)};
+    }
+    out.last = in.at("last");
+  } catch (const nlohmann::json::exception& error) {
+    return errors::kInternal.Make({}, "commit token can't be read: {}", error.what());
+  }
+  return out;
+}
+
+Pieces::Pieces(std::shared_ptr<io::FileSystem> files, std::string directory,
+               std::string owner, int64_t attempt)
+    : files_(std::move(files)),
+      directory_(std::move(directory)),
+      owner_(std::move(owner)),
+      attempt_(attempt) {}
+
+std::shared_ptr<Pieces> Pieces::OfPipeline(std::shared_ptr<io::FileSystem> files,
+                                           const Destination& destination,
+                                           const std::string& pipeline, int64_t attempt) {
+  const bool folder = destination.kind == Destination::Kind::kFolder;
+  std::string owner =
+      Escaped(pipeline) + kTargetMark +
+      (folder ? "part" + Escaped(destination.extension) : Escaped(destination.file));
+  return std::shared_ptr<Pieces>(
+      new Pieces(std::move(files), destination.directory, std::move(owner), attempt));
+}
+
+Result<std::shared_ptr<Pieces>> Pieces::OfProcess(std::shared_ptr<io::FileSystem> files,
+                                                  const Destination& destination) {
+  static std::atomic<int64_t> next{0};
+  for (;;) {
+    std::shared_ptr<Pieces> out(new Pieces(
+        files, destination.directory,
+        fmt::format("{}{}-{}", kProcessMark, ::getpid(), next.fetch_add(1)), 0));
+    out->lock_path_ = out->PathOf(LockNameOf(out->owner_));
+    // Processes of two machines may share the folder and the number.
+    ARROW_ASSIGN_OR_RAISE(out->lock_, files->TryLock(out->lock_path_));
+    if (!out->lock_) {
+      out->lock_path_.clear();
+      continue;
+    }
+    return out;
+  }
+}
+
+Pieces::~Pieces() {
+  // Removed while it is held: nobody can come to hold a lock on a file without a name.
+  if (!lock_) return;
+  (void)Remove({});
+  (void)files_->Remove(lock_path_);
+}
+
+std::string Pieces::PathOf(const std::string& name) const {
+  return io::JoinedPath(directory_, name);
+}
+
+std::string Pieces::NameOfAttempt(WriterId writer, int64_t attempt, int64_t epoch,
+                                  int64_t ordinal) const {
+  return fmt::format("{}{}.w{}.e{}.a{}.{}{}", kPrefix, owner_, writer.value, epoch,
+                     attempt, ordinal, kSuffix);
+}
+
+std::vector<std::string> Pieces::NamesOf(const std::vector<PieceToken::Run>& runs) const {
+  std::vector<std::string> out;
+  for (const PieceToken::Run& run : runs) {
+    for (int64_t epoch = run.first; epoch <= run.last; ++epoch) {
+      out.push_back(NameOfAttempt(WriterId{0}, run.attempt, epoch, 0));
+    }
+  }
+  return out;
+}
+
+Result<int64_t> Pieces::Remove(const std::set<std::string>& but) {
+  const std::string own = fmt::format("{}{}.w", kPrefix, owner_);
+  int64_t removed = 0;
+  ARROW_ASSIGN_OR_RAISE(auto entries, files_->List(directory_));
+  for (const io::FileInfo& entry : entries) {
+    const std::string name = io::NameOf(entry.path);
+    if (!name.starts_with(own) || !name.ends_with(kSuffix) || but.contains(name))
+      continue;
+    ARROW_RETURN_NOT_OK(files_->Remove(entry.path));
+    ++removed;
+  }
+  return removed;
+}
+
+Result<std::optional<Beginning>> Pieces::LoadBeginning() {
+  const std::string path = PathOf(fmt::format("{}{}.begun", kPrefix, owner_));
+  if (!files_->Exists(path)) return std::nullopt;
+  ARROW_ASSIGN_OR_RAISE(const std::string bytes, ReadWhole(*files_, path));
+  Beginning out;
+  try {
+    const auto in = nlohmann::json::parse(bytes);
+    out.published = in.at("published");
+    for (const auto& file : in.at("replaced")) {
+      out.replaced.push_back({file.at(0), file.at(1), file.at(2)});
+    }
+  } catch (const nlohmann::json::exception& error) {
+    return errors::kInternal.Make({.file = path}, "it can't be read: {}", error.what());
+  }
+  return out;
+}
+
+Status Pieces::SaveBeginning(const Beginning& beginning) {
+  nlohmann::json out;
+  out["published"] = beginning.published;
+  auto& list = out["replaced"] = nlohmann::json::array();
+  for (const Replaced& file : beginning.replaced) {
+    list.push_back({file.path, file.size, file.modified_micros});
+  }
+  return WriteWhole(*files_, PathOf(fmt::format("{}{}.begun", kPrefix, owner_)),
+                    out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+Status Pieces::ForgetBeginning() {
+  return files_->Remove(PathOf(fmt::format("{}{}.begun", kPrefix, owner_)));
+}
+
+}  // namespace millrace::files

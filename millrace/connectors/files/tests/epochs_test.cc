@@ -1,0 +1,206 @@
+// The files sink of a pipeline with checkpoints keeps to what every sink keeps to.
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include "millrace/base/clock.h"
+#include "millrace/connector/testkit/epoch_checks.h"
+#include "millrace/connectors/files/files.h"
+#include "millrace/formats/format.h"
+
+namespace millrace::files {
+namespace {
+
+namespace fs = std::filesystem;
+using connector::Options;
+using connector::testkit::EpochCase;
+using connector::testkit::Rows;
+
+class FilesEpochs : public testing::TestWithParam<std::string> {
+ protected:
+  FilesEpochs() {
+    folder_ =
+        fs::temp_directory_path() / ("millrace-epochs-" + std::to_string(::getpid()));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    surroundings_.files = io::MakeLocalFileSystem();
+    surroundings_.executor = executor_.get();
+    surroundings_.clock = &clock_;
+    surroundings_.memory = MemoryBudget::Make(1 << 30, ProcessMemoryPool());
+    surroundings_.environment = [](const std::string&) { return std::nullopt; };
+    surroundings_.pipeline = "p";
+    surroundings_.checkpointed = true;
+    surroundings_.attempt = 1;
+  }
+  ~FilesEpochs() override { fs::remove_all(folder_); }
+
+  // Numbers, words with line breaks and NULLs, and a kind of few values, one of them
+  // NULL, one with characters that a path can't have.
+  static std::shared_ptr<arrow::RecordBatch> Sample(int64_t rows, int64_t first = 0) {
+    arrow::Int64Builder numbers(ProcessMemoryPool());
+    arrow::StringBuilder words(ProcessMemoryPool()), kinds(ProcessMemoryPool());
+    for (int64_t i = first; i < first + rows; ++i) {
+      EXPECT_TRUE(numbers.Append(i).ok());
+      const std::string word = i % 5 == 0 ? "line\nbreak, \"quoted\"" : "word";
+      EXPECT_TRUE(
+          (i % 7 == 3 ? words.AppendNull() : words.Append(word + std::to_string(i)))
+              .ok());
+      EXPECT_TRUE(
+          (i % 3 == 0 ? kinds.AppendNull() : kinds.Append(i % 3 == 1 ? "a/b=c" : "plain"))
+              .ok());
+    }
+    return arrow::RecordBatch::Make(
+        arrow::schema({arrow::field("n", arrow::int64()),
+                       arrow::field("word", arrow::utf8()),
+                       arrow::field("kind", arrow::utf8())}),
+        rows,
+        {numbers.Finish().ValueOrDie(), words.Finish().ValueOrDie(),
+         kinds.Finish().ValueOrDie()});
+  }
+
+  Result<std::unique_ptr<connector::Sink>> MakeSink(
+      Options options, std::string pipeline, int64_t attempt,
+      std::shared_ptr<io::FileSystem> files) const {
+    connector::Surroundings surroundings = surroundings_;
+    surroundings.pipeline = std::move(pipeline);
+    surroundings.attempt = attempt;
+    surroundings.checkpointed = attempt > 0;
+    if (files) surroundings.files = std::move(files);
+    return connector_.make_sink(options, surroundings);
+  }
+
+  // A run without checkpoints.
+  void Copy(const Options& options, const std::shared_ptr<arrow::RecordBatch>& rows) {
+    ASSERT_OK_AND_ASSIGN(auto sink, MakeSink(options, "", 0, nullptr));
+    ASSERT_OK(sink->EnsureTable(rows->schema(), {}));
+    ASSERT_OK_AND_ASSIGN(auto writer, sink->Open(WriterId{0}));
+    ASSERT_OK(connector::testkit::WriteRows(*writer, rows));
+    auto token = writer->Prepare(Epoch{1}, true);
+    ASSERT_OK(token.status());
+    ASSERT_OK(sink->committer().Commit(Epoch{1}, {*token.result()}).status());
+  }
+
+  // Rows of the files that others see, with the kind that a folder's name tells.
+  Result<Rows> Read(const std::string& path) const {
+    Rows out;
+    std::vector<fs::path> names;
+    if (fs::is_regular_file(path)) names.push_back(path);
+    if (fs::is_directory(path)) {
+      for (const auto& entry : fs::recursive_directory_iterator(path)) {
+        if (entry.is_regular_file() && !entry.path().filename().string().starts_with('.'))
+          names.push_back(entry.path());
+      }
+    }
+    for (const fs::path& name : names) {
+      const std::string folder = name.parent_path().filename().string();
+      const bool partition = folder.starts_with("kind=");
+      std::string kind;
+      if (folder == "kind=__HIVE_DEFAULT_PARTITION__") kind = "NULL:string ";
+      if (folder == "kind=a%2Fb%3Dc") kind = "[a/b=c]:string ";
+      if (folder == "kind=plain") kind = "[plain]:string ";
+      EXPECT_EQ(partition, !kind.empty()) << folder;
+      const auto schema = Sample(1)->schema();
+      ARROW_ASSIGN_OR_RAISE(
+          auto source,
+          connector_.make_source({{"path", name.string()}},
+                                 partition ? schema->RemoveField(2).ValueOrDie() : schema,
+                                 surroundings_));
+      ARROW_ASSIGN_OR_RAISE(auto splits, source->Discover());
+      source->Push({});
+      for (const connector::Split& split : splits) {
+        ARROW_ASSIGN_OR_RAISE(auto reader, source->Open(split));
+        ARROW_ASSIGN_OR_RAISE(auto reading, connector::testkit::Drain(*reader, {}));
+        for (const std::string& row : reading.rows) out.push_back(row + kind);
+      }
+    }
+    return out;
+  }
+
+  int64_t Hidden(std::initializer_list<std::string> suffixes) const {
+    int64_t found = 0;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_)) {
+      const std::string name = entry.path().filename().string();
+      for (const std::string& suffix : suffixes) {
+        found += name.starts_with('.') && name.ends_with(suffix) ? 1 : 0;
+      }
+    }
+    return found;
+  }
+
+  // `before`: rows that stand in the destination.
+  EpochCase Case(const std::string& suffix, Options options, bool before) {
+    EpochCase test;
+    test.rows = Sample(48);
+    test.whole = suffix != "/";
+    test.replaces = options["mode"] == "overwrite";
+    options["format"] = GetParam();
+    const auto old = Sample(9, 1000);
+    if (before) {
+      test.before = connector::testkit::RowsOf(*old).ValueOrDie();
+    }
+    test.reset = [=, this] {
+      // What one case leaves must not be taken for another's.
+      fs::remove_all(folder_);
+      fs::create_directories(folder_);
+      target_ = (folder_ / ("target" + suffix)).string();
+      Options plain = options;
+      plain["path"] = target_;
+      plain["mode"] = "error";
+      if (before) Copy(plain, old);
+    };
+    test.make = [=, this](const std::string& pipeline, int64_t attempt,
+                          std::shared_ptr<io::FileSystem> files) {
+      Options given = options;
+      given["path"] = target_;
+      return MakeSink(given, pipeline, attempt, std::move(files));
+    };
+    test.read = [this] { return Read(target_); };
+    test.leftovers = [this] { return Hidden({".piece", ".tmp"}); };
+    return test;
+  }
+
+  fs::path folder_;
+  SystemClock clock_;
+  std::unique_ptr<Executor> executor_ = MakeThreadExecutor(2);
+  connector::Surroundings surroundings_;
+  connector::ConnectorSpec connector_ =
+      MakeFilesConnector({formats::MakeCsvFormat(), formats::MakeJsonFormat(),
+                          formats::MakeParquetFormat()});
+  std::string target_;
+};
+
+TEST_P(FilesEpochs, Folder) {
+  connector::testkit::CheckEpochs(Case("/", {{"mode", "error"}}, false));
+  connector::testkit::CheckEpochs(
+      Case("/", {{"mode", "append"}, {"roll_rows", "5"}}, true));
+  connector::testkit::CheckEpochs(Case("/", {{"mode", "overwrite"}}, true));
+  EXPECT_EQ(Hidden({".begun"}), 0);
+}
+
+TEST_P(FilesEpochs, Partitions) {
+  const Options by_kind = {{"partition_by", "kind"}, {"max_open_files", "2"}};
+  for (const char* mode : {"append", "overwrite"}) {
+    Options options = by_kind;
+    options["mode"] = mode;
+    connector::testkit::CheckEpochs(Case("/", options, true));
+  }
+}
+
+TEST_P(FilesEpochs, SingleFile) {
+  const std::string suffix = "." + GetParam();
+  connector::testkit::CheckEpochs(Case(suffix, {{"mode", "error"}}, false));
+  connector::testkit::CheckEpochs(Case(suffix, {{"mode", "overwrite"}}, true));
+  if (GetParam() != "parquet") {
+    connector::testkit::CheckEpochs(Case(suffix, {{"mode", "append"}}, true));
+  }
+  EXPECT_EQ(Hidden({".begun"}), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, FilesEpochs, testing::Values("csv", "json", "parquet"),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace millrace::files
