@@ -24,7 +24,9 @@ Result<std::unique_ptr<engine::Engine>> Program::MakeEngine() const {
       return errors::kBadArgument.Make({}, "--memory: it has to be more than 0");
     options.memory_limit = *bytes;
   }
-  return engine::Engine::Make(options);
+  engine::Surroundings surroundings;
+  surroundings.connectors = connectors;
+  return engine::Engine::Make(options, std::move(surroundings));
 }
 
 Result<std::map<std::string, std::string>> Pairs(const std::vector<std::string>& words,
@@ -154,10 +156,11 @@ void AddCommands(CLI::App& app, Program& program) {
   AddDocs(app, program);
 }
 
-int Main(int argc, char** argv) {
+int Main(int argc, char** argv, std::vector<connector::ConnectorSpec> connectors) {
   TakeSignals();
   CLI::App app;
   Program program;
+  program.connectors = std::move(connectors);
   AddCommands(app, program);
   try {
     app.parse(argc, argv);

@@ -20,6 +20,7 @@ struct Program {
   int shards = 0;
   std::string memory;
   bool pin = false;
+  std::vector<connector::ConnectorSpec> connectors;  ///< beside the built-in ones
   /// Set by the command that was chosen; answers the exit code.
   std::function<int()> run;
 

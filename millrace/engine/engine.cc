@@ -54,6 +54,9 @@ Result<std::unique_ptr<Engine>> Engine::Make(const EngineOptions& options,
     return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
   };
   ARROW_RETURN_NOT_OK(engine->RegisterBuiltIns());
+  for (connector::ConnectorSpec& spec : surroundings.connectors) {
+    ARROW_RETURN_NOT_OK(engine->connectors_.Add(std::move(spec)));
+  }
   return engine;
 }
 

@@ -27,14 +27,16 @@ struct EngineOptions {
   int64_t memory_limit = 0;
 };
 
-/// What a simulation replaces. A member that is null is made by the engine.
+/// What a simulation replaces or a program adds. A member that is null is made by the
+/// engine.
 struct Surroundings {
   std::unique_ptr<Clock> clock;
   std::unique_ptr<Executor> executor;
   std::unique_ptr<Timers> timers;
   std::unique_ptr<runtime::Scheduler> scheduler;
   std::shared_ptr<io::FileSystem> files;
-  ConfigSpec::Lookup environment;  ///< empty: the process's variables
+  ConfigSpec::Lookup environment;                    ///< empty: the process's variables
+  std::vector<connector::ConnectorSpec> connectors;  ///< beside the built-in ones
 };
 
 /// One per process, usually. Thread-safe after Make; outlives its sessions and jobs.

@@ -164,6 +164,7 @@ bool Task::Wanted(const Leaf& leaf) const {
 }
 
 Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker) {
+  if (!restored_) ARROW_RETURN_NOT_OK(Restore());
   for (int runs = 0;;) {
     while (!outbox_.empty()) {
       const bool end = std::holds_alternative<operators::End>(outbox_.front());

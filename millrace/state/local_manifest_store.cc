@@ -161,22 +161,29 @@ class LocalManifestStore final : public connector::ManifestStore {
     return files_->SyncDirectory(folder_);
   }
 
+  // The newest manifest goes last: as long as it stands, the pipeline is finished and not
+  // new, wherever this is cut off.
   Status RemoveAll() override {
     if (!files_->Exists(folder_)) return Status::OK();
-    // Manifests first: state files without one are rubbish, the reverse is damage.
     ARROW_ASSIGN_OR_RAISE(auto entries, List());
-    for (const ManifestEntry& entry : entries) {
-      ARROW_RETURN_NOT_OK(files_->Remove(Path(NameOf(entry))));
+    const auto last = std::find_if(entries.rbegin(), entries.rend(), [](const auto& e) {
+      return e.state == ManifestState::kDecided;
+    });
+    for (auto entry = entries.begin(); entry != entries.end(); ++entry) {
+      if (last != entries.rend() && &*entry == &*last) continue;
+      ARROW_RETURN_NOT_OK(files_->Remove(Path(NameOf(*entry))));
     }
-    ARROW_RETURN_NOT_OK(files_->SyncDirectory(folder_));
-    for (const std::string& folder : {state_folder_, folder_}) {
-      if (!files_->Exists(folder)) continue;
-      ARROW_ASSIGN_OR_RAISE(auto listed, files_->List(folder));
-      for (const io::FileInfo& file : listed) {
-        ARROW_RETURN_NOT_OK(file.directory ? files_->RemoveDirectory(file.path)
-                                           : files_->Remove(file.path));
-      }
+    ARROW_ASSIGN_OR_RAISE(auto names, ListFiles());
+    for (const std::string& name : names) ARROW_RETURN_NOT_OK(RemoveFile(name));
+    if (last != entries.rend()) {
+      ARROW_RETURN_NOT_OK(files_->SyncDirectory(folder_));
+      ARROW_RETURN_NOT_OK(files_->Remove(Path(NameOf(*last))));
     }
+    if (files_->Exists(state_folder_))
+      ARROW_RETURN_NOT_OK(files_->RemoveDirectory(state_folder_));
+    ARROW_ASSIGN_OR_RAISE(auto listed, files_->List(folder_));
+    for (const io::FileInfo& file : listed)
+      ARROW_RETURN_NOT_OK(files_->Remove(file.path));
     ARROW_RETURN_NOT_OK(files_->RemoveDirectory(folder_));
     lock_.reset();
     return Status::OK();

@@ -15,16 +15,17 @@ class Millrace:
 
     def __init__(self, folder):
         self.folder = folder
+        self.environment = {"MILLRACE_STATE_DIR": str(folder / "state")}
 
     def __call__(self, *words, code=0, stdin=None, env=None, text=True):
         """Run to the end, expect exit code `code`."""
         done = subprocess.run([BINARY, *map(str, words)], cwd=self.folder, input=stdin, capture_output=True, text=text,
-                              timeout=120, env={**os.environ, **(env or {})})
+                              timeout=120, env={**os.environ, **self.environment, **(env or {})})
         assert done.returncode == code, f"exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
     def start(self, *words, **options):
-        return subprocess.Popen([BINARY, *map(str, words)], cwd=self.folder, **options)
+        return subprocess.Popen([BINARY, *map(str, words)], cwd=self.folder, **{"env": {**os.environ, **self.environment}, **options})
 
 
 @pytest.fixture(scope="session")

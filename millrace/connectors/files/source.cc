@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <set>
 
 #include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
@@ -127,7 +128,8 @@ FilesSource::FilesSource(Parsed options, std::shared_ptr<arrow::Schema> declared
                          connector::Surroundings surroundings)
     : options_(std::move(options)),
       declared_(std::move(declared)),
-      surroundings_(std::move(surroundings)) {}
+      surroundings_(std::move(surroundings)),
+      split_size_(options_.own.GetInt("split_size")) {}
 
 formats::Context FilesSource::FormatContext() const {
   return {surroundings_.memory->pool(),
@@ -193,7 +195,7 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
   }
   // A pipe can be opened once only; a file that is read in parts shares what its parts
   // learn.
-  const bool parts = file.info.size > options_.own.GetInt("split_size");
+  const bool parts = file.info.size > split_size_;
   if (!file.info.seekable || parts || &file == files_.front().get()) file.kept = reader;
   return reader;
 }
@@ -206,24 +208,26 @@ Result<std::shared_ptr<arrow::Schema>> FilesSource::InferSchema() {
   return schema_;
 }
 
-// The files in reading order, with what tells that one has changed since.
+// The files in reading order, with what tells that one has changed since, and the size
+// that the numbers of their ranges depend on.
 Result<std::string> FilesSource::DiscoveryState() {
-  nlohmann::json out = nlohmann::json::array();
+  nlohmann::json files = nlohmann::json::array();
   for (const auto& file : files_) {
-    out.push_back({file->info.path, file->info.size, file->info.modified_micros});
+    files.push_back({file->info.path, file->info.size, file->info.modified_micros});
   }
-  return out.dump();
+  return nlohmann::json{{"split_size", split_size_}, {"files", std::move(files)}}.dump();
 }
 
 Status FilesSource::Restore(const std::string& discovery_state,
                             const std::vector<connector::SplitState>& unfinished) {
   const auto state = nlohmann::json::parse(discovery_state, nullptr, false);
-  if (!state.is_array()) {
+  if (!state.is_object() || !state.contains("files") || !state.contains("split_size")) {
     return errors::kInternal.Make({}, "a checkpoint without a list of files");
   }
   files_.clear();
   schema_.reset();
-  for (const auto& entry : state) {
+  split_size_ = state.at("split_size").get<int64_t>();
+  for (const auto& entry : state.at("files")) {
     const auto path = entry.at(0).get<std::string>();
     ARROW_ASSIGN_OR_RAISE(io::FileInfo info, surroundings_.files->Stat(path));
     if (!info.seekable || info.size != entry.at(1).get<int64_t>() ||
@@ -235,7 +239,19 @@ Status FilesSource::Restore(const std::string& discovery_state,
   }
   ARROW_RETURN_NOT_OK(InferSchema().status());
   splits_.clear();
-  for (const connector::SplitState& state : unfinished) splits_.push_back(state.split);
+  std::set<size_t> ranged;
+  for (const connector::SplitState& state : unfinished) {
+    const auto [file, range] = Described(state.split);
+    if (file >= files_.size()) {
+      return errors::kInternal.Make({},
+                                    "a checkpoint names a file that it does not list");
+    }
+    if (range != kWholeFile && ranged.insert(file).second) {
+      ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[file]));
+      ARROW_RETURN_NOT_OK(reader->Ranges(split_size_).status());
+    }
+    splits_.push_back(state.split);
+  }
   restored_ = true;
   return Status::OK();
 }
@@ -246,7 +262,7 @@ Result<std::vector<connector::Split>> FilesSource::Discover() {
     return splits_;
   }
   ARROW_RETURN_NOT_OK(InferSchema().status());
-  const int64_t target = options_.own.GetInt("split_size");
+  const int64_t target = split_size_;
   std::vector<connector::Split>& splits = splits_;
   auto add = [&splits](const std::string& name, size_t file, int64_t range, int64_t bytes,
                        int64_t rows) {
@@ -326,8 +342,7 @@ Result<std::unique_ptr<connector::SplitReader>> FilesSource::Open(
   ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[file]));
   std::vector<size_t> ordinals;
   if (range == kWholeFile) {
-    const int64_t target = options_.own.GetInt("split_size");
-    ARROW_ASSIGN_OR_RAISE(auto ranges, reader->Ranges(target));
+    ARROW_ASSIGN_OR_RAISE(auto ranges, reader->Ranges(split_size_));
     for (size_t i = 0; i < ranges.size(); ++i) ordinals.push_back(i);
   } else {
     ordinals.push_back(static_cast<size_t>(range));

@@ -47,6 +47,7 @@ class FilesSource final : public connector::Source {
   const Parsed options_;
   const std::shared_ptr<arrow::Schema> declared_;
   const connector::Surroundings surroundings_;
+  int64_t split_size_;
   std::shared_ptr<arrow::Schema> schema_;
   std::vector<std::unique_ptr<File>> files_;
   formats::Pushdown pushdown_;

@@ -14,7 +14,8 @@ Status Checkpoint::Take(state::OperatorSnapshot& snapshot) {
   Written& written = tasks_[snapshot.task()];
   if (snapshot.whole()) written.parts.clear();
   written.facts = snapshot.facts();
-  for (state::Piece& piece : snapshot.pieces()) {
+  std::vector<state::Piece> pieces = snapshot.TakePieces();
+  for (state::Piece& piece : pieces) {
     ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create());
     ARROW_ASSIGN_OR_RAISE(auto writer,
                           arrow::ipc::MakeStreamWriter(sink, piece.rows->schema()));

@@ -1,0 +1,192 @@
+"""SIGKILL at every state edge: what a pipeline has written after it was run again is what one run without a kill writes.
+
+The program is the release build with four small sinks, one a commit class. A failpoint that is not reached does not
+kill, and fails its test.
+"""
+
+import collections
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CRASH = pathlib.Path(os.environ.get("MILLRACE_CRASH_BINARY", ROOT / "build/release/bin/millrace_crash")).resolve()
+BINARY = pathlib.Path(os.environ.get("MILLRACE_BINARY", ROOT / "build/release/bin/millrace")).resolve()
+
+CLASSES = ["two_phase", "atomic", "idempotent", "none"]
+ROWS = 60_000
+
+# Every edge that each pipeline passes, whatever its sink.
+EDGES = [
+    "checkpoint.barrier", "checkpoint.aligned", "checkpoint.prepared", "checkpoint.pending", "checkpoint.pending.done",
+    "checkpoint.decide", "checkpoint.renamed", "checkpoint.decided", "checkpoint.commit", "checkpoint.committed",
+    "checkpoint.acknowledged", "io.rename", "io.rename.done", "io.sync", "io.sync.done", "io.sync_directory",
+]
+STATE_EDGES = ["checkpoint.snapshot", "checkpoint.snapshot.done"]
+SINK_EDGES = {
+    "two_phase": ["ledger.prepare"], "atomic": ["ledger.prepare", "ledger.transaction", "checkpoint.recorded"],
+    "idempotent": ["ledger.prepare", "ledger.load"], "none": ["ledger.prepare"],
+}
+
+
+@pytest.fixture(scope="session")
+def events(tmp_path_factory):
+    """A stream in order of time, in several files."""
+    folder = tmp_path_factory.mktemp("events")
+    source = random.Random(7)
+    files = 6
+    for part in range(files):
+        with open(folder / f"events-{part}.csv", "w") as out:
+            out.write("id,k,v,t\n")
+            for i in range(part * ROWS // files, (part + 1) * ROWS // files):
+                out.write(f"{i},{source.randrange(300)},{source.randrange(-50, 50)},"
+                          f"2024-01-01 {i // 3600 % 24:02}:{i // 60 % 60:02}:{i % 60:02}\n")
+    return folder
+
+
+PIPELINES = {
+    # Rows as they are: nothing but positions and tokens.
+    "rows": "INSERT INTO out SELECT id, k, v FROM events;",
+    # Windows that close while the stream runs: state, watermarks, output in every epoch.
+    "windows": "INSERT INTO out SELECT window_start, k, COUNT(*) AS n, SUM(v) AS s FROM events "
+               "GROUP BY k WINDOW TUMBLING(t, 10m);",
+    # All output at the end: every group has to survive.
+    "groups": "INSERT INTO out SELECT k, COUNT(*) AS n, SUM(v) AS s, MIN(id) AS least FROM events GROUP BY k;",
+}
+
+
+class Pipeline:
+    def __init__(self, folder, events, query, commit, shards, batch_rows=500):
+        self.folder, self.shards = folder, shards
+        self.out = folder / "out"
+        (folder / "pipeline.sql").write_text(f"""
+            SET name = 'crash'; SET checkpoints = 'on'; SET checkpoint_interval = '1ms'; SET batch_rows = {batch_rows};
+            CREATE SOURCE events (id BIGINT, k BIGINT, v BIGINT, t TIMESTAMP, WATERMARK FOR t AS t - INTERVAL '1' HOUR)
+              WITH (connector = 'files', path = '{events}/*.csv', split_size = '64KB');
+            CREATE SINK out WITH (connector = 'ledger', path = '{self.out}', commit = '{commit}');
+            {query}
+        """)
+
+    def start(self, failpoint=None, shards=None):
+        env = {**os.environ, "MILLRACE_STATE_DIR": str(self.folder / "state")}
+        env.pop("MILLRACE_FAILPOINT", None)
+        if failpoint:
+            env["MILLRACE_FAILPOINT"] = failpoint
+        return subprocess.Popen([CRASH, "--shards", str(shards or self.shards), "run", "pipeline.sql"], cwd=self.folder,
+                                env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def run(self, failpoint=None, shards=None):
+        process = self.start(failpoint, shards)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out + err
+
+    def finished(self):
+        """What is visible was decided by a manifest; when there is none any more, the pipeline had come to its end."""
+        return bool(list(self.out.glob("rows-*"))) and not list((self.folder / "state").glob("crash/epoch-*"))
+
+    def rows(self):
+        lines = collections.Counter()
+        for path in self.out.glob("rows-*"):
+            lines.update(path.read_text().splitlines())
+        return lines
+
+
+@pytest.fixture(scope="session")
+def expected(tmp_path_factory, events):
+    """The rows of each pipeline without a kill."""
+    out = {}
+    for name, query in PIPELINES.items():
+        pipeline = Pipeline(tmp_path_factory.mktemp(name), events, query, "two_phase", 1)
+        code, text = pipeline.run()
+        assert code == 0, text
+        out[name] = pipeline.rows()
+        assert len(out[name]) > 100
+    assert out["rows"].total() == ROWS
+    return out
+
+
+def check(pipeline, expected, commit):
+    rows = pipeline.rows()
+    if commit == "none":
+        assert set(rows) == set(expected), "rows are lost or foreign"
+    else:
+        assert rows == expected
+    assert not list(pipeline.out.glob("staged-*")) and not list(pipeline.out.glob("spool-*"))
+    assert not list((pipeline.folder / "state").glob("crash/epoch-*")), "a finished pipeline leaves no checkpoint"
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+@pytest.mark.parametrize("commit", CLASSES)
+@pytest.mark.parametrize("query", ["rows", "windows"])
+def test_killed_at_every_edge(query, commit, shards, events, expected, tmp_path):
+    edges = EDGES + SINK_EDGES[commit] + (STATE_EDGES if query == "windows" else [])
+    for edge in edges:
+        for time_of in (1, 3):
+            folder = tmp_path / f"{edge}@{time_of}"
+            folder.mkdir()
+            pipeline = Pipeline(folder, events, PIPELINES[query], commit, shards)
+            code, text = pipeline.run(f"{edge}@{time_of}")
+            # A quick run has fewer epochs; the first time has to come.
+            if code != 0 or time_of == 1:
+                assert code == -signal.SIGKILL, f"{edge}@{time_of} was not reached: exit {code}\n{text}"
+                code, text = pipeline.run()
+            assert code == 0, f"{edge}@{time_of}: {text}"
+            check(pipeline, expected[query], commit)
+
+
+@pytest.mark.parametrize("commit", CLASSES)
+@pytest.mark.parametrize("query", PIPELINES)
+def test_killed_again_and_again(query, commit, events, expected, tmp_path):
+    """At random moments, also during recovery, with another number of shards each time."""
+    seed = int(os.environ.get("MILLRACE_SEED", random.randrange(1 << 30)))
+    print("seed", seed)
+    source = random.Random(seed)
+    pipeline = Pipeline(tmp_path, events, PIPELINES[query], commit, 1, batch_rows=200)
+    kills = 0
+    for _ in range(200):
+        shards = source.choice([1, 2, 3, 8])
+        process = pipeline.start(shards=shards)
+        try:
+            process.communicate(timeout=source.uniform(0.01, 0.12 if kills < 5 else 0.4))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            kills += 1
+            continue
+        assert process.returncode == 0, process
+        break
+    assert kills > 0, "it was never killed"
+    check(pipeline, expected[query], commit)
+
+
+def test_every_failpoint_is_killed_at():
+    """The list above knows every name in the sources."""
+    named = set()
+    for path in [*ROOT.glob("millrace/**/*.cc"), *ROOT.glob("tests/crash/*.cc")]:
+        named.update(re.findall(r'failpoint::Reach\(\s*"([^"]+)"', path.read_text()))
+    known = {*EDGES, *STATE_EDGES, *(edge for edges in SINK_EDGES.values() for edge in edges)}
+    assert named - known - {name for name in named if name.startswith("files.")} == set()
+
+
+@pytest.mark.parametrize("name", ["orders", "naïve / name"])
+def test_two_processes_cannot_run_one_pipeline(name, events, tmp_path):
+    pipeline = Pipeline(tmp_path, events, PIPELINES["rows"], "two_phase", 1, batch_rows=1)
+    text = (tmp_path / "pipeline.sql").read_text().replace("'crash'", f"'{name}'")
+    (tmp_path / "pipeline.sql").write_text(text)
+    first = pipeline.start()
+    try:
+        deadline = time.monotonic() + 30
+        while not list((tmp_path / "state").glob("*/epoch-*")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        code, text = pipeline.run()
+        assert code == 1 and "MR-4501" in text and f"process {first.pid}" in text, text
+    finally:
+        first.send_signal(signal.SIGTERM)
+        out, err = first.communicate(timeout=60)
+    assert first.returncode in (130, 0), err
