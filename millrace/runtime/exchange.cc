@@ -165,7 +165,7 @@ bool ExchangeReceiver::Take(Sender& sender, Event* out, bool* emit) {
   } else if (auto* barrier = std::get_if<Barrier>(out)) {
     barrier_ = *barrier;
     sender.at_barrier = true;
-    *emit = BarrierComplete(out);
+    *emit = PassBarrier(out);
   } else if (auto* split = std::get_if<SplitBegin>(out)) {
     sender.split = split->split;
     // The order is restored here; nobody behind needs the announcement.
@@ -175,7 +175,7 @@ bool ExchangeReceiver::Take(Sender& sender, Event* out, bool* emit) {
     sender.idle = true;
     // A sender that has ended holds back neither a barrier nor the watermark of the
     // others.
-    *emit = BarrierComplete(out) || MergedWatermark(out);
+    *emit = PassBarrier(out) || MergedWatermark(out);
   } else {
     sender.idle = false;
     *emit = true;
@@ -205,20 +205,33 @@ bool ExchangeReceiver::MergedWatermark(Event* out) {
   return true;
 }
 
-bool ExchangeReceiver::BarrierComplete(Event* out) {
+bool ExchangeReceiver::BarrierComplete() const {
   bool any = false;
   for (const Sender& sender : senders_) {
     if (!sender.ended && !sender.at_barrier) return false;
     any |= sender.at_barrier;
   }
-  if (!any) return false;
+  return any;
+}
+
+// The watermark of all that came before the barrier goes first, whether the last to
+// arrive was a barrier or an end: so every receiver is at the same time at a barrier, and
+// windows that one has closed are closed for all.
+bool ExchangeReceiver::PassBarrier(Event* out) {
+  if (!BarrierComplete()) return false;
+  if (MergedWatermark(out)) {
+    barrier_due_ = true;
+    return true;
+  }
   for (Sender& sender : senders_) sender.at_barrier = false;
+  barrier_due_ = false;
   *out = barrier_;
   return true;
 }
 
 Result<bool> ExchangeReceiver::Pull(const Budget&, const Waker&, Event* out) {
   for (;;) {
+    if (barrier_due_) return PassBarrier(out);
     if (std::all_of(senders_.begin(), senders_.end(),
                     [](const Sender& s) { return s.ended; })) {
       *out = End{};

@@ -68,7 +68,8 @@ class ExchangeReceiver final : public EventSource {
   /// The next event of `sender`, or false. Sets `*emit` when it is for our task.
   bool Take(Sender& sender, operators::Event* out, bool* emit);
   bool MergedWatermark(operators::Event* out);
-  bool BarrierComplete(operators::Event* out);
+  bool BarrierComplete() const;
+  bool PassBarrier(operators::Event* out);
 
   std::vector<Sender> senders_;
   const bool in_split_order_;
@@ -76,6 +77,7 @@ class ExchangeReceiver final : public EventSource {
   int64_t emitted_watermark_ = data::event_time::kMin;
   bool emitted_idle_ = false;
   operators::Barrier barrier_;
+  bool barrier_due_ = false;  // the watermark before it was put out
 };
 
 }  // namespace millrace::runtime

@@ -123,7 +123,10 @@ void ScanLeaf::AdvanceWatermark() {
 
 Status ScanLeaf::OnBatch(Reading& reading, data::Batch batch) {
   reading.idle = false;
-  emitted_idle_ = false;
+  // Told to everybody, also those behind an exchange that get no row of this batch: they
+  // must agree on whom they wait for.
+  if (std::exchange(emitted_idle_, false))
+    ready_.push_back(Watermark{emitted_watermark_, false});
   shared_->progress->rows_read.fetch_add(batch.num_rows(), std::memory_order_relaxed);
   batch.split = reading.state.split.id;
   reading.state.position = batch.end;

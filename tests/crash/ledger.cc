@@ -1,5 +1,7 @@
 #include "tests/crash/ledger.h"
 
+#include <unistd.h>
+
 #include <charconv>
 #include <map>
 #include <mutex>
@@ -244,7 +246,7 @@ Result<WriteState> LedgerWriter::Write(const data::Batch& batch, const Waker& wa
   rows_ += batch.num_rows();
   if (ledger_->commit_class() == CommitClass::kNone) {
     ARROW_RETURN_NOT_OK(ledger_->folder().WriteDurably(
-        fmt::format("rows-{}-{}-{}", ledger_->attempt(), writer_.value, written_++),
+        fmt::format("rows-{}-{}-{}", ::getpid(), writer_.value, written_++),
         std::exchange(lines_, {})));
   }
   return WriteState::kAccepted;

@@ -333,6 +333,7 @@ void Coordinator::ApplyProgress(const std::vector<TaskReport>& reports) {
 
 bool Coordinator::Moved(const std::vector<TaskReport>& reports) const {
   for (const TaskReport& report : reports) {
+    if (report.ended) return true;
     for (const auto& [op, snapshot] : report.operators) {
       if (!snapshot.pieces().empty()) return true;
     }
