@@ -99,6 +99,7 @@ MemoryBudget::~MemoryBudget() { pool_->Drop(); }
 arrow::MemoryPool* MemoryBudget::pool() const { return pool_; }
 Status MemoryBudget::Reserve(int64_t bytes) { return pool_->Charge(bytes); }
 void MemoryBudget::Release(int64_t bytes) { pool_->Discharge(bytes); }
+bool MemoryBudget::pressed() const { return used() > limit() / 10 * 7; }
 int64_t MemoryBudget::limit() const { return pool_->limit(); }
 int64_t MemoryBudget::used() const { return pool_->bytes_allocated(); }
 int64_t MemoryBudget::peak() const { return pool_->max_memory(); }

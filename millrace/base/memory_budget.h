@@ -31,6 +31,10 @@ class MemoryBudget {
   Status Reserve(int64_t bytes);
   void Release(int64_t bytes);
 
+  /// More than 70 % is in use: those that can should put state elsewhere, and nothing
+  /// more should be taken in that is not needed. Cheap enough to ask for every batch.
+  bool pressed() const;
+
   int64_t limit() const;
   int64_t used() const;
   int64_t peak() const;

@@ -13,6 +13,7 @@
 #include "millrace/base/clock.h"
 #include "millrace/base/memory_budget.h"
 #include "millrace/operators/event.h"
+#include "millrace/operators/spill/spill_space.h"
 #include "millrace/state/operator_state.h"
 
 namespace millrace::operators {
@@ -56,6 +57,9 @@ struct OperatorContext {
   int64_t batch_rows = 64 * 1024;  ///< rows of the batches that an operator makes itself
   /// Snapshots will be asked for: worth noting what changes between them.
   bool checkpointed = false;
+  /// Where aggregations and sorts put what memory has no room for. Null: they fail with
+  /// errors::kMemoryExceeded.
+  SpillSpace* spill = nullptr;
 };
 
 /// One step. Owned by a task and used by the shard that runs it.

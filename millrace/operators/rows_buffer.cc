@@ -1,6 +1,11 @@
 #include "millrace/operators/rows_buffer.h"
 
+#include <utility>
+
+#include <arrow/array.h>
+#include <arrow/array/concatenate.h>
 #include <arrow/record_batch.h>
+#include <arrow/util/byte_size.h>
 
 #include "millrace/data/dictionary.h"
 
@@ -8,6 +13,7 @@ namespace millrace::operators {
 
 void RowsBuffer::Add(std::shared_ptr<arrow::RecordBatch> rows) {
   rows_ += rows->num_rows();
+  bytes_ += arrow::util::TotalBufferSize(*rows);
   if (rows->num_rows() > 0) batches_.push_back(std::move(rows));
 }
 
@@ -32,10 +38,25 @@ Result<std::shared_ptr<arrow::RecordBatch>> RowsBuffer::Take() {
   }
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches = std::move(batches_);
   batches_.clear();
-  rows_ = 0;
+  const int64_t rows = std::exchange(rows_, 0);
+  bytes_ = 0;
   if (batches.empty()) return arrow::RecordBatch::MakeEmpty(schema_, pool_);
   if (batches.size() == 1) return batches.front();
-  return arrow::ConcatenateRecordBatches(batches, pool_);
+  // Column by column, each let go once it is joined: so all rows lie in memory twice only
+  // where somebody else holds on to them.
+  std::vector<arrow::ArrayVector> columns(static_cast<size_t>(schema_->num_fields()));
+  for (auto& batch : batches) {
+    for (size_t i = 0; i < columns.size(); ++i)
+      columns[i].push_back(batch->column(static_cast<int>(i)));
+    batch.reset();
+  }
+  arrow::ArrayVector joined;
+  for (arrow::ArrayVector& column : columns) {
+    ARROW_ASSIGN_OR_RAISE(auto whole, arrow::Concatenate(column, pool_));
+    joined.push_back(std::move(whole));
+    column = {};
+  }
+  return arrow::RecordBatch::Make(schema_, rows, std::move(joined));
 }
 
 }  // namespace millrace::operators

@@ -18,6 +18,8 @@ class RowsBuffer {
 
   void Add(std::shared_ptr<arrow::RecordBatch> rows);
   int64_t rows() const { return rows_; }
+  /// Bytes of the buffers that the rows reference.
+  int64_t bytes() const { return bytes_; }
   /// What was added behind the first `row` rows, in order, dictionaries decoded.
   Result<std::vector<std::shared_ptr<arrow::RecordBatch>>> From(int64_t row) const;
   /// Everything added, in order, dictionaries decoded; the buffer is empty then.
@@ -28,6 +30,7 @@ class RowsBuffer {
   arrow::MemoryPool* const pool_;
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches_;
   int64_t rows_ = 0;
+  int64_t bytes_ = 0;
 };
 
 }  // namespace millrace::operators

@@ -49,37 +49,65 @@ Result<std::shared_ptr<arrow::Array>> SameKeyGroup(int group, int64_t rows,
   return GroupArray(std::move(values), rows);
 }
 
+std::shared_ptr<arrow::Schema> WithKeyGroup(
+    const std::shared_ptr<arrow::Schema>& schema) {
+  arrow::FieldVector fields = schema->fields();
+  fields.insert(fields.begin(), arrow::field(std::string(state::kGroupColumn),
+                                             arrow::uint16(), /*nullable=*/false));
+  return arrow::schema(std::move(fields));
+}
+
 int FirstKeyGroupOf(int task, int tasks) {
   return (task * data::kKeyGroups + tasks - 1) / tasks;
 }
 
 StateRows::StateRows(const std::shared_ptr<arrow::Schema>& schema,
-                     arrow::MemoryPool* pool)
-    : schema_(*schema->AddField(0, arrow::field(std::string(state::kGroupColumn),
-                                                arrow::uint16(), /*nullable=*/false))),
-      pool_(pool) {}
+                     std::shared_ptr<MemoryBudget> memory, SpillSpace* spill)
+    : schema_(WithKeyGroup(schema)), memory_(std::move(memory)), spill_(spill) {}
 
 Status StateRows::Add(std::vector<std::shared_ptr<arrow::Array>> columns,
                       std::shared_ptr<arrow::Array> groups) {
   const int64_t rows = groups->length();
-  if (rows == 0) return Status::OK();
   columns.insert(columns.begin(), std::move(groups));
+  return Add(arrow::RecordBatch::Make(schema_, rows, std::move(columns)));
+}
+
+Status StateRows::Add(std::shared_ptr<arrow::RecordBatch> batch) {
+  const int64_t rows = batch->num_rows();
+  if (rows == 0) return Status::OK();
   if (rows >= kSmallRows) ARROW_RETURN_NOT_OK(JoinSmall());
-  batches_.push_back(arrow::RecordBatch::Make(schema_, rows, std::move(columns)));
+  batches_.push_back(std::move(batch));
   rows_ += rows;
   if (rows >= kSmallRows) {
     first_small_ = batches_.size();
-    return Status::OK();
+  } else {
+    small_rows_ += rows;
+    if (small_rows_ >= kJoinedRows) ARROW_RETURN_NOT_OK(JoinSmall());
   }
-  small_rows_ += rows;
-  return small_rows_ >= kJoinedRows ? JoinSmall() : Status::OK();
+  const bool file = spill_ != nullptr && memory_->used() > memory_->limit() / 2;
+  return file ? ToFile() : Status::OK();
+}
+
+Status StateRows::ToFile() {
+  ARROW_RETURN_NOT_OK(JoinSmall());
+  if (!file_) {
+    ARROW_ASSIGN_OR_RAISE(file_, spill_->Open(schema_));
+  }
+  for (auto& batch : batches_) {
+    ARROW_ASSIGN_OR_RAISE(auto place, file_->Append(*batch, memory_->pool()));
+    spilled_.push_back({file_, place});
+    batch.reset();
+  }
+  batches_.clear();
+  first_small_ = 0;
+  return Status::OK();
 }
 
 Status StateRows::JoinSmall() {
   const auto from = batches_.begin() + static_cast<std::ptrdiff_t>(first_small_);
   if (batches_.end() - from > 1) {
-    ARROW_ASSIGN_OR_RAISE(auto joined,
-                          arrow::ConcatenateRecordBatches({from, batches_.end()}, pool_));
+    ARROW_ASSIGN_OR_RAISE(auto joined, arrow::ConcatenateRecordBatches(
+                                           {from, batches_.end()}, memory_->pool()));
     batches_.erase(from, batches_.end());
     batches_.push_back(std::move(joined));
   }
@@ -90,6 +118,12 @@ Status StateRows::JoinSmall() {
 
 Status StateRows::Put(std::string part, state::Extent extent,
                       state::OperatorSnapshot& out) {
+  if (file_) {
+    ARROW_RETURN_NOT_OK(ToFile());
+    out.Add(state::Piece{std::move(part), extent,
+                         ReadSpilled(schema_, std::move(spilled_), memory_)});
+    return Status::OK();
+  }
   ARROW_RETURN_NOT_OK(JoinSmall());
   ARROW_ASSIGN_OR_RAISE(auto reader,
                         arrow::RecordBatchReader::Make(std::move(batches_), schema_));

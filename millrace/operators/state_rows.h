@@ -8,6 +8,7 @@
 
 #include <arrow/type_fwd.h>
 
+#include "millrace/operators/spill/spill_space.h"
 #include "millrace/state/operator_state.h"
 
 namespace millrace::operators {
@@ -24,23 +25,35 @@ Result<std::shared_ptr<arrow::Array>> SameKeyGroup(int group, int64_t rows,
 /// hold.
 int FirstKeyGroupOf(int task, int tasks);
 
+/// `schema` with the key group as its first column.
+std::shared_ptr<arrow::Schema> WithKeyGroup(const std::shared_ptr<arrow::Schema>& schema);
+
 /// Collects rows and puts them into a snapshot as one piece. Used by one thread.
 class StateRows {
  public:
   /// `schema`: of the rows, without the key group.
-  StateRows(const std::shared_ptr<arrow::Schema>& schema, arrow::MemoryPool* pool);
+  /// `spill`: where they go when memory is half used, as what waits to be written counts
+  /// like the state itself; null: they stay.
+  StateRows(const std::shared_ptr<arrow::Schema>& schema,
+            std::shared_ptr<MemoryBudget> memory, SpillSpace* spill = nullptr);
 
   /// Columns have exactly the types of the schema. Many small batches become few.
   Status Add(std::vector<std::shared_ptr<arrow::Array>> columns,
              std::shared_ptr<arrow::Array> groups);
+  /// The same, with the key group as the first column.
+  Status Add(std::shared_ptr<arrow::RecordBatch> rows);
   int64_t rows() const { return rows_; }
   Status Put(std::string part, state::Extent extent, state::OperatorSnapshot& out);
 
  private:
   Status JoinSmall();
+  Status ToFile();
 
   const std::shared_ptr<arrow::Schema> schema_;
-  arrow::MemoryPool* const pool_;
+  const std::shared_ptr<MemoryBudget> memory_;
+  SpillSpace* const spill_;
+  std::shared_ptr<SpillFile> file_;
+  std::vector<SpilledBatch> spilled_;  // before all in memory
   std::vector<std::shared_ptr<arrow::RecordBatch>> batches_;
   size_t first_small_ = 0;  // batches from here on are to be joined
   int64_t small_rows_ = 0;

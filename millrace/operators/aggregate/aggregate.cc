@@ -1,6 +1,6 @@
 // GROUP BY, with and without tumbling windows.
 #include <algorithm>
-#include <map>
+#include <limits>
 
 #include <arrow/array.h>
 #include <arrow/builder.h>
@@ -8,8 +8,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
-#include "millrace/operators/aggregate/emission.h"
-#include "millrace/operators/aggregate/groups_part.h"
+#include "millrace/operators/aggregate/group_slots.h"
 #include "millrace/operators/aggregate/reduction_probe.h"
 #include "millrace/operators/factories_internal.h"
 #include "millrace/operators/window_bounds.h"
@@ -24,22 +23,25 @@ using plan::AggregatePhase;
 // A first half that holds so many groups passes them on: the second half holds them
 // anyway, and a first half that hardly merges anything should not hold twice the memory.
 constexpr int64_t kPartialGroups = 4 * 1024 * 1024;
+// Where memory is short, this many.
+constexpr int64_t kPressedGroups = 64 * 1024;
 
 using KeyArrays = std::vector<std::shared_ptr<arrow::Array>>;
 
 // What both forms share: keys, fresh groups, results that wait to be put out.
 class AggregateBase : public UnaryOperator {
  public:
-  AggregateBase(const plan::AggregateNode& node, const OperatorContext& context)
+  AggregateBase(const plan::AggregateNode& node, bool apart,
+                const std::shared_ptr<arrow::DataType>& leading,
+                const OperatorContext& context)
       : memory_(context.memory),
         evaluation_(context),
         phase_(node.phase()),
         keys_(node.keys()),
         calls_(node.aggregates()),
-        emission_(node.schema(), context.batch_rows, context.memory->pool()),
-        checkpointed_(context.checkpointed && phase_ != AggregatePhase::kPartial) {
-    first_state_ = static_cast<int>(keys_.size()) + (node.window() ? 2 : 0);
-  }
+        slots_(node, apart, leading, context, evaluation_) {}
+
+  Status Snapshot(state::OperatorSnapshot& out) override { return slots_.Snapshot(out); }
 
  protected:
   Result<KeyArrays> Keys(const arrow::RecordBatch& rows) {
@@ -52,29 +54,18 @@ class AggregateBase : public UnaryOperator {
     return out;
   }
 
-  /// Groups over `leading` (or none) and the keys.
-  Result<std::unique_ptr<Groups>> NewGroups(
-      const std::shared_ptr<arrow::DataType>& leading) {
-    if (!spare_.empty()) {
-      auto groups = std::move(spare_.back());
-      spare_.pop_back();
-      return groups;
-    }
-    std::vector<std::shared_ptr<arrow::DataType>> types;
-    if (leading) types.push_back(leading);
-    for (const expr::ExprPtr& key : keys_) types.push_back(key->type());
-    ARROW_ASSIGN_OR_RAISE(auto groups,
-                          Groups::Make(types, calls_, phase_, evaluation_, memory_));
-    if (checkpointed_) groups->Track();
-    return groups;
+  /// Add rows; in a first half also note whether that merges any.
+  Status AddTo(int64_t start, const arrow::RecordBatch& rows, const KeyArrays& keys) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t new_groups, slots_.Add(start, rows, keys));
+    if (is_partial()) probe_.Aggregated(rows.num_rows(), new_groups);
+    return Status::OK();
   }
 
-  /// Add rows; in a first half also note whether that merges any.
-  Status AddTo(Groups& groups, const arrow::RecordBatch& rows, const KeyArrays& keys) {
-    const int64_t before = groups.size();
-    ARROW_RETURN_NOT_OK(groups.Add(rows, keys, first_state_));
-    if (is_partial()) probe_.Aggregated(rows.num_rows(), groups.size() - before);
-    return Status::OK();
+  /// Is a first half to pass on what it holds?
+  bool IsFull(int64_t most_groups) const {
+    if (!is_partial()) return false;
+    if (memory_->pressed()) most_groups = std::min(most_groups, kPressedGroups);
+    return most_groups < kNoLimit && slots_.size() > most_groups;
   }
 
   /// Are rows to be passed on instead of being aggregated here?
@@ -90,30 +81,27 @@ class AggregateBase : public UnaryOperator {
     }
     ARROW_ASSIGN_OR_RAISE(auto states, row_states_->RowStates(rows));
     columns.insert(columns.end(), states.begin(), states.end());
-    out.Push(emission_.MakeBatch(std::move(columns), rows.num_rows()));
+    out.Push(slots_.emission().MakeBatch(std::move(columns), rows.num_rows()));
     probe_.Passed(rows.num_rows());
     if (!probe_.passing()) row_states_.reset();
     return Status::OK();
   }
 
   Result<OpState> Continue(Output& out) override {
-    if (emission_.empty()) return OpState::kNeedInput;
-    ARROW_ASSIGN_OR_RAISE(auto done, emission_.Next(out));
-    if (done && spare_.size() < kSpareGroups && !passes_rows())
-      spare_.push_back(std::move(done));
-    return emission_.empty() ? OpState::kNeedInput : OpState::kHasOutput;
+    return slots_.Next(out, !passes_rows());
+  }
+  Result<OpState> FlushAll(Output& out) {
+    ARROW_RETURN_NOT_OK(slots_.EmitAll());
+    return Continue(out);
   }
 
-  static constexpr size_t kSpareGroups = 8;
+  static constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
   const std::shared_ptr<MemoryBudget> memory_;
   Evaluation evaluation_;
   const AggregatePhase phase_;
   const std::vector<expr::ExprPtr> keys_;
   const std::vector<plan::AggregateCall> calls_;
-  int first_state_ = 0;
-  Emission emission_;
-  std::vector<std::unique_ptr<Groups>> spare_;
-  const bool checkpointed_;  // a first half holds nothing at a barrier
+  GroupSlots slots_;
 
  private:
   ReductionProbe probe_;
@@ -122,20 +110,12 @@ class AggregateBase : public UnaryOperator {
 
 class GroupBy final : public AggregateBase {
  public:
-  GroupBy(const plan::AggregateNode& node, const OperatorContext& context,
-          std::vector<expr::TypePtr> state_types)
-      : AggregateBase(node, context), part_(node, std::move(state_types), evaluation_) {}
+  GroupBy(const plan::AggregateNode& node, const OperatorContext& context)
+      : AggregateBase(node, false, nullptr, context) {}
 
-  Status Snapshot(state::OperatorSnapshot& out) override {
-    if (!groups_) return Status::OK();
-    return part_.Write({{std::nullopt, groups_.get()}}, out);
-  }
   Status Restore(const state::OperatorState& state) override {
     if (is_partial()) return Status::OK();
-    return part_.RestoreTogether(state, [this]() -> Result<Groups*> {
-      ARROW_RETURN_NOT_OK(EnsureGroups());
-      return groups_.get();
-    });
+    return slots_.Restore(state, [](int64_t) { return false; });
   }
 
  protected:
@@ -145,34 +125,19 @@ class GroupBy final : public AggregateBase {
       ARROW_RETURN_NOT_OK(PassRows(*batch.rows, std::move(keys), out));
       return OpState::kNeedInput;
     }
-    ARROW_RETURN_NOT_OK(EnsureGroups());
-    ARROW_RETURN_NOT_OK(AddTo(*groups_, *batch.rows, keys));
-    const bool full = is_partial() && groups_->size() > kPartialGroups;
-    return full || passes_rows() ? Flush(out) : OpState::kNeedInput;
+    ARROW_RETURN_NOT_OK(AddTo(0, *batch.rows, keys));
+    return IsFull(kPartialGroups) || passes_rows() ? FlushAll(out) : OpState::kNeedInput;
   }
 
   Result<OpState> OnBarrier(Output& out) override {
-    return is_partial() && groups_ ? Flush(out) : OpState::kNeedInput;
+    return is_partial() ? FlushAll(out) : OpState::kNeedInput;
   }
 
   Result<OpState> OnEnd(Output& out) override {
     // Without keys there is one group even of no rows.
-    if (keys_.empty()) ARROW_RETURN_NOT_OK(EnsureGroups());
-    return groups_ ? Flush(out) : OpState::kNeedInput;
+    if (keys_.empty()) ARROW_RETURN_NOT_OK(slots_.Ensure(0));
+    return FlushAll(out);
   }
-
- private:
-  Status EnsureGroups() {
-    if (groups_) return Status::OK();
-    return NewGroups(nullptr).Value(&groups_);
-  }
-  Result<OpState> Flush(Output& out) {
-    emission_.Add(std::move(groups_), std::nullopt, 0);
-    return Continue(out);
-  }
-
-  GroupsPart part_;
-  std::unique_ptr<Groups> groups_;
 };
 
 // Windows that the watermark closes: one Groups for each open window, so that closing one
@@ -182,9 +147,9 @@ class GroupBy final : public AggregateBase {
 class WindowedGroupBy final : public AggregateBase {
  public:
   WindowedGroupBy(const plan::AggregateNode& node, bool has_watermark,
-                  const OperatorContext& context, std::vector<expr::TypePtr> state_types)
-      : AggregateBase(node, context),
-        part_(node, std::move(state_types), evaluation_),
+                  const OperatorContext& context)
+      : AggregateBase(node, has_watermark,
+                      has_watermark ? nullptr : node.schema()->field(0)->type(), context),
         window_(*node.window()),
         time_type_(node.schema()->field(0)->type()),
         has_watermark_(has_watermark),
@@ -192,28 +157,16 @@ class WindowedGroupBy final : public AggregateBase {
 
   Status Snapshot(state::OperatorSnapshot& out) override {
     out.SetFact(kClosed, closed_);
-    std::vector<GroupsPart::Held> held;
-    for (const auto& [start, groups] : open_) held.push_back({start, groups.get()});
-    if (all_) held.push_back({std::nullopt, all_.get()});
-    return part_.Write(held, out);
+    return AggregateBase::Snapshot(out);
   }
 
-  // Windows closed since a row was written are still found in the part. Every task of a
+  // Windows closed since a row was written are still found in the state. Every task of a
   // stage has met the same watermarks at a barrier, so what is closed is the same for all
   // rows, whoever wrote them.
   Status Restore(const state::OperatorState& state) override {
     closed_ = state.Fact(kClosed).value_or(data::event_time::kMin);
     if (is_partial()) return Status::OK();
-    if (has_watermark_) {
-      return part_.RestoreApart(state, [this](int64_t start) -> Result<Groups*> {
-        if (IsClosed(start)) return nullptr;
-        return WindowAt(start);
-      });
-    }
-    return part_.RestoreTogether(state, [this]() -> Result<Groups*> {
-      if (!all_) ARROW_RETURN_NOT_OK(NewGroups(time_type_).Value(&all_));
-      return all_.get();
-    });
+    return slots_.Restore(state, [this](int64_t start) { return IsClosed(start); });
   }
 
  protected:
@@ -223,29 +176,23 @@ class WindowedGroupBy final : public AggregateBase {
     ARROW_ASSIGN_OR_RAISE(KeyArrays keys, Keys(*rows));
     if (passes_rows()) {
       ARROW_ASSIGN_OR_RAISE(auto starts, Starts(*rows));
-      ARROW_ASSIGN_OR_RAISE(auto ends, emission_.Ends(*starts, window_.size_micros));
+      ARROW_ASSIGN_OR_RAISE(auto ends,
+                            slots_.emission().Ends(*starts, window_.size_micros));
       keys.insert(keys.begin(), {std::move(starts), std::move(ends)});
       ARROW_RETURN_NOT_OK(PassRows(*rows, std::move(keys), out));
       return OpState::kNeedInput;
     }
-    bool full = false;
-    if (has_watermark_) {
-      ARROW_RETURN_NOT_OK(AddByWindow(rows, keys));
-    } else {
-      ARROW_RETURN_NOT_OK(AddWithStarts(*rows, keys));
-      full = is_partial() && all_->size() > kPartialGroups;
-    }
+    ARROW_RETURN_NOT_OK(has_watermark_ ? AddByWindow(rows, keys)
+                                       : AddWithStarts(*rows, keys));
+    const bool full = IsFull(has_watermark_ ? kNoLimit : kPartialGroups);
     return full || passes_rows() ? FlushAll(out) : OpState::kNeedInput;
   }
 
   // A window [s, e) is complete when the watermark has reached its last microsecond.
   Result<OpState> OnWatermark(const Watermark& watermark, Output& out) override {
     closed_ = std::max(closed_, watermark.micros);
-    while (!open_.empty() && IsClosed(open_.begin()->first)) {
-      emission_.Add(std::move(open_.begin()->second), open_.begin()->first,
-                    window_.size_micros);
-      open_.erase(open_.begin());
-    }
+    while (has_watermark_ && !slots_.empty() && IsClosed(slots_.first()))
+      ARROW_RETURN_NOT_OK(slots_.Emit(slots_.first()));
     return Continue(out);
   }
 
@@ -258,15 +205,6 @@ class WindowedGroupBy final : public AggregateBase {
  private:
   bool IsClosed(int64_t start) const {
     return start + window_.size_micros - 1 <= closed_;
-  }
-
-  Result<OpState> FlushAll(Output& out) {
-    for (auto& [start, groups] : open_) {
-      emission_.Add(std::move(groups), start, window_.size_micros);
-    }
-    open_.clear();
-    if (all_) emission_.Add(std::move(all_), std::nullopt, window_.size_micros);
-    return Continue(out);
   }
 
   const int64_t* Times(const arrow::RecordBatch& rows) const {
@@ -336,10 +274,9 @@ class WindowedGroupBy final : public AggregateBase {
   }
 
   Status AddWithStarts(const arrow::RecordBatch& rows, KeyArrays& keys) {
-    if (!all_) ARROW_RETURN_NOT_OK(NewGroups(time_type_).Value(&all_));
     ARROW_ASSIGN_OR_RAISE(auto starts, Starts(rows));
     keys.insert(keys.begin(), std::move(starts));
-    return AddTo(*all_, rows, keys);
+    return AddTo(0, rows, keys);
   }
 
   // Runs of rows in one window are added as slices of the batch, without looking at their
@@ -367,7 +304,7 @@ class WindowedGroupBy final : public AggregateBase {
       for (const auto& key : keys)
         part.push_back(key->Slice(run.begin, run.end - run.begin));
       ARROW_RETURN_NOT_OK(
-          AddToWindow(run.start, *rows->Slice(run.begin, run.end - run.begin), part));
+          AddTo(run.start, *rows->Slice(run.begin, run.end - run.begin), part));
     }
     return Status::OK();
   }
@@ -392,33 +329,18 @@ class WindowedGroupBy final : public AggregateBase {
       ARROW_ASSIGN_OR_RAISE(auto indices, chosen.Finish());
       ARROW_ASSIGN_OR_RAISE(auto part, Chosen(rows, indices));
       ARROW_ASSIGN_OR_RAISE(KeyArrays keys, Keys(*part));
-      ARROW_RETURN_NOT_OK(AddToWindow(runs[first].start, *part, keys));
+      ARROW_RETURN_NOT_OK(AddTo(runs[first].start, *part, keys));
       first = last;
     }
     return Status::OK();
   }
 
-  Status AddToWindow(int64_t start, const arrow::RecordBatch& rows,
-                     const KeyArrays& keys) {
-    ARROW_ASSIGN_OR_RAISE(Groups * groups, WindowAt(start));
-    return AddTo(*groups, rows, keys);
-  }
-
-  Result<Groups*> WindowAt(int64_t start) {
-    auto& groups = open_[start];
-    if (!groups) ARROW_RETURN_NOT_OK(NewGroups(nullptr).Value(&groups));
-    return groups.get();
-  }
-
   static constexpr const char* kClosed = "closed";
-  GroupsPart part_;
   const plan::TumblingWindow window_;
   const std::shared_ptr<arrow::DataType> time_type_;
   const bool has_watermark_;
   RowCounters* const counters_;
   int64_t closed_ = data::event_time::kMin;  // the watermark
-  std::map<int64_t, std::unique_ptr<Groups>> open_;
-  std::unique_ptr<Groups> all_;
 };
 
 bool HasWatermark(const plan::Node& node) {
@@ -434,13 +356,10 @@ bool HasWatermark(const plan::Node& node) {
 Result<std::unique_ptr<Operator>> MakeAggregate(const plan::Node& node,
                                                 const OperatorContext& context) {
   const auto& aggregate = static_cast<const plan::AggregateNode&>(node);
-  std::vector<expr::TypePtr> state_types =
-      AggregateSet::StateTypes(aggregate.aggregates());
   if (aggregate.window()) {
-    return std::make_unique<WindowedGroupBy>(aggregate, HasWatermark(node), context,
-                                             std::move(state_types));
+    return std::make_unique<WindowedGroupBy>(aggregate, HasWatermark(node), context);
   }
-  return std::make_unique<GroupBy>(aggregate, context, std::move(state_types));
+  return std::make_unique<GroupBy>(aggregate, context);
 }
 
 }  // namespace millrace::operators

@@ -154,12 +154,9 @@ Status AggregateSet::Resize(int64_t groups) {
 
 Status AggregateSet::Update(const arrow::RecordBatch& rows, const uint32_t* ids,
                             int first_state) {
-  if (phase_ == AggregatePhase::kFinal) {
-    ARROW_RETURN_NOT_OK(MergeStates(rows, ids, first_state));
-  } else {
-    for (Feed& feed : feeds_) ARROW_RETURN_NOT_OK(UpdateFeed(feed, rows, ids));
-  }
-  return Charge();
+  if (phase_ == AggregatePhase::kFinal) return Merge(rows, ids, first_state);
+  for (Feed& feed : feeds_) ARROW_RETURN_NOT_OK(UpdateFeed(feed, rows, ids));
+  return Status::OK();
 }
 
 std::vector<expr::TypePtr> AggregateSet::StateTypes(
@@ -170,12 +167,6 @@ std::vector<expr::TypePtr> AggregateSet::StateTypes(
     out.insert(out.end(), types.begin(), types.end());
   }
   return out;
-}
-
-Status AggregateSet::Merge(const arrow::RecordBatch& rows, const uint32_t* ids,
-                           int first_state) {
-  ARROW_RETURN_NOT_OK(MergeStates(rows, ids, first_state));
-  return Charge();
 }
 
 Status AggregateSet::Charge() {
@@ -201,8 +192,8 @@ size_t AggregateSet::StateColumnOf(functions::Parts parts, Part part) {
 
 // Each call brings its own state; those of calls that share an accumulator are put
 // together again, so that a group's row is touched once.
-Status AggregateSet::MergeStates(const arrow::RecordBatch& rows, const uint32_t* ids,
-                                 int first_state) {
+Status AggregateSet::Merge(const arrow::RecordBatch& rows, const uint32_t* ids,
+                           int first_state) {
   std::vector<std::vector<std::shared_ptr<arrow::Array>>> states(feeds_.size());
   int column = first_state;
   for (const Answer& answer : answers_) {
@@ -304,6 +295,7 @@ Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::RowStates(
   Clear();
   ARROW_RETURN_NOT_OK(Resize(count));
   ARROW_RETURN_NOT_OK(Update(rows, own_ids_.data(), 0));
+  ARROW_RETURN_NOT_OK(Charge());
   return Finish(0, count);
 }
 

@@ -43,6 +43,9 @@ class AggregateSet {
       const std::vector<plan::AggregateCall>& calls);
   /// Add states, in any phase; they start at column `first_state` of `rows`.
   Status Merge(const arrow::RecordBatch& rows, const uint32_t* ids, int first_state);
+  /// Count what accumulators hold outside the pool, after any of the above. Where the
+  /// budget has no room for it, what was added stays added all the same.
+  Status Charge();
 
  private:
   // One accumulator with what it is fed.
@@ -65,12 +68,8 @@ class AggregateSet {
   Answer AddRowCount(const plan::AggregateCall& call);
   explicit AggregateSet(Evaluation& evaluation)
       : evaluation_(&evaluation), reservation_(evaluation.memory()) {}
-  // What accumulators hold outside the pool counts, too.
-  Status Charge();
   Status MakeAccumulators(const std::vector<plan::AggregateCall>& calls);
   Status UpdateFeed(Feed& feed, const arrow::RecordBatch& rows, const uint32_t* ids);
-  Status MergeStates(const arrow::RecordBatch& rows, const uint32_t* ids,
-                     int first_state);
   static size_t StateColumnOf(functions::Parts parts, functions::Part part);
 
   plan::AggregatePhase phase_ = plan::AggregatePhase::kSingle;

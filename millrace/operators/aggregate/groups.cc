@@ -20,13 +20,22 @@ Result<std::unique_ptr<Groups>> Groups::Make(
       new Groups(std::move(table), std::move(aggregates), evaluation));
 }
 
-Status Groups::Add(const arrow::RecordBatch& rows,
-                   const std::vector<std::shared_ptr<arrow::Array>>& keys,
-                   int first_state) {
-  ARROW_ASSIGN_OR_RAISE(const uint32_t* ids, table_.Map(keys, rows.num_rows()));
+Status Groups::Prepare(const std::vector<std::shared_ptr<arrow::Array>>& keys,
+                       int64_t rows) {
+  ARROW_ASSIGN_OR_RAISE(ids_, table_.Map(keys, rows));
   ARROW_RETURN_NOT_OK(aggregates_.Resize(table_.size()));
-  if (tracked_) changed_.Mark(ids, rows.num_rows());
-  return aggregates_.Update(rows, ids, first_state);
+  sized_ = table_.size();
+  return Status::OK();
+}
+
+Status Groups::Apply(const arrow::RecordBatch& rows, int first_state) {
+  if (tracked_) changed_.Mark(ids_, rows.num_rows());
+  return aggregates_.Update(rows, ids_, first_state);
+}
+
+Status Groups::MergeStates(const arrow::RecordBatch& rows, int first_state) {
+  if (tracked_) changed_.Mark(ids_, rows.num_rows());
+  return aggregates_.Merge(rows, ids_, first_state);
 }
 
 Result<std::vector<std::shared_ptr<arrow::Array>>> Groups::Columns(int64_t begin,
@@ -43,11 +52,11 @@ void Groups::Clear() {
   table_.Clear();
   aggregates_.Clear();
   changed_.Clear();
+  sized_ = 0;
 }
 
 Result<std::vector<std::shared_ptr<arrow::Array>>> Groups::State(
     const expr::GroupSelection& groups) {
-  ARROW_RETURN_NOT_OK(aggregates_.Resize(table_.size()));
   ARROW_ASSIGN_OR_RAISE(auto columns, table_.Keys(groups));
   for (auto& column : columns) {
     ARROW_ASSIGN_OR_RAISE(column, data::Decoded(column, evaluation_->pool()));
@@ -102,6 +111,9 @@ Status Groups::RestoreLast(const std::shared_ptr<arrow::RecordBatch>& rows,
 Status Groups::EndRestore() {
   last_rows_ = {};
   restored_rows_ = 0;
+  sized_ = size();
+  ARROW_RETURN_NOT_OK(aggregates_.Resize(sized_));
+  ARROW_RETURN_NOT_OK(Charge());
   return Settle();
 }
 

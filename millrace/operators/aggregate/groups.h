@@ -24,9 +24,21 @@ class Groups {
       const std::vector<plan::AggregateCall>& calls, plan::AggregatePhase phase,
       Evaluation& evaluation, std::shared_ptr<MemoryBudget> memory);
 
-  /// Add rows; `keys` are their key columns.
-  Status Add(const arrow::RecordBatch& rows,
-             const std::vector<std::shared_ptr<arrow::Array>>& keys, int first_state);
+  /// Make room for the groups of `rows` rows with these keys. Where memory has none, the
+  /// groups in it stay as they are; some of the new ones may be known, without a state.
+  Status Prepare(const std::vector<std::shared_ptr<arrow::Array>>& keys, int64_t rows);
+  /// Add the rows that Prepare was called for last: of the node's input, or state rows.
+  Status Apply(const arrow::RecordBatch& rows, int first_state);
+  Status MergeStates(const arrow::RecordBatch& rows, int first_state);
+  /// Count all that is held; where the budget has no room, the rows stay added.
+  Status Charge() { return aggregates_.Charge(); }
+  /// Groups that have states: all but after a Prepare that failed.
+  int64_t sized() const { return sized_; }
+  /// Key columns of `groups`.
+  Result<std::vector<std::shared_ptr<arrow::Array>>> Keys(
+      const expr::GroupSelection& groups) {
+    return table_.Keys(groups);
+  }
   int64_t size() const { return table_.size(); }
   /// Key columns, then aggregate columns, of groups [begin, end).
   Result<std::vector<std::shared_ptr<arrow::Array>>> Columns(int64_t begin, int64_t end);
@@ -64,6 +76,8 @@ class Groups {
   GroupTable table_;
   AggregateSet aggregates_;
   Evaluation* evaluation_;
+  const uint32_t* ids_ = nullptr;  // of the rows that were prepared
+  int64_t sized_ = 0;
   bool tracked_ = false;
   ChangedGroups changed_;
   int64_t restored_rows_ = 0;

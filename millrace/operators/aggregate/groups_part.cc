@@ -1,12 +1,17 @@
 #include "millrace/operators/aggregate/groups_part.h"
 
 #include <algorithm>
+#include <array>
 #include <set>
+#include <span>
+#include <utility>
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
+
+#include "millrace/data/key_hash.h"
 
 namespace millrace::operators {
 
@@ -14,12 +19,15 @@ namespace {
 
 constexpr const char* kPart = "groups";
 constexpr int64_t kChunk = 64 * 1024;
+// Rows are spilled where memory is short: in smaller pieces.
+constexpr int64_t kSpillChunk = 16 * 1024;
 
 }  // namespace
 
 GroupsPart::GroupsPart(const plan::AggregateNode& node,
-                       std::vector<expr::TypePtr> state_types, Evaluation& evaluation)
-    : evaluation_(&evaluation), windows_(node.window().has_value()) {
+                       std::vector<expr::TypePtr> state_types, Evaluation& evaluation,
+                       SpillSpace* spill)
+    : evaluation_(&evaluation), spill_(spill), windows_(node.window().has_value()) {
   arrow::FieldVector fields;
   if (windows_)
     fields.push_back(arrow::field("window_start", node.schema()->field(0)->type()));
@@ -31,14 +39,15 @@ GroupsPart::GroupsPart(const plan::AggregateNode& node,
     fields.push_back(arrow::field("state" + std::to_string(fields.size()), type));
   }
   schema_ = arrow::schema(std::move(fields));
+  spilled_schema_ = WithKeyGroup(schema_);
   // What an aggregation in two halves deals by, an aggregation in one piece must use as
   // well: it may be restored as the other.
   hash_begin_ = windows_ && !node.can_split() ? 1 : 0;
   hash_end_ = static_cast<size_t>(first_state_);
 }
 
-Status GroupsPart::AddTo(StateRows& out, const Held& held,
-                         const expr::GroupSelection& chosen) {
+Result<GroupsPart::Rows> GroupsPart::RowsOf(const Held& held,
+                                            const expr::GroupSelection& chosen) {
   ARROW_ASSIGN_OR_RAISE(Arrays columns, held.groups->State(chosen));
   if (held.start) {
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> data,
@@ -54,7 +63,37 @@ Status GroupsPart::AddTo(StateRows& out, const Held& held,
       KeyGroupsOf({columns.begin() + static_cast<std::ptrdiff_t>(hash_begin_),
                    columns.begin() + static_cast<std::ptrdiff_t>(hash_end_)},
                   chosen.size(), evaluation_->pool()));
-  return out.Add(std::move(columns), std::move(groups));
+  columns.insert(columns.begin(), std::move(groups));
+  return arrow::RecordBatch::Make(spilled_schema_, chosen.size(), std::move(columns));
+}
+
+// Ids are dealt to partitions first, so that the states of each are read in its order and
+// written as they come.
+Status GroupsPart::Spill(const Held& held, SpilledGroups& to) {
+  const int64_t size = held.groups->sized();
+  std::array<std::vector<uint32_t>, SpilledGroups::kPartitions> ids;
+  std::vector<uint64_t> hashes;
+  for (int64_t begin = 0; begin < size; begin += kSpillChunk) {
+    const int64_t end = std::min(begin + kSpillChunk, size);
+    ARROW_ASSIGN_OR_RAISE(auto keys, held.groups->Keys({begin, end}));
+    hashes.resize(static_cast<size_t>(end - begin));
+    ARROW_RETURN_NOT_OK(data::HashRows(keys, end - begin, hashes.data()));
+    for (int64_t i = begin; i < end; ++i) {
+      const int partition = to.PartitionOf(hashes[static_cast<size_t>(i - begin)]);
+      ids[static_cast<size_t>(partition)].push_back(static_cast<uint32_t>(i));
+    }
+  }
+  for (size_t partition = 0; partition < ids.size(); ++partition) {
+    const auto all = std::span<const uint32_t>(ids[partition]);
+    for (size_t begin = 0; begin < all.size(); begin += kSpillChunk) {
+      const auto count = std::min<size_t>(kSpillChunk, all.size() - begin);
+      ARROW_ASSIGN_OR_RAISE(
+          Rows rows, RowsOf(held, expr::GroupSelection(all.subspan(begin, count))));
+      ARROW_RETURN_NOT_OK(
+          to.Append(static_cast<int>(partition), *rows, evaluation_->pool()));
+    }
+  }
+  return Status::OK();
 }
 
 Status GroupsPart::Write(const std::vector<Held>& held, state::OperatorSnapshot& out) {
@@ -63,22 +102,31 @@ Status GroupsPart::Write(const std::vector<Held>& held, state::OperatorSnapshot&
     rows += one.groups->size();
     changed += one.groups->changed().Count(one.groups->size());
   }
-  if (out.whole() && rows == 0) history_.Forget();
-  if (out.whole() ? rows == 0 : changed == 0) return Status::OK();
-  const state::Extent extent = history_.Choose(out.whole(), rows, changed);
-  StateRows written(schema_, evaluation_->pool());
+  // Groups that were spilled since must not be found among those that were written.
+  const bool replaces =
+      std::exchange(rewrite_, false) && history_.written() && !out.whole();
+  const bool whole = out.whole() || replaces;
+  if (whole && rows == 0) history_.Forget();
+  if (!replaces && (whole ? rows : changed) == 0) return Status::OK();
+  const state::Extent extent =
+      rows == 0 ? state::Extent::kWhole : history_.Choose(whole, rows, changed);
+  StateRows written(schema_, evaluation_->memory(), spill_);
   for (const Held& one : held) {
     const int64_t size = one.groups->size();
     if (extent == state::Extent::kWhole) {
       for (int64_t begin = 0; begin < size; begin += kChunk) {
-        ARROW_RETURN_NOT_OK(AddTo(written, one, {begin, std::min(begin + kChunk, size)}));
+        ARROW_ASSIGN_OR_RAISE(Rows some,
+                              RowsOf(one, {begin, std::min(begin + kChunk, size)}));
+        ARROW_RETURN_NOT_OK(written.Add(std::move(some)));
       }
     } else {
       const std::vector<uint32_t> ids = one.groups->changed().List(size);
       for (size_t begin = 0; begin < ids.size(); begin += kChunk) {
         const auto count = std::min<size_t>(kChunk, ids.size() - begin);
-        ARROW_RETURN_NOT_OK(AddTo(
-            written, one, expr::GroupSelection(std::span(ids).subspan(begin, count))));
+        ARROW_ASSIGN_OR_RAISE(
+            Rows some,
+            RowsOf(one, expr::GroupSelection(std::span(ids).subspan(begin, count))));
+        ARROW_RETURN_NOT_OK(written.Add(std::move(some)));
       }
     }
     ARROW_RETURN_NOT_OK(one.groups->Settle());

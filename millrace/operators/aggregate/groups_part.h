@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "millrace/operators/aggregate/groups.h"
+#include "millrace/operators/aggregate/spilled_groups.h"
 #include "millrace/operators/state_rows.h"
 
 namespace millrace::operators {
@@ -19,7 +20,7 @@ class GroupsPart {
  public:
   /// For groups of `node`, whose state columns are `state_types`.
   GroupsPart(const plan::AggregateNode& node, std::vector<expr::TypePtr> state_types,
-             Evaluation& evaluation);
+             Evaluation& evaluation, SpillSpace* spill);
 
   /// Groups that are held together; `start` is set where they belong to one window and
   /// don't have it among their keys.
@@ -27,8 +28,17 @@ class GroupsPart {
     std::optional<int64_t> start;
     Groups* groups;
   };
-  /// Write what changed of all that the operator holds.
+  /// Write what changed of all that the operator holds in memory.
   Status Write(const std::vector<Held>& held, state::OperatorSnapshot& out);
+
+  /// What was written no longer holds: the next time everything is.
+  void Rewrite() { rewrite_ = true; }
+
+  /// Rows as they are spilled: as they are written, with the key group first.
+  const std::shared_ptr<arrow::Schema>& spilled_schema() const { return spilled_schema_; }
+  int first_state() const { return first_state_; }
+  /// Put the states of all groups into `to`.
+  Status Spill(const Held& held, SpilledGroups& to);
 
   /// Where the groups of a window go whose rows bring its start, null: nowhere.
   using GroupsOf = std::function<Result<Groups*>(int64_t start)>;
@@ -46,16 +56,19 @@ class GroupsPart {
   using Use = std::function<Status(Groups& groups, const Rows& rows, const Arrays& keys)>;
   using Split = std::function<Status(const Rows& rows, const Use& use)>;
 
-  Status AddTo(StateRows& out, const Held& held, const expr::GroupSelection& chosen);
+  Result<Rows> RowsOf(const Held& held, const expr::GroupSelection& chosen);
   Status Restore(const state::OperatorState& state, const Split& split);
 
   Evaluation* const evaluation_;
+  SpillSpace* const spill_;
   const bool windows_;
   size_t hash_begin_ = 0;  // columns that decide the key group
   size_t hash_end_ = 0;
   int first_state_ = 0;
   std::shared_ptr<arrow::Schema> schema_;
+  std::shared_ptr<arrow::Schema> spilled_schema_;
   PartHistory history_;
+  bool rewrite_ = false;
 };
 
 }  // namespace millrace::operators

@@ -1,6 +1,7 @@
 #include "millrace/operators/join/build_side.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <arrow/array.h>
 #include <arrow/builder.h>
@@ -25,7 +26,7 @@ constexpr const char* kMatches = "matched";
 constexpr const char* kFinished = "built";
 // A place is the key group above so many bits of a number.
 constexpr int kPlaceBits = 40;
-constexpr int64_t kChunk = 64 * 1024;
+constexpr int64_t kWrittenRows = 64 * 1024;
 
 bool KeepsUnmatchedRight(JoinType type) {
   return type == JoinType::kRight || type == JoinType::kFull;
@@ -92,13 +93,13 @@ Status BuildSide::WriteRows(state::OperatorSnapshot& out) {
   }
   std::vector<std::shared_ptr<arrow::RecordBatch>> added;
   if (finished()) {
-    for (int64_t at = written_rows_; at < rows_->num_rows(); at += kChunk)
-      added.push_back(rows_->Slice(at, kChunk));
+    for (int64_t at = written_rows_; at < rows_->num_rows(); at += kWrittenRows)
+      added.push_back(rows_->Slice(at, kWrittenRows));
   } else {
     ARROW_ASSIGN_OR_RAISE(added, buffer_.From(written_rows_));
   }
   if (added.empty()) return Status::OK();
-  StateRows written(schema_, evaluation_->pool());
+  StateRows written(schema_, evaluation_->memory());
   for (const auto& batch : added) {
     ARROW_ASSIGN_OR_RAISE(auto groups, KeyGroups(*batch));
     ARROW_RETURN_NOT_OK(written.Add(batch->columns(), std::move(groups)));
@@ -137,7 +138,7 @@ Status BuildSide::WriteMatched(state::OperatorSnapshot& out) {
     ARROW_RETURN_NOT_OK(groups.Append(static_cast<uint16_t>(places_[row] >> kPlaceBits)));
     matched_[row] |= kWritten;
   }
-  StateRows written(MatchedSchema(), evaluation_->pool());
+  StateRows written(MatchedSchema(), evaluation_->memory());
   ARROW_ASSIGN_OR_RAISE(auto place_column, places.Finish());
   ARROW_ASSIGN_OR_RAISE(auto group_column, groups.Finish());
   ARROW_RETURN_NOT_OK(written.Add({std::move(place_column)}, std::move(group_column)));

@@ -7,6 +7,7 @@
 // sent yet.
 #include <algorithm>
 #include <deque>
+#include <utility>
 #include <vector>
 
 #include <arrow/array.h>
@@ -58,7 +59,7 @@ class Join final : public Operator {
 
   Status Snapshot(state::OperatorSnapshot& out) override {
     ARROW_RETURN_NOT_OK(build_.Snapshot(out));
-    StateRows held(left_schema_, evaluation_.pool());
+    StateRows held(left_schema_, evaluation_.memory());
     for (const Event& event : held_) {
       const auto* batch = std::get_if<data::Batch>(&event);
       if (batch == nullptr) continue;

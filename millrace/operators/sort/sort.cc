@@ -1,6 +1,11 @@
 // ORDER BY, and top-N where a LIMIT stands on it.
+//
+// Rows that memory has no room for are put out as sorted runs, which are merged at the
+// end. In a snapshot: the rows in an order that gives the same result when they are
+// sorted again with ties kept: by arrival, or run by run.
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
@@ -11,6 +16,7 @@
 #include "millrace/operators/factories_internal.h"
 #include "millrace/operators/rows_buffer.h"
 #include "millrace/operators/sort/sort_key.h"
+#include "millrace/operators/sort/sorted_runs.h"
 #include "millrace/operators/state_rows.h"
 #include "millrace/plan/sort_node.h"
 
@@ -22,6 +28,10 @@ constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 // Rows that a top-N holds beyond those it needs before it throws away the rest: sorting
 // then costs a constant a row.
 constexpr int64_t kSlack = 64 * 1024;
+// Joining and sorting the rows in memory takes about as much again.
+constexpr int64_t kShareOfBudget = 3;
+// Less than this in memory is no run: what presses lies elsewhere.
+constexpr int64_t kMinRunBytes = 256 * 1024;
 
 class Sort final : public UnaryOperator {
  public:
@@ -32,62 +42,60 @@ class Sort final : public UnaryOperator {
                     ? *node.limit() + node.offset()
                     : kNoLimit),
         batch_rows_(context.batch_rows),
+        spill_(context.spill),
         schema_(node.schema()),
         evaluation_(context),
         buffer_(schema_, context.memory->pool()),
-        sort_keys_(context.memory) {}
+        sort_keys_(context.memory),
+        runs_(keys_, WithKeyGroup(schema_), context.spill, evaluation_) {}
 
-  // Rows are kept by arrival, so that those with equal keys keep their order.
   Status Snapshot(state::OperatorSnapshot& out) override {
-    if (out.whole()) Rewrite();
-    if (written_rows_ == buffer_.rows()) return Status::OK();
-    ARROW_ASSIGN_OR_RAISE(auto added, buffer_.From(written_rows_));
-    StateRows written(schema_, evaluation_.pool());
-    for (const auto& rows : added) {
-      ARROW_ASSIGN_OR_RAISE(auto groups,
-                            SameKeyGroup(0, rows->num_rows(), evaluation_.pool()));
-      ARROW_RETURN_NOT_OK(written.Add(rows->columns(), std::move(groups)));
-    }
-    written_rows_ = buffer_.rows();
-    const auto extent =
-        std::exchange(written_, true) ? state::Extent::kChanges : state::Extent::kWhole;
-    return written.Put(kRows, extent, out);
+    if (out.whole() || runs_.TakeMerged()) Rewrite();
+    if (runs_.empty()) return WriteBuffer(out);
+    if (buffer_.rows() > 0) ARROW_RETURN_NOT_OK(SpillRun());
+    if (runs_.TakeMerged()) Rewrite();
+    auto added = runs_.BatchesFrom(written_runs_);
+    written_runs_ = runs_.size();
+    if (added.empty()) return Status::OK();
+    out.Add(state::Piece{
+        kRows, NextExtent(),
+        ReadSpilled(WithKeyGroup(schema_), std::move(added), evaluation_.memory())});
+    return Status::OK();
   }
+
   Status Restore(const state::OperatorState& state) override {
     return state.Visit(
         kRows, state::OperatorState::Rows::kMine,
         [this](const std::shared_ptr<arrow::RecordBatch>& rows, state::Extent) {
-          ARROW_RETURN_NOT_OK(AddKeys(*rows));
-          buffer_.Add(rows);
-          written_ = true;
-          written_rows_ = buffer_.rows();
+          ARROW_RETURN_NOT_OK(Add(rows));
+          // Rows that had to be spilled again lie in other runs than were written.
+          written_ = runs_.empty();
+          written_rows_ = written_ ? buffer_.rows() : 0;
           return Status::OK();
         });
   }
 
  protected:
   Result<OpState> OnBatch(data::Batch batch, Output& out) override {
-    ARROW_RETURN_NOT_OK(AddKeys(*batch.rows));
-    buffer_.Add(std::move(batch.rows));
-    if (needed_ < kNoLimit - kSlack && buffer_.rows() > 2 * needed_ + kSlack) {
-      ARROW_ASSIGN_OR_RAISE(auto kept, Ordered());
-      sort_keys_.Clear();
-      ARROW_RETURN_NOT_OK(AddKeys(*kept));
-      buffer_.Add(std::move(kept));
-      Rewrite();
-    }
+    ARROW_RETURN_NOT_OK(Add(batch.rows));
     return OpState::kNeedInput;
   }
 
   Result<OpState> OnEnd(Output& out) override {
+    if (!runs_.empty()) {
+      if (buffer_.rows() > 0) ARROW_RETURN_NOT_OK(SpillRun());
+      merge_ = runs_.Merge();
+      return SkipOffset(out);
+    }
     ARROW_ASSIGN_OR_RAISE(all_, buffer_.Take());
     order_ = sort_keys_.Order(needed_);
-    sort_keys_.Clear();
+    sort_keys_.Release();
     next_ = std::min<int64_t>(offset_, static_cast<int64_t>(order_.size()));
     return Continue(out);
   }
 
   Result<OpState> Continue(Output& out) override {
+    if (merge_) return ContinueMerge(out);
     const int64_t rows =
         std::min(batch_rows_, static_cast<int64_t>(order_.size()) - next_);
     if (rows <= 0) return OpState::kNeedInput;
@@ -102,20 +110,94 @@ class Sort final : public UnaryOperator {
  private:
   static constexpr const char* kRows = "rows";
 
+  Status Add(const std::shared_ptr<arrow::RecordBatch>& rows) {
+    ARROW_RETURN_NOT_OK(AppendSortKeys(keys_, *rows, evaluation_, sort_keys_));
+    buffer_.Add(rows);
+    if (needed_ < kNoLimit - kSlack && buffer_.rows() > 2 * needed_ + kSlack) {
+      ARROW_ASSIGN_OR_RAISE(auto kept, Ordered());
+      sort_keys_.Clear();
+      ARROW_RETURN_NOT_OK(AppendSortKeys(keys_, *kept, evaluation_, sort_keys_));
+      buffer_.Add(std::move(kept));
+      if (runs_.empty()) Rewrite();
+    }
+    const int64_t held = buffer_.bytes() + sort_keys_.bytes();
+    const MemoryBudget& memory = *evaluation_.memory();
+    const bool full = spill_ != nullptr && (held > memory.limit() / kShareOfBudget ||
+                                            (memory.pressed() && held > kMinRunBytes));
+    return full ? SpillRun() : Status::OK();
+  }
+
+  // All rows in memory become a run.
+  Status SpillRun() {
+    // What was written of them by arrival is not what the run holds.
+    if (runs_.empty()) Rewrite();
+    const int64_t row_bytes = (buffer_.bytes() + sort_keys_.bytes()) / buffer_.rows();
+    order_ = sort_keys_.Order(needed_);
+    sort_keys_.Release();
+    ARROW_ASSIGN_OR_RAISE(auto all, buffer_.Take());
+    ARROW_RETURN_NOT_OK(runs_.Begin(row_bytes));
+    const auto rows = static_cast<int64_t>(order_.size());
+    const int64_t step = runs_.batch_rows();
+    for (int64_t at = 0; at < rows; at += step) {
+      ARROW_ASSIGN_OR_RAISE(auto sorted, Gather(*all, at, std::min(step, rows - at)));
+      ARROW_ASSIGN_OR_RAISE(auto groups,
+                            SameKeyGroup(0, sorted->num_rows(), evaluation_.pool()));
+      auto columns = sorted->columns();
+      columns.insert(columns.begin(), std::move(groups));
+      ARROW_RETURN_NOT_OK(runs_.Append(*arrow::RecordBatch::Make(
+          WithKeyGroup(schema_), sorted->num_rows(), std::move(columns))));
+    }
+    order_.clear();
+    return runs_.Finish();
+  }
+
+  Status WriteBuffer(state::OperatorSnapshot& out) {
+    if (written_rows_ == buffer_.rows()) return Status::OK();
+    ARROW_ASSIGN_OR_RAISE(auto added, buffer_.From(written_rows_));
+    StateRows written(schema_, evaluation_.memory());
+    for (const auto& rows : added) {
+      ARROW_ASSIGN_OR_RAISE(auto groups,
+                            SameKeyGroup(0, rows->num_rows(), evaluation_.pool()));
+      ARROW_RETURN_NOT_OK(written.Add(rows->columns(), std::move(groups)));
+    }
+    written_rows_ = buffer_.rows();
+    return written.Put(kRows, NextExtent(), out);
+  }
+
+  state::Extent NextExtent() {
+    return std::exchange(written_, true) ? state::Extent::kChanges
+                                         : state::Extent::kWhole;
+  }
+
   // What was written no longer holds.
   void Rewrite() {
     written_ = false;
     written_rows_ = 0;
+    written_runs_ = 0;
   }
 
-  Status AddKeys(const arrow::RecordBatch& rows) {
-    std::vector<std::shared_ptr<arrow::Array>> columns;
-    for (const plan::SortKey& key : keys_) {
-      ARROW_ASSIGN_OR_RAISE(auto column, expr::EvaluateToArray(*key.expression, rows,
-                                                               evaluation_.context()));
-      columns.push_back(std::move(column));
+  Result<OpState> SkipOffset(Output& out) {
+    to_skip_ = offset_;
+    left_ = needed_ == kNoLimit ? kNoLimit : needed_ - offset_;
+    return ContinueMerge(out);
+  }
+
+  Result<OpState> ContinueMerge(Output& out) {
+    data::Batch batch;
+    if (left_ > 0) {
+      ARROW_ASSIGN_OR_RAISE(batch.rows,
+                            merge_->Next(std::min(batch_rows_, runs_.batch_rows() * 8)));
     }
-    return sort_keys_.Append(columns, keys_, rows.num_rows());
+    if (!batch.rows) {
+      merge_.reset();
+      return OpState::kNeedInput;
+    }
+    const int64_t skipped = std::min(to_skip_, batch.rows->num_rows());
+    to_skip_ -= skipped;
+    batch.rows = batch.rows->Slice(skipped, left_);
+    if (left_ != kNoLimit) left_ -= batch.rows->num_rows();
+    if (batch.rows->num_rows() > 0) out.Push(std::move(batch));
+    return OpState::kHasOutput;
   }
 
   // The rows that are needed so far, in order.
@@ -141,15 +223,23 @@ class Sort final : public UnaryOperator {
   const int64_t offset_;
   const int64_t needed_;
   const int64_t batch_rows_;
+  SpillSpace* const spill_;
   const std::shared_ptr<arrow::Schema> schema_;
   Evaluation evaluation_;
   RowsBuffer buffer_;
-  bool written_ = false;
-  int64_t written_rows_ = 0;  // of the buffer, by snapshots
   SortKeys sort_keys_;
+  SortedRuns runs_;
+  bool written_ = false;      // there is something in snapshots to build upon
+  int64_t written_rows_ = 0;  // of the buffer, while there are no runs
+  size_t written_runs_ = 0;
+
+  // Of what is put out: from memory, or from runs.
   std::shared_ptr<arrow::RecordBatch> all_;
   std::vector<int64_t> order_;
   int64_t next_ = 0;
+  std::unique_ptr<RunMerge> merge_;
+  int64_t to_skip_ = 0;
+  int64_t left_ = 0;
 };
 
 }  // namespace

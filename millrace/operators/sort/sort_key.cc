@@ -82,4 +82,10 @@ void SortKeys::Clear() {
   ends_.clear();
 }
 
+void SortKeys::Release() {
+  bytes_ = {};
+  ends_ = {};
+  (void)reservation_.Hold(0);  // giving back can't fail
+}
+
 }  // namespace millrace::operators

@@ -38,6 +38,10 @@ class SortKeys {
   /// Row numbers in order; rows with equal keys keep theirs. At most the first `limit`.
   std::vector<int64_t> Order(int64_t limit) const;
   void Clear();
+  /// Forget the keys and give their memory back.
+  void Release();
+  /// Bytes held.
+  int64_t bytes() const { return reservation_.bytes(); }
 
  private:
   const std::shared_ptr<MemoryBudget> memory_;

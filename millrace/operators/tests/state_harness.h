@@ -84,7 +84,7 @@ struct Life {
 
 struct Outcome {
   std::vector<std::string> lines;      // rows as text, in the order put out
-  std::vector<Event> events;           // of task 0, in the last life
+  std::vector<Event> events;           // of task 0, in the last life, without rows
   int64_t rows_written = 0;            // by all snapshots
   std::vector<int64_t> rows_of_epoch;  // of the last life
   int64_t changes_written = 0;         // pieces of changes

@@ -122,7 +122,29 @@ struct TaskRun {
   std::map<int64_t, std::vector<std::string>> lines;  // by the epoch that they belong to
   std::vector<Event> events;
   int64_t epoch = 0;
+  bool detach = false;
 };
+
+// The same pieces in memory of nobody's budget, as if they had been written already.
+Status Detach(state::OperatorSnapshot& snapshot) {
+  for (state::Piece& piece : snapshot.pieces()) {
+    const auto schema = piece.rows->schema();
+    ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create());
+    ARROW_ASSIGN_OR_RAISE(auto writer, arrow::ipc::MakeStreamWriter(sink, schema));
+    for (;;) {
+      std::shared_ptr<arrow::RecordBatch> batch;
+      ARROW_RETURN_NOT_OK(piece.rows->ReadNext(&batch));
+      if (!batch) break;
+      ARROW_RETURN_NOT_OK(writer->WriteRecordBatch(*batch));
+    }
+    ARROW_RETURN_NOT_OK(writer->Close());
+    ARROW_ASSIGN_OR_RAISE(auto bytes, sink->Finish());
+    ARROW_ASSIGN_OR_RAISE(
+        piece.rows, arrow::ipc::RecordBatchStreamReader::Open(
+                        std::make_shared<arrow::io::BufferReader>(std::move(bytes))));
+  }
+  return Status::OK();
+}
 
 Status Collect(TaskRun& run, Output& out, int task, int tasks, bool whole) {
   for (size_t i = 0; i < out.events().size(); ++i) {
@@ -139,10 +161,14 @@ Status Collect(TaskRun& run, Output& out, int task, int tasks, bool whole) {
       auto snapshot =
           std::make_unique<state::OperatorSnapshot>(task, tasks, whole && first);
       ARROW_RETURN_NOT_OK(run.op->Snapshot(*snapshot));
+      // Else they are read once the operator has gone on: they must not change.
+      if (run.detach) ARROW_RETURN_NOT_OK(Detach(*snapshot));
       run.epoch = barrier->epoch.value;
       run.snapshots[run.epoch] = std::move(snapshot);
     }
-    run.events.push_back(std::move(event));
+    // Rows are let go: what is put out is not the operator's to hold.
+    if (!std::holds_alternative<data::Batch>(event))
+      run.events.push_back(std::move(event));
   }
   return Status::OK();
 }
@@ -212,6 +238,7 @@ Result<Outcome> Live(const plan::Node& node, const std::vector<Port>& ports,
       ARROW_ASSIGN_OR_RAISE(tasks[t].op, Build(node, context));
       tasks[t].queues.resize(ports.size());
       tasks[t].epoch = epoch;
+      tasks[t].detach = context.spill != nullptr;
       if (epoch == 0) continue;
       StoredState stored(checkpoint, static_cast<int>(t), life.tasks);
       ARROW_RETURN_NOT_OK(tasks[t].op->Restore(stored));

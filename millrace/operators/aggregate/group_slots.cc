@@ -1,0 +1,275 @@
+#include "millrace/operators/aggregate/group_slots.h"
+
+#include <algorithm>
+
+#include <arrow/array.h>
+#include <arrow/record_batch.h>
+
+#include "millrace/base/error.h"
+
+namespace millrace::operators {
+
+namespace {
+
+using state::Extent;
+
+constexpr const char* kSpilledPart = "spilled";
+// Fewer rows than these in memory are not what presses.
+constexpr int64_t kMinSpillRows = 16 * 1024;
+
+bool IsMemory(const Status& status) {
+  return ErrorNumber(status) == errors::kMemoryExceeded.number;
+}
+
+}  // namespace
+
+GroupSlots::GroupSlots(const plan::AggregateNode& node, bool apart,
+                       const std::shared_ptr<arrow::DataType>& leading,
+                       const OperatorContext& context, Evaluation& evaluation)
+    : apart_(apart),
+      tracked_(context.checkpointed && node.phase() != plan::AggregatePhase::kPartial),
+      window_size_(node.window() ? node.window()->size_micros : 0),
+      phase_(node.phase()),
+      calls_(node.aggregates()),
+      first_state_(static_cast<int>(node.keys().size()) + (node.window() ? 2 : 0)),
+      memory_(context.memory),
+      spill_(context.spill),
+      evaluation_(&evaluation),
+      part_(node, AggregateSet::StateTypes(node.aggregates()), evaluation, context.spill),
+      emission_(node.schema(), context.batch_rows, context.memory->pool()) {
+  if (leading) key_types_.push_back(leading);
+  for (const expr::ExprPtr& key : node.keys()) key_types_.push_back(key->type());
+  // A first half puts its groups out instead; and one group has no parts.
+  if (phase_ == plan::AggregatePhase::kPartial || key_types_.empty()) spill_ = nullptr;
+}
+
+Result<std::unique_ptr<Groups>> GroupSlots::NewGroups() {
+  if (!spare_.empty()) {
+    auto groups = std::move(spare_.back());
+    spare_.pop_back();
+    return groups;
+  }
+  ARROW_ASSIGN_OR_RAISE(auto groups,
+                        Groups::Make(key_types_, calls_, phase_, *evaluation_, memory_));
+  if (tracked_) groups->Track();
+  return groups;
+}
+
+int64_t GroupSlots::size() const {
+  int64_t size = 0;
+  for (const auto& [start, slot] : slots_) size += slot.groups ? slot.groups->size() : 0;
+  return size;
+}
+
+Status GroupSlots::Ensure(int64_t start) {
+  Slot& slot = slots_[start];
+  if (slot.groups) return Status::OK();
+  return NewGroups().Value(&slot.groups);
+}
+
+std::optional<int64_t> GroupSlots::StartOf(int64_t start) const {
+  return apart_ ? std::optional(start) : std::nullopt;
+}
+
+bool GroupSlots::MaySpill(const Slot& slot) const {
+  return spill_ != nullptr && slot.level < SpilledGroups::kMaxLevel && slot.groups &&
+         slot.groups->sized() > 0;
+}
+
+Result<int64_t> GroupSlots::Add(int64_t start, const arrow::RecordBatch& rows,
+                                const Arrays& keys) {
+  Slot& slot = slots_[start];
+  const int64_t before = slot.groups ? slot.groups->size() : 0;
+  ARROW_RETURN_NOT_OK(Put(slot, start, rows, keys, false));
+  return slot.groups ? slot.groups->size() - before : 0;
+}
+
+// Room for the groups is made before any row is added: where memory refuses it, the
+// groups go to disk and all rows of the batch to a fresh Groups.
+Status GroupSlots::Put(Slot& slot, int64_t start, const arrow::RecordBatch& rows,
+                       const Arrays& keys, bool states) {
+  for (;;) {
+    if (!slot.groups) ARROW_RETURN_NOT_OK(NewGroups().Value(&slot.groups));
+    const Status status = slot.groups->Prepare(keys, rows.num_rows());
+    if (status.ok()) break;
+    if (!IsMemory(status) || !MaySpill(slot)) return status;
+    ARROW_RETURN_NOT_OK(Spill(slot, start));
+  }
+  ARROW_RETURN_NOT_OK(states ? slot.groups->MergeStates(rows, part_.first_state())
+                             : slot.groups->Apply(rows, first_state_));
+  slot.rows_in_memory += rows.num_rows();
+  const Status status = slot.groups->Charge();
+  if (!status.ok()) {
+    if (!IsMemory(status) || !MaySpill(slot)) return status;
+    return Spill(slot, start);
+  }
+  return spill_ != nullptr && memory_->pressed() ? Relieve(slot, start) : Status::OK();
+}
+
+Status GroupSlots::Spill(Slot& slot, int64_t start) {
+  if (!slot.spilled) {
+    ARROW_ASSIGN_OR_RAISE(
+        slot.spilled, SpilledGroups::Make(*spill_, part_.spilled_schema(), slot.level));
+    part_.Rewrite();
+  }
+  ARROW_RETURN_NOT_OK(part_.Spill({StartOf(start), slot.groups.get()}, *slot.spilled));
+  slot.groups.reset();
+  slot.rows_in_memory = 0;
+  spare_.clear();
+  return Status::OK();
+}
+
+// Spill what has most rows, `slot` (which need not be among the others) or another.
+Status GroupSlots::Relieve(Slot& slot, int64_t start) {
+  while (memory_->pressed()) {
+    Slot* largest = &slot;
+    int64_t its_start = start;
+    for (auto& [other_start, other] : slots_) {
+      if (other.rows_in_memory <= largest->rows_in_memory) continue;
+      largest = &other;
+      its_start = other_start;
+    }
+    if (largest->rows_in_memory < kMinSpillRows || !MaySpill(*largest))
+      return Status::OK();
+    ARROW_RETURN_NOT_OK(Spill(*largest, its_start));
+  }
+  return Status::OK();
+}
+
+Status GroupSlots::Emit(int64_t start) {
+  auto node = slots_.extract(start);
+  return EmitSlot(std::move(node.mapped()), start);
+}
+
+Status GroupSlots::EmitAll() {
+  while (!slots_.empty()) ARROW_RETURN_NOT_OK(Emit(slots_.begin()->first));
+  return Status::OK();
+}
+
+Status GroupSlots::EmitSlot(Slot slot, int64_t start) {
+  if (!slot.spilled) {
+    if (slot.groups) emission_.Add(std::move(slot.groups), StartOf(start), window_size_);
+    return Status::OK();
+  }
+  if (slot.groups && slot.groups->size() > 0) ARROW_RETURN_NOT_OK(Spill(slot, start));
+  // In front: what comes of a partition is put out before the next one is read.
+  drains_.push_front({std::move(slot.spilled), start});
+  return Status::OK();
+}
+
+Result<OpState> GroupSlots::Next(Output& out, bool reuse) {
+  while (emission_.empty()) {
+    if (drains_.empty()) return OpState::kNeedInput;
+    ARROW_RETURN_NOT_OK(LoadPartition());
+  }
+  ARROW_ASSIGN_OR_RAISE(auto done, emission_.Next(out));
+  if (done && reuse && spare_.size() < kSpareGroups && !memory_->pressed())
+    spare_.push_back(std::move(done));
+  return emission_.empty() && drains_.empty() ? OpState::kNeedInput : OpState::kHasOutput;
+}
+
+Status GroupSlots::LoadPartition() {
+  Drain& drain = drains_.front();
+  if (drain.next == SpilledGroups::kPartitions) {
+    drains_.pop_front();
+    return Status::OK();
+  }
+  Slot slot;
+  slot.level = drain.spilled->level() + 1;
+  const int64_t start = drain.start;
+  for (const SpilledBatch& batch : drain.spilled->Take(drain.next++)) {
+    ARROW_ASSIGN_OR_RAISE(auto rows, batch.file->Read(batch.place, memory_->pool()));
+    ARROW_ASSIGN_OR_RAISE(rows, rows->RemoveColumn(0));
+    ARROW_RETURN_NOT_OK(MergeRows(slot, start, rows));
+  }
+  return EmitSlot(std::move(slot), start);
+}
+
+Status GroupSlots::MergeRows(Slot& slot, int64_t start,
+                             const std::shared_ptr<arrow::RecordBatch>& rows) {
+  const Arrays all = rows->columns();
+  return Put(slot, start, *rows,
+             {all.begin() + (apart_ ? 1 : 0), all.begin() + part_.first_state()}, true);
+}
+
+Status GroupSlots::Snapshot(state::OperatorSnapshot& out) {
+  std::vector<GroupsPart::Held> held;
+  for (auto& [start, slot] : slots_) {
+    if (!slot.spilled) {
+      if (slot.groups) held.push_back({StartOf(start), slot.groups.get()});
+    } else if (slot.groups && slot.groups->size() > 0) {
+      ARROW_RETURN_NOT_OK(Spill(slot, start));
+    }
+  }
+  ARROW_RETURN_NOT_OK(part_.Write(held, out));
+  return WriteSpilled(out);
+}
+
+Status GroupSlots::WriteSpilled(state::OperatorSnapshot& out) {
+  int64_t rows = 0, added = 0;
+  for (auto& [start, slot] : slots_) {
+    if (!slot.spilled) continue;
+    rows += slot.spilled->rows();
+    added += slot.spilled->unwritten_rows();
+  }
+  const bool replaces = rewrite_spilled_ && spilled_history_.written() && !out.whole();
+  const bool whole = out.whole() || replaces;
+  if (whole && rows == 0) spilled_history_.Forget();
+  rewrite_spilled_ = false;
+  if (!replaces && (whole ? rows : added) == 0) return Status::OK();
+  const Extent extent =
+      rows == 0 ? Extent::kWhole : spilled_history_.Choose(whole, rows, added);
+  std::vector<SpilledBatch> batches;
+  for (auto& [start, slot] : slots_) {
+    if (!slot.spilled) continue;
+    auto some = slot.spilled->ForSnapshot(extent == Extent::kWhole);
+    batches.insert(batches.end(), some.begin(), some.end());
+  }
+  out.Add(state::Piece{kSpilledPart, extent,
+                       ReadSpilled(part_.spilled_schema(), std::move(batches), memory_)});
+  return Status::OK();
+}
+
+Status GroupSlots::Restore(const state::OperatorState& state,
+                           const std::function<bool(int64_t start)>& closed) {
+  const auto groups_at = [this](int64_t start) -> Result<Groups*> {
+    ARROW_RETURN_NOT_OK(Ensure(start));
+    return slots_[start].groups.get();
+  };
+  if (apart_) {
+    ARROW_RETURN_NOT_OK(part_.RestoreApart(state, [&](int64_t start) -> Result<Groups*> {
+      if (closed(start)) return nullptr;
+      return groups_at(start);
+    }));
+  } else {
+    ARROW_RETURN_NOT_OK(part_.RestoreTogether(state, [&] { return groups_at(0); }));
+  }
+  for (auto& [start, slot] : slots_) slot.rows_in_memory = slot.groups->size();
+  return RestoreSpilled(state, closed);
+}
+
+// What was spilled may fit now, or be spilled into other files: then it is another part,
+// or other rows, and is written anew.
+Status GroupSlots::RestoreSpilled(const state::OperatorState& state,
+                                  const std::function<bool(int64_t start)>& closed) {
+  return state.Visit(
+      kSpilledPart, state::OperatorState::Rows::kMine,
+      [&](const std::shared_ptr<arrow::RecordBatch>& rows, Extent extent) -> Status {
+        spilled_history_.Restored(rows->num_rows(), extent);
+        rewrite_spilled_ = true;
+        if (!apart_) return MergeRows(slots_[0], 0, rows);
+        const auto* starts = rows->column(0)->data()->GetValues<int64_t>(1);
+        for (int64_t begin = 0; begin < rows->num_rows();) {
+          int64_t end = begin + 1;
+          while (end < rows->num_rows() && starts[end] == starts[begin]) ++end;
+          if (!closed(starts[begin])) {
+            ARROW_RETURN_NOT_OK(MergeRows(slots_[starts[begin]], starts[begin],
+                                          rows->Slice(begin, end - begin)));
+          }
+          begin = end;
+        }
+        return Status::OK();
+      });
+}
+
+}  // namespace millrace::operators
