@@ -1,8 +1,10 @@
 #include "millrace/connectors/files/files.h"
 
+#include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/options.h"
 #include "millrace/connectors/files/sink.h"
 #include "millrace/connectors/files/source.h"
+#include "millrace/connectors/files/watch_source.h"
 
 namespace millrace::files {
 
@@ -28,6 +30,11 @@ connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
                                const connector::Surroundings& surroundings)
       -> Result<std::unique_ptr<connector::Source>> {
     ARROW_ASSIGN_OR_RAISE(Parsed parsed, ParseSource(formats, options, surroundings));
+    if (parsed.own.GetString("mode") == "watch") {
+      if (parsed.path == "-" || parsed.path == "/dev/stdin")
+        return errors::kCannotWatch.Make({.file = parsed.path}, "");
+      return std::make_unique<WatchSource>(std::move(parsed), declared, surroundings);
+    }
     return std::make_unique<FilesSource>(std::move(parsed), declared, surroundings);
   };
   spec.make_sink = [formats](const connector::Options& options,
