@@ -15,8 +15,9 @@ connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
   spec.maturity = connector::Maturity::kBeta;
   spec.guarantee =
       "Exactly once: files appear under their final names only when they are complete "
-      "and "
-      "synced (two-phase commit). Standard output: every row at least once.";
+      "and synced (two-phase commit), with checkpoints at each of them; a single file at "
+      "its end. Standard output: every row at least once. Watched files go on at their "
+      "positions after a restart.";
   spec.schemes = {"file"};
   spec.source_options.push_back({"source", SourceSpec()});
   spec.sink_options.push_back({"sink", SinkSpec()});

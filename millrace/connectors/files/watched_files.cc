@@ -160,9 +160,13 @@ std::vector<WatchedFilePtr> WatchedFiles::all() const {
 }
 
 void WatchedFiles::WakeOnFresh(Waker waker) {
-  std::lock_guard guard(mutex_);
-  waker_ = std::move(waker);
-  if (!fresh_.empty()) waker_.Wake();
+  bool already = false;
+  {
+    std::lock_guard guard(mutex_);
+    waker_ = waker;
+    already = !fresh_.empty();
+  }
+  if (already) waker.Wake();
 }
 
 void WatchedFiles::ContentsChanged(const std::string& path) {
