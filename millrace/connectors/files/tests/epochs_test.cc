@@ -206,7 +206,7 @@ TEST_P(FilesEpochs, SingleFile) {
 
 // Recover says whether what stands there was there before the first run.
 TEST_P(FilesEpochs, AnEarlierStartThatWasRefusedAllowsNothing) {
-  for (const std::string suffix : {std::string("/"), "." + GetParam()}) {
+  for (const std::string& suffix : {std::string("/"), "." + GetParam()}) {
     const EpochCase test = Case(suffix, {{"mode", "error"}}, true);
     test.reset();
     ASSERT_OK_AND_ASSIGN(auto first, test.make("p", 1, nullptr));
@@ -283,8 +283,9 @@ TEST_P(FilesEpochs, CopiesBesideAPipeline) {
   ASSERT_OK(sink->committer().Commit(Epoch{2}, {*next.result()}).status());
   ASSERT_OK_AND_ASSIGN(const Rows seen, test.read());
   EXPECT_EQ(seen.size(), 2 * 48 + 6);
-  for (const std::string number : {"00000", "00001", "00002", "00003"}) {
-    EXPECT_TRUE(fs::exists(fs::path(target_) / ("part-" + number + "." + GetParam())));
+  for (const char* number : {"00000", "00001", "00002", "00003"}) {
+    EXPECT_TRUE(fs::exists(fs::path(target_) /
+                           ("part-" + std::string(number) + "." + GetParam())));
   }
 }
 
