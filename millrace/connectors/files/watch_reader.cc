@@ -125,15 +125,14 @@ class WatchReader final : public connector::SplitReader {
     if (info->size == seen_size_ && info->modified_micros == seen_modified_) {
       return PollState::kCaughtUp;
     }
-    auto opened = reading_->files->OpenRead(path);
-    if (!opened.ok()) {
-      if (ErrorNumber(opened.status()) != errors::kFileNotFound.number)
-        return opened.status();
+    ARROW_ASSIGN_OR_RAISE(auto opened, OpenIdentified(*reading_->files, *info));
+    if (!opened) {
+      if (auto search = search_.lock()) search->ScanLater();
       return PollState::kCaughtUp;
     }
-    ARROW_ASSIGN_OR_RAISE(const int64_t size, (*opened)->GetSize());
-    ARROW_RETURN_NOT_OK(KeepGeneration(**opened, size));
-    ARROW_ASSIGN_OR_RAISE(const bool open, OpenReader(std::move(*opened), size));
+    ARROW_ASSIGN_OR_RAISE(const int64_t size, opened->GetSize());
+    ARROW_RETURN_NOT_OK(KeepGeneration(*opened, size));
+    ARROW_ASSIGN_OR_RAISE(const bool open, OpenReader(std::move(opened), size));
     // What has come since the Stat is another change.
     seen_size_ = info->size;
     seen_modified_ = info->modified_micros;

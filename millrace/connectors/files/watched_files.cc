@@ -14,6 +14,10 @@ namespace {
 
 // Polls are that much rarer while the system tells changes.
 constexpr int64_t kSafetyNet = 10;
+// Scans in a row that must miss a file before it counts as deleted, and the time between
+// them.
+constexpr int kMissedIsGone = 3;
+constexpr int64_t kLookAgainNanos = 20'000'000;
 
 class Call final : public Wakeable {
  public:
@@ -38,6 +42,19 @@ void AddFolders(io::FileSystem& files, const std::string& folder,
 }
 
 }  // namespace
+
+Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenIdentified(
+    io::FileSystem& files, const io::FileInfo& info) {
+  auto opened = files.OpenRead(info.path);
+  if (!opened.ok()) {
+    if (ErrorNumber(opened.status()) == errors::kFileNotFound.number) return nullptr;
+    return opened.status();
+  }
+  // The name led to the file before and leads to it after: it led to it in between.
+  const auto after = files.Stat(info.path);
+  if (!after.ok() || IdentityOf(*after) != IdentityOf(info)) return nullptr;
+  return opened;
+}
 
 std::string WatchedFile::path() const {
   std::lock_guard guard(mutex_);
@@ -197,6 +214,15 @@ void WatchedFiles::PollLater() {
                                })));
 }
 
+void WatchedFiles::ScanSoon(int64_t nanos) {
+  if (surroundings_.timers == nullptr) return;
+  std::weak_ptr<WatchedFiles> weak = weak_from_this();
+  surroundings_.timers->WakeAt(surroundings_.clock->MonotonicNanos() + nanos,
+                               Waker(std::make_shared<Call>([weak] {
+                                 if (auto self = weak.lock()) self->ScanLater();
+                               })));
+}
+
 void WatchedFiles::ScanLater() {
   {
     std::lock_guard guard(mutex_);
@@ -275,11 +301,13 @@ void WatchedFiles::WatchFolders(const std::vector<io::FileInfo>& found) {
 }
 
 // Is the file that `info` names the one that we know under another name?
-Result<bool> WatchedFiles::IsSame(const WatchedFile& file, const io::FileInfo& info) {
-  auto opened = surroundings_.files->OpenRead(info.path);
-  if (!opened.ok()) return false;
-  ARROW_ASSIGN_OR_RAISE(const int64_t size, (*opened)->GetSize());
-  return Bears(**opened, size, file.mark());
+Result<WatchedFiles::Same> WatchedFiles::IsSame(const WatchedFile& file,
+                                                const io::FileInfo& info) {
+  ARROW_ASSIGN_OR_RAISE(auto opened, OpenIdentified(*surroundings_.files, info));
+  if (!opened) return Same::kUnknown;
+  ARROW_ASSIGN_OR_RAISE(const int64_t size, opened->GetSize());
+  ARROW_ASSIGN_OR_RAISE(const bool same, Bears(*opened, size, file.mark()));
+  return same ? Same::kYes : Same::kNo;
 }
 
 Status WatchedFiles::Follow(const std::vector<io::FileInfo>& found) {
@@ -301,6 +329,9 @@ Status WatchedFiles::Follow(const std::vector<io::FileInfo>& found) {
     return nullptr;
   };
 
+  // A folder whose names change while they are listed may not tell all of them, or tell
+  // one that is another file's by now: then somebody looks again.
+  bool unsure = false;
   std::vector<WatchedFilePtr> gone;
   for (const WatchedFilePtr& file : all()) {
     const auto at = there.find(file->identity());
@@ -310,17 +341,27 @@ Status WatchedFiles::Follow(const std::vector<io::FileInfo>& found) {
     const bool rewritten = info != nullptr && !format_->can_append() &&
                            file->IsNews(info->size, info->modified_micros);
     if (info != nullptr && (rewritten || info->path != file->path())) {
-      ARROW_ASSIGN_OR_RAISE(const bool same, IsSame(*file, *info));
-      if (same) {
-        if (info->path != file->path()) file->Moved(info->path);
-      } else {
-        info = nullptr;  // deleted, and its number was given to another
+      ARROW_ASSIGN_OR_RAISE(const Same same, IsSame(*file, *info));
+      if (same == Same::kUnknown) {
+        unsure = true;
+        if (at != there.end()) there.erase(at);
+        continue;
       }
+      if (same == Same::kNo) {
+        gone.push_back(file);  // deleted, and its number was given to another
+        continue;
+      }
+      if (info->path != file->path()) file->Moved(info->path);
     }
     if (info == nullptr) {
-      gone.push_back(file);
+      if (++file->missed >= kMissedIsGone) {
+        gone.push_back(file);
+      } else {
+        unsure = true;
+      }
       continue;
     }
+    file->missed = 0;
     file->Found(info->size, info->modified_micros);
     if (at != there.end()) there.erase(at);
   }
@@ -329,13 +370,12 @@ Status WatchedFiles::Follow(const std::vector<io::FileInfo>& found) {
   for (const io::FileInfo& info : found) {
     const auto at = there.find(IdentityOf(info));
     if (at == there.end() || at->second != &info) continue;
-    auto opened = surroundings_.files->OpenRead(info.path);
-    if (!opened.ok()) {
-      // It went meanwhile, or nobody may read it.
-      if (ErrorNumber(opened.status()) == errors::kFileNotFound.number) continue;
-      return opened.status();
+    ARROW_ASSIGN_OR_RAISE(auto opened, OpenIdentified(*surroundings_.files, info));
+    if (!opened) {
+      unsure = true;
+      continue;
     }
-    ARROW_ASSIGN_OR_RAISE(const FileMark mark, MarkOf(**opened, info.size));
+    ARROW_ASSIGN_OR_RAISE(const FileMark mark, MarkOf(*opened, info.size));
     fresh.push_back(std::make_shared<WatchedFile>(IdentityOf(info), info.path, mark));
     fresh.back()->Found(info.size, info.modified_micros);
   }
@@ -351,6 +391,7 @@ Status WatchedFiles::Follow(const std::vector<io::FileInfo>& found) {
     for (const auto& [identity, file] : files_) by_path_[file->path()] = file;
   }
   for (const WatchedFilePtr& file : gone) file->Gone();
+  if (unsure) ScanSoon(std::min(poll_nanos_, kLookAgainNanos));
   return Status::OK();
 }
 

@@ -40,6 +40,7 @@ class WatchedFile {
 
   SplitId split{-1};      ///< the coordinator's; −1: not told yet
   bool finished = false;  ///< the coordinator's: an earlier run read all of it
+  int missed = 0;         ///< the scan's: how often it was not found
 
  private:
   const FileIdentity identity_;
@@ -51,6 +52,10 @@ class WatchedFile {
   Waker waker_;
 };
 using WatchedFilePtr = std::shared_ptr<WatchedFile>;
+
+/// Opens the file that `info` names, null when another has come to its place since.
+Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenIdentified(
+    io::FileSystem& files, const io::FileInfo& info);
 
 /// Looks for files, by notices and by polling on the executor. Thread-safe; lives in
 /// shared pointers, since a poll may be under way when everybody else has gone.
@@ -77,7 +82,9 @@ class WatchedFiles : public std::enable_shared_from_this<WatchedFiles> {
  private:
   Status ScanNow();
   Status Follow(const std::vector<io::FileInfo>& found);
-  Result<bool> IsSame(const WatchedFile& file, const io::FileInfo& info);
+  enum class Same { kYes, kNo, kUnknown };
+  Result<Same> IsSame(const WatchedFile& file, const io::FileInfo& info);
+  void ScanSoon(int64_t nanos);
   void WatchFolders(const std::vector<io::FileInfo>& found);
   void ContentsChanged(const std::string& path);
   void PollLater();
