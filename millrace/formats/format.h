@@ -41,6 +41,9 @@ struct Input {
   std::string name;  ///< for errors: the path, or "stdin"
   std::shared_ptr<arrow::io::RandomAccessFile> file;
   int64_t file_size = 0;
+  /// The file may grow: a text's last record counts once its line end is there, and the
+  /// end of the file is answered with kPending.
+  bool growing = false;
   std::shared_ptr<ByteStream> stream;
 };
 

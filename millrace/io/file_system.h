@@ -19,6 +19,9 @@ struct FileInfo {
   int64_t modified_micros = 0;
   bool directory = false;
   bool seekable = true;  ///< false for pipes and devices
+  /// Together they name the file itself, under whatever path; 0 where nothing does.
+  uint64_t device = 0;
+  uint64_t inode = 0;
 };
 
 /// A file being written. Owned and used by one thread at a time.

@@ -154,6 +154,8 @@ FileInfo InfoOf(const std::string& path, const struct stat& found) {
   info.directory = S_ISDIR(found.st_mode);
   info.seekable = S_ISREG(found.st_mode);
   info.size = info.seekable ? found.st_size : -1;
+  info.device = found.st_dev;
+  info.inode = found.st_ino;
   info.modified_micros = found.st_mtim.tv_sec * 1'000'000 + found.st_mtim.tv_nsec / 1000;
   return info;
 }

@@ -255,8 +255,9 @@ inline void CheckOtherPipelines(const EpochCase& test) {
 /// Whichever change of the disk fails, once or for good, a restart completes the rows.
 inline void CheckFaults(const EpochCase& test) {
   for (const auto fault : {FaultyFiles::Fault::kOnce, FaultyFiles::Fault::kDead}) {
+    // Not every change: two thirds of them bring nothing new and cost seconds.
     bool met = true;
-    for (int64_t at = 0; met; ++at) {
+    for (int64_t at = fault == FaultyFiles::Fault::kDead ? 1 : 0; met; at += 3) {
       SCOPED_TRACE("fault at change " + std::to_string(at) +
                    (fault == FaultyFiles::Fault::kDead ? ", for good" : ""));
       test.reset();

@@ -57,10 +57,22 @@ inline constexpr ErrorSpec kPieceMissing{
     "don't touch the hidden files beside a destination while a pipeline runs; start it "
     "again: it goes on from its last checkpoint"};
 
+inline constexpr ErrorSpec kNothingToInfer{
+    2415, arrow::StatusCode::Invalid, true, "no file tells the columns yet",
+    "declare the columns, or start when a file with a complete line is there"};
+inline constexpr ErrorSpec kCannotWatch{
+    2416, arrow::StatusCode::Invalid, false, "this path can't be watched",
+    "a pipe is read as it comes: leave mode 'watch' out"};
+inline constexpr ErrorSpec kBadFilesState{
+    2417, arrow::StatusCode::Invalid, false,
+    "a checkpoint does not say which files were read",
+    "the checkpoint is damaged: drop it and begin again"};
+
 inline constexpr const ErrorSpec* kFilesErrors[] = {
-    &kUnknownFormat,        &kDestinationExists, &kCannotAppend, &kSchemaDiffers,
-    &kNeedsSeekableFile,    &kNeedsFormat,       &kForeignFiles, &kAppendUnderWay,
-    &kDestinationChanged,   &kMixedFormats,      &kFileChanged,  &kPartitionColumn,
-    &kPartitionsNeedFolder, &kPieceMissing};
+    &kUnknownFormat,        &kDestinationExists, &kCannotAppend,   &kSchemaDiffers,
+    &kNeedsSeekableFile,    &kNeedsFormat,       &kForeignFiles,   &kAppendUnderWay,
+    &kDestinationChanged,   &kMixedFormats,      &kFileChanged,    &kPartitionColumn,
+    &kPartitionsNeedFolder, &kPieceMissing,      &kNothingToInfer, &kCannotWatch,
+    &kBadFilesState};
 
 }  // namespace millrace::errors

@@ -11,6 +11,18 @@ namespace millrace::files {
 
 namespace {
 constexpr int64_t kCopyBytes = 4 << 20;
+constexpr int64_t kExistingHeadBytes = 64 << 10;
+}  // namespace
+
+Status CheckExisting(io::FileSystem& files, const std::string& path,
+                     const formats::Format& format, const Config& options,
+                     const arrow::Schema& schema) {
+  if (!files.Exists(path)) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(auto existing, files.OpenRead(path));
+  ARROW_ASSIGN_OR_RAISE(auto head, existing->ReadAt(0, kExistingHeadBytes));
+  if (head->size() == 0) return Status::OK();
+  const Status fits = format.CheckAppend(std::string_view(*head), options, schema);
+  return fits.ok() ? fits : WithWhere(fits, {.file = path});
 }
 
 Result<io::FileInfo> CopyExisting(io::FileSystem& files, const std::string& path,

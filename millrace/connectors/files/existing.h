@@ -1,4 +1,4 @@
-// CopyExisting: the rows that a file has before others are appended to it.
+// The rows that a file has before others are appended to it.
 #pragma once
 
 #include <string>
@@ -7,6 +7,12 @@
 #include "millrace/io/file_system.h"
 
 namespace millrace::files {
+
+/// May rows of `schema` follow those of the file at `path`, where there is one? Fails
+/// with the format's error.
+Status CheckExisting(io::FileSystem& files, const std::string& path,
+                     const formats::Format& format, const Config& options,
+                     const arrow::Schema& schema);
 
 /// Copy the file at `path` to the end of `to`, with a line end where it has none. Fails
 /// with the format's error when rows of `schema` can't follow those of the file, with

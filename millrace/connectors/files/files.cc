@@ -1,8 +1,10 @@
 #include "millrace/connectors/files/files.h"
 
+#include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/options.h"
 #include "millrace/connectors/files/sink.h"
 #include "millrace/connectors/files/source.h"
+#include "millrace/connectors/files/watch_source.h"
 
 namespace millrace::files {
 
@@ -13,8 +15,9 @@ connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
   spec.maturity = connector::Maturity::kBeta;
   spec.guarantee =
       "Exactly once: files appear under their final names only when they are complete "
-      "and "
-      "synced (two-phase commit). Standard output: every row at least once.";
+      "and synced (two-phase commit), with checkpoints at each of them; a single file at "
+      "its end. Standard output: every row at least once. Watched files go on at their "
+      "positions after a restart.";
   spec.schemes = {"file"};
   spec.source_options.push_back({"source", SourceSpec()});
   spec.sink_options.push_back({"sink", SinkSpec()});
@@ -28,6 +31,11 @@ connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
                                const connector::Surroundings& surroundings)
       -> Result<std::unique_ptr<connector::Source>> {
     ARROW_ASSIGN_OR_RAISE(Parsed parsed, ParseSource(formats, options, surroundings));
+    if (parsed.own.GetString("mode") == "watch") {
+      if (parsed.path == "-" || parsed.path == "/dev/stdin")
+        return errors::kCannotWatch.Make({.file = parsed.path}, "");
+      return std::make_unique<WatchSource>(std::move(parsed), declared, surroundings);
+    }
     return std::make_unique<FilesSource>(std::move(parsed), declared, surroundings);
   };
   spec.make_sink = [formats](const connector::Options& options,

@@ -135,7 +135,26 @@ const ConfigSpec& SourceSpec() {
       {.name = "split_size",
        .type = OptionType::kBytes,
        .default_value = "16MiB",
-       .doc = "Size of the parts in which one large file is read in parallel."},
+       .doc = "Size of the parts in which one large file is read in parallel. Does not "
+              "count in mode watch, where a file is one part."},
+      {.name = "mode",
+       .type = OptionType::kEnum,
+       .default_value = "read",
+       .choices = {"read", "watch"},
+       .doc = "read takes what is there and ends. watch goes on for ever: it follows "
+              "files that grow, line by line, through renaming and truncation, and reads "
+              "files that appear later. Parquet files are read once, when they are "
+              "complete."},
+      {.name = "poll_interval",
+       .type = OptionType::kDuration,
+       .default_value = "1s",
+       .doc = "How often mode watch looks for changes by itself; ten times more rarely "
+              "while the system tells them."},
+      {.name = "notify",
+       .type = OptionType::kBool,
+       .default_value = "true",
+       .doc = "Let the system tell changes in mode watch (inotify). Turn it off for "
+              "folders that other machines write to."},
   });
   return spec;
 }

@@ -43,6 +43,8 @@ class PartWriter final : public connector::SinkWriter {
   }
 
   Result<connector::WriteState> Write(const data::Batch& batch, const Waker&) override {
+    // The next rows may come before anybody has looked at the future that failed.
+    ARROW_RETURN_NOT_OK(failed_);
     if (batch.num_rows() == 0) return connector::WriteState::kAccepted;
     ARROW_ASSIGN_OR_RAISE(auto parts, partitions_->Split(batch.rows, memory_->pool()));
     for (Partitions::Part& part : parts) {
@@ -53,9 +55,9 @@ class PartWriter final : public connector::SinkWriter {
   }
 
   Future<connector::CommitToken> Prepare(Epoch epoch, bool last) override {
-    auto closed = CloseAll(last);
-    if (!closed.ok()) {
-      return Future<connector::CommitToken>::MakeFinished(closed);
+    if (failed_.ok()) failed_ = CloseAll(last);
+    if (!failed_.ok()) {
+      return Future<connector::CommitToken>::MakeFinished(failed_);
     }
     epoch_ = std::max(epoch_, epoch.value) + 1;
     connector::CommitToken token;
@@ -179,6 +181,7 @@ class PartWriter final : public connector::SinkWriter {
   int64_t clock_ = 0;
   int64_t rows_ = 0;
   int64_t bytes_ = 0;
+  Status failed_;  // of a Prepare
 };
 
 }  // namespace

@@ -113,7 +113,8 @@ Status PieceCommit::Publish(Epoch epoch, const std::vector<PieceToken::Part>& pa
       ARROW_ASSIGN_OR_RAISE(const Staged number, staging_->BeginPart(part->folder));
       const std::string hidden = pieces_->PathOf(part->piece);
       const Status status = files.Rename(hidden, number.name);
-      if (status.ok()) renamed.emplace_back(hidden, number.name);
+      // A rename that failed may have happened all the same.
+      if (status.ok() || !files.Exists(hidden)) renamed.emplace_back(hidden, number.name);
       (void)files.Remove(number.temporary);
       ARROW_RETURN_NOT_OK(status);
     }

@@ -4,6 +4,7 @@
 
 #include "millrace/connectors/files/durable.h"
 #include "millrace/connectors/files/errors.h"
+#include "millrace/connectors/files/existing.h"
 #include "millrace/connectors/files/piece_writer.h"
 #include "millrace/connectors/files/writer.h"
 #include "millrace/io/errors.h"
@@ -133,6 +134,11 @@ Status FilesSink::EnsurePieces() {
                                  surroundings_.pipeline, surroundings_.attempt);
   } else {
     ARROW_ASSIGN_OR_RAISE(pieces_, Pieces::OfProcess(surroundings_.files, destination()));
+  }
+  // The old rows are copied at the end, which is late to learn that ours do not fit.
+  if (is(Kind::kFile) && mode_ == "append") {
+    ARROW_RETURN_NOT_OK(CheckExisting(files(), destination().target(), *options_.format,
+                                      options_.format_options, *schema_));
   }
   pieces_commit_ = std::make_unique<PieceCommit>(pieces_, staging_, mode_, partitioned(),
                                                  surroundings_.checkpointed);

@@ -215,23 +215,30 @@ Result<std::string> FilesSource::DiscoveryState() {
   for (const auto& file : files_) {
     files.push_back({file->info.path, file->info.size, file->info.modified_micros});
   }
-  return nlohmann::json{{"split_size", split_size_}, {"files", std::move(files)}}.dump();
+  const nlohmann::json out{{"split_size", split_size_}, {"files", std::move(files)}};
+  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 Status FilesSource::Restore(const std::string& discovery_state,
                             const std::vector<connector::SplitState>& unfinished) {
   const auto state = nlohmann::json::parse(discovery_state, nullptr, false);
-  if (!state.is_object() || !state.contains("files") || !state.contains("split_size")) {
-    return errors::kInternal.Make({}, "a checkpoint without a list of files");
+  if (!state.is_object() || !state.value("files", nlohmann::json()).is_array() ||
+      !state.value("split_size", nlohmann::json()).is_number_integer()) {
+    return errors::kBadFilesState.Make({.file = options_.path}, "it is no list of files");
   }
   files_.clear();
   schema_.reset();
-  split_size_ = state.at("split_size").get<int64_t>();
-  for (const auto& entry : state.at("files")) {
-    const auto path = entry.at(0).get<std::string>();
+  split_size_ = state["split_size"].get<int64_t>();
+  for (const auto& entry : state["files"]) {
+    if (!entry.is_array() || entry.size() != 3 || !entry[0].is_string() ||
+        !entry[1].is_number_integer() || !entry[2].is_number_integer()) {
+      return errors::kBadFilesState.Make({.file = options_.path},
+                                         "one of its files is none");
+    }
+    const auto path = entry[0].get<std::string>();
     ARROW_ASSIGN_OR_RAISE(io::FileInfo info, surroundings_.files->Stat(path));
-    if (!info.seekable || info.size != entry.at(1).get<int64_t>() ||
-        info.modified_micros != entry.at(2).get<int64_t>()) {
+    if (!info.seekable || info.size != entry[1].get<int64_t>() ||
+        info.modified_micros != entry[2].get<int64_t>()) {
       return errors::kFileChanged.Make({.file = path}, "");
     }
     files_.push_back(std::make_unique<File>());

@@ -102,9 +102,11 @@ class SplicedWriter final : public connector::SinkWriter {
   }
 
   Future<connector::CommitToken> Prepare(Epoch epoch, bool last) override {
+    if (!failed_.ok()) return Future<connector::CommitToken>::MakeFinished(failed_);
     auto prepared = last ? PrepareWhole() : PreparePiece();
     if (!prepared.ok()) {
-      return Future<connector::CommitToken>::MakeFinished(prepared.status());
+      failed_ = prepared.status();
+      return Future<connector::CommitToken>::MakeFinished(failed_);
     }
     epoch_ = std::max(epoch_, epoch.value) + 1;
     return *std::move(prepared);
@@ -112,6 +114,8 @@ class SplicedWriter final : public connector::SinkWriter {
 
  private:
   Status Begin() {
+    // The next rows may come before anybody has looked at the future that failed.
+    ARROW_RETURN_NOT_OK(failed_);
     if (open_) return Status::OK();
     OpenPiece next;
     next.epoch = epoch_;
@@ -198,6 +202,7 @@ class SplicedWriter final : public connector::SinkWriter {
   std::optional<OpenPiece> open_;
   int64_t epoch_;  // that the next piece is named for
   int64_t rows_ = 0;
+  Status failed_;  // of a Prepare
 };
 
 }  // namespace

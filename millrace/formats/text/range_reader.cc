@@ -83,7 +83,7 @@ Result<int64_t> TextRangeReader::ReadBytes(uint8_t* out, int64_t capacity,
     ARROW_ASSIGN_OR_RAISE(const int64_t got,
                           ReadAt(file_->input, read_to_, capacity, out));
     if (got < capacity || read_to_ + got >= file_->input.file_size) {
-      *state = Filled::kEnd;
+      *state = file_->input.growing ? Filled::kPending : Filled::kEnd;
     }
     return got;
   }

@@ -8,6 +8,7 @@
 
 #include "millrace/base/clock.h"
 #include "millrace/connector/testkit/epoch_checks.h"
+#include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/files.h"
 #include "millrace/formats/format.h"
 
@@ -124,7 +125,11 @@ class FilesEpochs : public testing::TestWithParam<std::string> {
     for (const auto& entry : fs::recursive_directory_iterator(folder_)) {
       const std::string name = entry.path().filename().string();
       for (const std::string& suffix : suffixes) {
-        found += name.starts_with('.') && name.ends_with(suffix) ? 1 : 0;
+        // The lock of a run that appends to one file is there as long as the run.
+        found += name.starts_with('.') && name.ends_with(suffix) &&
+                         !name.ends_with("-append.tmp")
+                     ? 1
+                     : 0;
       }
     }
     return found;
@@ -197,6 +202,116 @@ TEST_P(FilesEpochs, SingleFile) {
     connector::testkit::CheckEpochs(Case(suffix, {{"mode", "append"}}, true));
   }
   EXPECT_EQ(Hidden({".begun"}), 0);
+}
+
+// Recover says whether what stands there was there before the first run.
+TEST_P(FilesEpochs, AnEarlierStartThatWasRefusedAllowsNothing) {
+  for (const std::string& suffix : {std::string("/"), "." + GetParam()}) {
+    const EpochCase test = Case(suffix, {{"mode", "error"}}, true);
+    test.reset();
+    ASSERT_OK_AND_ASSIGN(auto first, test.make("p", 1, nullptr));
+    EXPECT_EQ(ErrorNumber(first->EnsureTable(test.rows->schema(), {})),
+              errors::kDestinationExists.number);
+    ASSERT_OK_AND_ASSIGN(auto second, test.make("p", 2, nullptr));
+    ASSERT_OK(second->EnsureTable(test.rows->schema(), {}));
+    EXPECT_EQ(ErrorNumber(second->committer().Recover(Epoch{0}, {}).status()),
+              errors::kDestinationExists.number);
+    ASSERT_OK_AND_ASSIGN(const Rows seen, test.read());
+    EXPECT_EQ(seen, test.before);
+  }
+}
+
+TEST_P(FilesEpochs, NoRowsMakeOneFileAtTheEnd) {
+  const EpochCase test = Case("/", {{"mode", "error"}}, false);
+  test.reset();
+  ASSERT_OK_AND_ASSIGN(auto sink, test.make("p", 1, nullptr));
+  ASSERT_OK(sink->EnsureTable(test.rows->schema(), {}));
+  std::vector<connector::CommitToken> tokens;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_OK_AND_ASSIGN(auto writer, sink->Open(WriterId{i}));
+    auto nothing = writer->Prepare(Epoch{1}, false);
+    ASSERT_OK(nothing.status());
+    EXPECT_TRUE(nothing.result()->empty());
+    auto token = writer->Prepare(Epoch{2}, true);
+    ASSERT_OK(token.status());
+    tokens.push_back(*token.result());
+  }
+  ASSERT_OK(sink->committer().Commit(Epoch{2}, tokens).status());
+  sink.reset();
+  EXPECT_EQ(std::distance(fs::directory_iterator(target_), {}), 1);
+  ASSERT_OK_AND_ASSIGN(const Rows seen, test.read());
+  EXPECT_EQ(seen, Rows());
+  EXPECT_EQ(Hidden({"d", "e", "p"}), 0);
+}
+
+TEST_P(FilesEpochs, AWriterMayHaveNothingToSayAtTheEnd) {
+  const EpochCase test = Case("/", {{"mode", "append"}}, false);
+  test.reset();
+  ASSERT_OK_AND_ASSIGN(auto sink, test.make("p", 1, nullptr));
+  ASSERT_OK(sink->EnsureTable(test.rows->schema(), {}));
+  ASSERT_OK_AND_ASSIGN(auto writer, sink->Open(WriterId{0}));
+  ASSERT_OK(connector::testkit::WriteRows(*writer, test.rows));
+  auto rows = writer->Prepare(Epoch{1}, false);
+  ASSERT_OK(rows.status());
+  auto end = writer->Prepare(Epoch{2}, true);
+  ASSERT_OK(end.status());
+  ASSERT_OK(sink->committer().Commit(Epoch{1}, {*rows.result()}).status());
+  EXPECT_EQ(Hidden({".begun"}), 1);
+  ASSERT_OK(sink->committer().Commit(Epoch{2}, {*end.result()}).status());
+  EXPECT_EQ(Hidden({".begun"}), 0);
+  EXPECT_EQ(std::distance(fs::directory_iterator(target_), {}), 1);
+}
+
+// Copies without checkpoints fill the same folder, before and after the commit.
+TEST_P(FilesEpochs, CopiesBesideAPipeline) {
+  EpochCase test = Case("/", {{"mode", "append"}}, false);
+  test.reset();
+  const connector::Options plain = {
+      {"path", target_}, {"format", GetParam()}, {"mode", "append"}};
+  ASSERT_OK_AND_ASSIGN(auto sink, test.make("p", 1, nullptr));
+  ASSERT_OK(sink->EnsureTable(test.rows->schema(), {}));
+  ASSERT_OK_AND_ASSIGN(auto writer, sink->Open(WriterId{0}));
+  ASSERT_OK(connector::testkit::WriteRows(*writer, test.rows));
+  auto token = writer->Prepare(Epoch{1}, false);
+  ASSERT_OK(token.status());
+  Copy(plain, Sample(3, 2000));
+  ASSERT_OK(connector::testkit::WriteRows(*writer, test.rows));
+  ASSERT_OK(sink->committer().Commit(Epoch{1}, {*token.result()}).status());
+  Copy(plain, Sample(3, 3000));
+  auto next = writer->Prepare(Epoch{2}, false);
+  ASSERT_OK(next.status());
+  ASSERT_OK(sink->committer().Commit(Epoch{2}, {*next.result()}).status());
+  ASSERT_OK_AND_ASSIGN(const Rows seen, test.read());
+  EXPECT_EQ(seen.size(), 2 * 48 + 6);
+  for (const char* number : {"00000", "00001", "00002", "00003"}) {
+    EXPECT_TRUE(fs::exists(fs::path(target_) /
+                           ("part-" + std::string(number) + "." + GetParam())));
+  }
+}
+
+TEST_P(FilesEpochs, APieceThatDisappearedIsAnError) {
+  const EpochCase test = Case("/", {{"mode", "append"}}, false);
+  test.reset();
+  ASSERT_OK_AND_ASSIGN(auto sink, test.make("p", 1, nullptr));
+  ASSERT_OK(sink->EnsureTable(test.rows->schema(), {}));
+  ASSERT_OK_AND_ASSIGN(auto writer, sink->Open(WriterId{0}));
+  ASSERT_OK(connector::testkit::WriteRows(*writer, test.rows));
+  auto token = writer->Prepare(Epoch{1}, false);
+  ASSERT_OK(token.status());
+  for (const auto& entry : fs::directory_iterator(target_)) {
+    if (entry.path().extension() == ".piece") fs::remove(entry.path());
+  }
+  EXPECT_EQ(ErrorNumber(sink->committer().Commit(Epoch{1}, {*token.result()}).status()),
+            errors::kPieceMissing.number);
+}
+
+TEST_P(FilesEpochs, AnAppendThatCanNotFitFailsBeforeItsRows) {
+  if (GetParam() != "csv") GTEST_SKIP() << "no header to differ from";
+  const EpochCase test = Case(".csv", {{"mode", "append"}}, false);
+  test.reset();
+  std::ofstream(target_) << "other,columns\n1,2\n";
+  ASSERT_OK_AND_ASSIGN(auto sink, test.make("p", 1, nullptr));
+  EXPECT_EQ(ErrorNumber(sink->EnsureTable(test.rows->schema(), {})), 2113);
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, FilesEpochs, testing::Values("csv", "json", "parquet"),

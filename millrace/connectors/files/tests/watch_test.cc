@@ -1,0 +1,413 @@
+// Files that are watched: growth, half lines, rotation, truncation, deletion, restarts.
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <unistd.h>
+
+#include "millrace/base/clock.h"
+#include "millrace/connector/testkit/rows.h"
+#include "millrace/connectors/files/errors.h"
+#include "millrace/connectors/files/files.h"
+#include "millrace/formats/format.h"
+
+namespace millrace::files {
+namespace {
+
+namespace fs = std::filesystem;
+using connector::PollState;
+using connector::testkit::Bell;
+
+// The values of column n, in the order of their arrival.
+using Numbers = std::vector<int64_t>;
+
+class FilesWatch : public testing::TestWithParam<bool> {
+ protected:
+  FilesWatch() {
+    folder_ =
+        fs::temp_directory_path() / ("millrace-watch-" + std::to_string(::getpid()));
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+    surroundings_.files = io::MakeLocalFileSystem();
+    surroundings_.executor = executor_.get();
+    surroundings_.clock = &clock_;
+    surroundings_.timers = timers_.get();
+    surroundings_.memory = MemoryBudget::Make(1 << 30, ProcessMemoryPool());
+    surroundings_.environment = [](const std::string&) { return std::nullopt; };
+  }
+  ~FilesWatch() override {
+    Stop();
+    fs::remove_all(folder_);
+  }
+
+  void Append(const std::string& name, const std::string& text) {
+    std::ofstream(folder_ / name, std::ios::app) << text;
+  }
+  static std::string Lines(int64_t first, int64_t count) {
+    std::string out;
+    for (int64_t i = first; i < first + count; ++i) out += std::to_string(i) + "\n";
+    return out;
+  }
+  static Numbers Range(int64_t first, int64_t count) {
+    Numbers out;
+    for (int64_t i = first; i < first + count; ++i) out.push_back(i);
+    return out;
+  }
+
+  connector::Options Options(const std::string& pattern) const {
+    return {{"path", (folder_ / pattern).string()},
+            {"mode", "watch"},
+            {"poll_interval", "20ms"},
+            {"notify", GetParam() ? "true" : "false"}};
+  }
+
+  void Start(const connector::Options& options) {
+    ASSERT_OK_AND_ASSIGN(source_,
+                         connector_.make_source(options, declared_, surroundings_));
+    if (!state_.empty()) {
+      ASSERT_OK(source_->Restore(state_, unfinished_));
+    }
+    discovered_ = false;
+    Discover();
+    source_->WakeOnNewSplits(Waker(found_));
+    bell_->Wake();  // a reader is asked once without a wake
+  }
+
+  // What a checkpoint would keep, then the end of this process.
+  void Checkpoint() {
+    ASSERT_OK_AND_ASSIGN(state_, source_->DiscoveryState());
+    unfinished_.clear();
+    for (const auto& [id, reader] : readers_) {
+      unfinished_.push_back({splits_[id], positions_[id]});
+    }
+  }
+  void Stop() {
+    readers_.clear();
+    source_.reset();
+  }
+
+  void Discover() {
+    ASSERT_OK_AND_ASSIGN(const auto splits, source_->Discover());
+    if (!std::exchange(discovered_, true)) source_->Push({});
+    for (const connector::Split& split : splits) {
+      ASSERT_FALSE(readers_.contains(split.id.value)) << "told twice";
+      ASSERT_OK_AND_ASSIGN(auto reader, source_->Open(split));
+      ASSERT_OK(reader->Seek(positions_[split.id.value]));
+      readers_[split.id.value] = std::move(reader);
+      splits_[split.id.value] = split;
+    }
+  }
+
+  // Read all there is now; readers that end are taken away.
+  void ReadAll() {
+    for (auto at = readers_.begin(); at != readers_.end();) {
+      for (;;) {
+        auto polled = at->second->Poll({.rows = 3, .bytes = 100}, Waker(bell_));
+        ASSERT_OK(polled.status());
+        if (polled->state == PollState::kBatch) {
+          const auto& column =
+              static_cast<const arrow::Int64Array&>(*polled->batch.rows->column(0));
+          for (int64_t i = 0; i < column.length(); ++i) {
+            EXPECT_FALSE(column.IsNull(i));
+            rows_.push_back(column.Value(i));
+            by_split_[at->first].push_back(column.Value(i));
+          }
+          EXPECT_LT(positions_[at->first], polled->batch.end) << "positions ascend";
+          positions_[at->first] = polled->batch.end;
+          continue;
+        }
+        if (polled->state == PollState::kEnd) {
+          ended_.push_back(at->first);
+          at = readers_.erase(at);
+        } else {
+          EXPECT_EQ(polled->state, PollState::kCaughtUp);
+          ++at;
+        }
+        break;
+      }
+    }
+  }
+
+  // Driven by wakes alone, until `done` or a deadline.
+  template <typename Done>
+  bool Until(Done done) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (std::chrono::steady_clock::now() < deadline) {
+      const bool found = found_->Take(), changed = bell_->Take();
+      if (found) Discover();
+      if (found || changed) ReadAll();
+      if (done()) return true;
+      ::usleep(1000);
+    }
+    return false;
+  }
+  bool UntilRows(size_t count) {
+    return Until([&] { return rows_.size() >= count; });
+  }
+  // Long enough for every look that could find something.
+  void Quiet() {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(150);
+    Until([&] { return std::chrono::steady_clock::now() > end; });
+  }
+
+  class Flag final : public Wakeable {
+   public:
+    void Wake() override { raised_ = true; }
+    bool Take() { return raised_.exchange(false); }
+
+   private:
+    std::atomic<bool> raised_{true};
+  };
+
+  fs::path folder_;
+  SystemClock clock_;
+  std::unique_ptr<Timers> timers_ = MakeThreadTimers(&clock_);
+  std::unique_ptr<Executor> executor_ = MakeThreadExecutor(2);
+  connector::Surroundings surroundings_;
+  connector::ConnectorSpec connector_ =
+      MakeFilesConnector({formats::MakeCsvFormat(), formats::MakeJsonFormat(),
+                          formats::MakeParquetFormat()});
+  std::shared_ptr<arrow::Schema> declared_ =
+      arrow::schema({arrow::field("n", arrow::int64())});
+  std::shared_ptr<Flag> found_ = std::make_shared<Flag>();
+  std::shared_ptr<Flag> bell_ = std::make_shared<Flag>();
+  std::unique_ptr<connector::Source> source_;
+  bool discovered_ = false;
+  std::map<int64_t, std::unique_ptr<connector::SplitReader>> readers_;
+  std::map<int64_t, connector::Split> splits_;
+  std::map<int64_t, data::Position> positions_;
+  std::map<int64_t, Numbers> by_split_;
+  std::vector<int64_t> ended_;
+  std::string state_;
+  std::vector<connector::SplitState> unfinished_;
+  Numbers rows_;
+};
+
+TEST_P(FilesWatch, LinesAreReadAsTheyAreCompleted) {
+  Append("a.csv", "n\n" + Lines(0, 10) + "1");
+  Start(Options("*.csv"));
+  EXPECT_FALSE(source_->bounded());
+  ASSERT_TRUE(UntilRows(10));
+  Quiet();
+  EXPECT_EQ(rows_, Range(0, 10)) << "the half line waits";
+  Append("a.csv", "0\n" + Lines(11, 5));
+  ASSERT_TRUE(UntilRows(16));
+  EXPECT_EQ(rows_, Range(0, 16));
+}
+
+TEST_P(FilesWatch, HeadersAreOfEachFileAndComeInPieces) {
+  Append("a.csv", "");
+  Start(Options("*.csv"));
+  Append("a.csv", "other,");
+  Quiet();
+  Append("a.csv", "n\n");
+  Quiet();
+  EXPECT_EQ(rows_, Numbers());
+  Append("a.csv", "x,7\n\"quoted\nline\",8\n\"half\n");
+  ASSERT_TRUE(UntilRows(2));
+  Quiet();
+  EXPECT_EQ(rows_, (Numbers{7, 8})) << "a record with an open quote waits";
+  Append("a.csv", "\",9\n");
+  Append("b.csv", "n,more\n10,x\n");
+  ASSERT_TRUE(UntilRows(4));
+  std::sort(rows_.begin(), rows_.end());
+  EXPECT_EQ(rows_, Range(7, 4));
+}
+
+TEST_P(FilesWatch, NewFilesAreFoundInNewFolders) {
+  Append("a.csv", "n\n1\n");
+  Start(Options("**/*.csv"));
+  ASSERT_TRUE(UntilRows(1));
+  fs::create_directories(folder_ / "deep" / "deeper");
+  Append("deep/deeper/b.csv", "n\n2\n");
+  ASSERT_TRUE(UntilRows(2));
+  Append("deep/deeper/b.csv", "3\n");
+  ASSERT_TRUE(UntilRows(3));
+  EXPECT_EQ(rows_, Range(1, 3));
+  EXPECT_EQ(splits_.size(), 2);
+}
+
+TEST_P(FilesWatch, RotationLosesAndRepeatsNothing) {
+  Append("log.csv", "n\n");
+  Start(Options("log.csv*"));
+  Numbers expected;
+  int64_t next = 0;
+  for (int turn = 0; turn < 5; ++turn) {
+    Append("log.csv", Lines(next, 10));
+    next += 10;
+    if (turn % 2 == 0) {
+      ASSERT_TRUE(UntilRows(static_cast<size_t>(next)));
+    }
+    for (int i = 4; i >= 1; --i) {
+      const std::string from = "log.csv" + (i == 1 ? "" : "." + std::to_string(i - 1));
+      if (fs::exists(folder_ / from))
+        fs::rename(folder_ / from, folder_ / ("log.csv." + std::to_string(i)));
+    }
+    // The writer goes on in the old file for a while.
+    Append("log.csv.1", Lines(next, 3));
+    Append("log.csv", "n\n");
+    next += 3;
+  }
+  ASSERT_TRUE(UntilRows(static_cast<size_t>(next)));
+  Quiet();
+  std::sort(rows_.begin(), rows_.end());
+  EXPECT_EQ(rows_, Range(0, next));
+}
+
+TEST_P(FilesWatch, AFileThatLeavesThePatternIsReadToItsEnd) {
+  Append("a.csv", "n\n0\n");
+  Start(Options("*.csv"));
+  ASSERT_TRUE(UntilRows(1));
+  fs::rename(folder_ / "a.csv", folder_ / "a.old");
+  Append("a.old", "1\n");
+  Append("a.csv", "n\n2\n");
+  ASSERT_TRUE(UntilRows(3));
+  EXPECT_EQ(splits_.size(), 2);
+  EXPECT_EQ(by_split_[0], (Numbers{0, 1}));
+  EXPECT_EQ(by_split_[1], Numbers{2});
+}
+
+TEST_P(FilesWatch, ATruncatedFileBeginsAnew) {
+  Append("a.csv", "n\n" + Lines(0, 5));
+  Start(Options("*.csv"));
+  ASSERT_TRUE(UntilRows(5));
+  std::ofstream(folder_ / "a.csv", std::ios::trunc) << "n\n" << Lines(100, 2);
+  ASSERT_TRUE(UntilRows(7));
+  Append("a.csv", Lines(102, 50));
+  ASSERT_TRUE(UntilRows(57));
+  Numbers expected = Range(0, 5);
+  for (int64_t i : Range(100, 52)) expected.push_back(i);
+  EXPECT_EQ(rows_, expected);
+  // Written anew with more than there was: its first bytes tell.
+  std::ofstream(folder_ / "a.csv", std::ios::trunc) << "n\n" << Lines(1000, 400);
+  ASSERT_TRUE(UntilRows(457));
+  EXPECT_EQ(rows_.back(), 1399);
+  EXPECT_EQ(splits_.size(), 1);
+}
+
+TEST_P(FilesWatch, DeletedFilesEnd) {
+  Append("a.csv", "n\n1\n");
+  Append("b.csv", "n\n2\n");
+  Start(Options("*.csv"));
+  ASSERT_TRUE(UntilRows(2));
+  fs::remove(folder_ / "a.csv");
+  ASSERT_TRUE(Until([&] { return ended_.size() == 1; }));
+  EXPECT_EQ(ended_, std::vector<int64_t>{0});
+  Append("b.csv", "3\n");
+  ASSERT_TRUE(UntilRows(3));
+}
+
+TEST_P(FilesWatch, ARestartGoesOnAtThePositions) {
+  Append("a.csv", "n\n" + Lines(0, 20));
+  Append("b.csv", "n\n" + Lines(100, 20));
+  Append("c.csv", "n\n" + Lines(200, 20));
+  Start(Options("*.csv*"));
+  ASSERT_TRUE(UntilRows(60));
+  Checkpoint();
+  Stop();
+  // While nobody looks: one grows under another name, one begins anew, one goes, one
+  // comes.
+  fs::rename(folder_ / "a.csv", folder_ / "a.csv.1");
+  Append("a.csv.1", Lines(20, 5));
+  Append("a.csv", "n\n" + Lines(50, 5));
+  std::ofstream(folder_ / "b.csv", std::ios::trunc) << "n\n" << Lines(150, 3);
+  fs::remove(folder_ / "c.csv");
+  Append("d.csv", "n\n" + Lines(300, 2));
+  rows_.clear();
+  Start(Options("*.csv*"));
+  ASSERT_TRUE(UntilRows(15));
+  ASSERT_TRUE(Until([&] { return ended_.size() == 1; }));
+  Quiet();
+  std::sort(rows_.begin(), rows_.end());
+  Numbers expected = Range(20, 5);
+  for (const auto& [first, count] :
+       std::vector<std::pair<int64_t, int64_t>>{{50, 5}, {150, 3}, {300, 2}}) {
+    for (int64_t i : Range(first, count)) expected.push_back(i);
+  }
+  EXPECT_EQ(rows_, expected);
+  EXPECT_EQ(ended_, std::vector<int64_t>{2});
+}
+
+TEST_P(FilesWatch, ParquetFilesAreReadOnceAndWhole) {
+  const fs::path whole = folder_ / "source.bin";
+  {
+    connector::Options options = {{"path", whole.string()}, {"format", "parquet"}};
+    ASSERT_OK_AND_ASSIGN(auto sink, connector_.make_sink(options, surroundings_));
+    ASSERT_OK(sink->EnsureTable(declared_, {}));
+    ASSERT_OK_AND_ASSIGN(auto writer, sink->Open(WriterId{0}));
+    arrow::Int64Builder numbers(ProcessMemoryPool());
+    ASSERT_OK(numbers.AppendValues(Range(0, 50)));
+    data::Batch batch;
+    batch.rows = arrow::RecordBatch::Make(declared_, 50, {numbers.Finish().ValueOrDie()});
+    ASSERT_OK(writer->Write(batch, {}).status());
+    auto token = writer->Prepare(Epoch{1}, true);
+    ASSERT_OK(token.status());
+    ASSERT_OK(sink->committer().Commit(Epoch{1}, {*token.result()}).status());
+  }
+  std::ifstream in(whole, std::ios::binary);
+  const std::string bytes((std::istreambuf_iterator<char>(in)), {});
+  Append("a.parquet", bytes.substr(0, bytes.size() / 2));
+  Start(Options("*.parquet"));
+  Quiet();
+  EXPECT_EQ(rows_, Numbers());
+  Append("a.parquet", bytes.substr(bytes.size() / 2));
+  ASSERT_TRUE(Until([&] { return !ended_.empty(); }));
+  EXPECT_EQ(rows_, Range(0, 50));
+  Checkpoint();
+  Stop();
+  Append("b.parquet", bytes);
+  Start(Options("*.parquet"));
+  ASSERT_TRUE(UntilRows(100));
+  Quiet();
+  EXPECT_EQ(rows_.size(), 100) << "the first is not read again";
+}
+
+TEST_P(FilesWatch, ColumnsAreLearntFromCompleteLines) {
+  declared_ = nullptr;
+  Append("a.csv", "n,t\n1,x\n2,");
+  auto made = connector_.make_source(Options("*.csv"), nullptr, surroundings_);
+  ASSERT_OK(made.status());
+  ASSERT_OK_AND_ASSIGN(const auto schema, (*made)->InferSchema());
+  EXPECT_EQ(schema->ToString(), "n: int64\nt: string");
+  made = connector_.make_source(Options("*.none.csv"), nullptr, surroundings_);
+  ASSERT_OK(made.status());
+  EXPECT_EQ(ErrorNumber((*made)->InferSchema().status()), errors::kNothingToInfer.number);
+}
+
+TEST_P(FilesWatch, DamagedStatesAreRefused) {
+  for (const char* state :
+       {"", "{", "[]", "{\"next\":1,\"files\":[[1,2]]}", "{\"next\":\"x\",\"files\":[]}",
+        "{\"next\":1,\"files\":[],\"schema\":\"%\"}"}) {
+    ASSERT_OK_AND_ASSIGN(
+        auto source, connector_.make_source(Options("*.csv"), nullptr, surroundings_));
+    EXPECT_EQ(ErrorNumber(source->Restore(state, {})), errors::kBadFilesState.number)
+        << state;
+  }
+}
+
+TEST_P(FilesWatch, ThousandsOfQuietFiles) {
+  constexpr int kFiles = 3000;
+  for (int i = 0; i < kFiles; ++i) {
+    Append(std::to_string(i) + ".csv", "n\n" + std::to_string(i) + "\n");
+  }
+  Start(Options("*.csv"));
+  ASSERT_TRUE(UntilRows(kFiles));
+  size_t descriptors = 0;
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    descriptors += fs::is_symlink(entry) ? 1 : 0;
+  }
+  EXPECT_LT(descriptors, 100);
+  Append("1234.csv", "5000\n");
+  ASSERT_TRUE(UntilRows(kFiles + 1));
+  EXPECT_EQ(rows_.back(), 5000);
+}
+
+INSTANTIATE_TEST_SUITE_P(How, FilesWatch, testing::Values(true, false),
+                         [](const auto& info) {
+                           return std::string(info.param ? "Notices" : "Polling");
+                         });
+
+}  // namespace
+}  // namespace millrace::files

@@ -1,0 +1,275 @@
+#include "millrace/connectors/files/watch_reader.h"
+
+#include <algorithm>
+
+#include <arrow/buffer.h>
+#include <arrow/io/interfaces.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
+
+#include "millrace/base/error.h"
+#include "millrace/connectors/files/errors.h"
+#include "millrace/formats/input.h"
+#include "millrace/formats/parquet/errors.h"
+#include "millrace/io/errors.h"
+
+namespace millrace::files {
+
+namespace {
+
+constexpr int64_t kHeadBytes = 1 << 20;
+
+void PutNumber(uint64_t value, std::string* out) {
+  for (int shift = 56; shift >= 0; shift -= 8)
+    out->push_back(static_cast<char>(value >> shift));
+}
+
+uint64_t NumberAt(std::string_view bytes, size_t at) {
+  uint64_t value = 0;
+  for (size_t i = 0; i < 8; ++i)
+    value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
+  return value;
+}
+
+// Offset after the last line end in the file's first bytes, 0 where there is none.
+Result<int64_t> CompleteHead(arrow::io::RandomAccessFile& file, int64_t size,
+                             arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(auto head,
+                        arrow::AllocateBuffer(std::min(size, kHeadBytes), pool));
+  ARROW_ASSIGN_OR_RAISE(const int64_t got,
+                        file.ReadAt(0, head->size(), head->mutable_data()));
+  const std::string_view text(reinterpret_cast<const char*>(head->data()),
+                              static_cast<size_t>(got));
+  const size_t end = text.rfind('\n');
+  if (end == text.npos) return got < kHeadBytes ? 0 : size;
+  return got < size ? size : static_cast<int64_t>(end) + 1;
+}
+
+class WatchReader final : public connector::SplitReader {
+ public:
+  WatchReader(std::shared_ptr<const WatchReading> reading, WatchedFilePtr file,
+              std::weak_ptr<WatchedFiles> search)
+      : reading_(std::move(reading)), file_(std::move(file)), search_(std::move(search)) {
+    at_.mark = file_->mark();
+  }
+
+  Status Seek(const data::Position& position) override {
+    if (position.empty()) return Status::OK();
+    auto at = WatchPosition::Decode(position);
+    if (!at) {
+      return errors::kInternal.Make({.file = file_->path()},
+                                    "a position that this split never gave out");
+    }
+    at_ = std::move(*at);
+    file_->SetMark(at_.mark);
+    return Status::OK();
+  }
+
+  Result<connector::PollResult> Poll(const Budget& budget, const Waker& waker) override {
+    auto result = PollFile(budget, waker);
+    if (!result.ok()) return WithWhere(result.status(), {.file = file_->path()});
+    return result;
+  }
+
+ private:
+  Result<connector::PollResult> PollFile(const Budget& budget, const Waker& waker) {
+    connector::PollResult out;
+    for (;;) {
+      if (!range_) {
+        // Before the look, so that nothing that comes after it is missed.
+        file_->WakeOnChange(waker);
+        ARROW_ASSIGN_OR_RAISE(out.state, Look());
+        if (out.state != connector::PollState::kBatch) return out;
+      }
+      ARROW_ASSIGN_OR_RAISE(formats::ReadResult read, range_->Next(budget, waker));
+      out.bytes_read += read.bytes_read;
+      for (data::DeadLetter& letter : read.dead_letters) {
+        if (letter.where.file.empty()) letter.where.file = file_->path();
+        out.dead_letters.push_back(std::move(letter));
+      }
+      at_.inner = read.position.bytes();
+      if (read.state == formats::ReadResult::State::kBatch) {
+        if (read.rows->num_rows() == 0) continue;
+        out.state = connector::PollState::kBatch;
+        out.batch.rows = std::move(read.rows);
+        out.batch.end = at_.Encode();
+        return out;
+      }
+      range_.reset();
+      if (whole() && static_cast<size_t>(++at_.range) < ranges_) {
+        at_.inner.clear();
+        ARROW_RETURN_NOT_OK(OpenRange());
+        continue;
+      }
+      reader_.reset();
+      if (!whole()) continue;
+      // A file that is read whole is read once.
+      out.state = connector::PollState::kEnd;
+      return out;
+    }
+  }
+
+  bool whole() const { return !reading_->format->can_append(); }
+
+  // kBatch: there is something to read, and it is open. Otherwise what Poll answers.
+  Result<connector::PollState> Look() {
+    using connector::PollState;
+    if (file_->gone()) return PollState::kEnd;
+    const std::string path = file_->path();
+    const auto info = reading_->files->Stat(path);
+    if (!info.ok() || IdentityOf(*info) != file_->identity()) {
+      // Renamed or deleted: the search finds out which, and wakes.
+      if (auto search = search_.lock()) search->ScanLater();
+      return PollState::kCaughtUp;
+    }
+    if (info->size == seen_size_ && info->modified_micros == seen_modified_) {
+      return PollState::kCaughtUp;
+    }
+    ARROW_ASSIGN_OR_RAISE(auto opened, OpenIdentified(*reading_->files, *info));
+    if (!opened) {
+      if (auto search = search_.lock()) search->ScanLater();
+      return PollState::kCaughtUp;
+    }
+    ARROW_ASSIGN_OR_RAISE(const int64_t size, opened->GetSize());
+    ARROW_RETURN_NOT_OK(KeepGeneration(*opened, size));
+    ARROW_ASSIGN_OR_RAISE(const bool open, OpenReader(std::move(opened), size));
+    // What has come since the Stat is another change.
+    seen_size_ = info->size;
+    seen_modified_ = info->modified_micros;
+    return open ? PollState::kBatch : PollState::kCaughtUp;
+  }
+
+  // Cut short, or with another beginning: somebody began to write it anew.
+  Status KeepGeneration(arrow::io::RandomAccessFile& file, int64_t size) {
+    ARROW_ASSIGN_OR_RAISE(bool same, Bears(file, size, at_.mark));
+    int64_t offset = 0;
+    if (!whole() && !at_.inner.empty()) {
+      (void)formats::OffsetOf(data::Position(at_.inner), &offset);
+      same &= size >= offset;
+    }
+    if (!same) {
+      ++at_.generation;
+      at_.range = 0;
+      at_.inner.clear();
+      at_.mark = {};
+    }
+    if (at_.mark.size < FileMark::kMostBytes) {
+      ARROW_ASSIGN_OR_RAISE(at_.mark, MarkOf(file, size));
+      file_->SetMark(at_.mark);
+    }
+    return Status::OK();
+  }
+
+  // False when there is nothing complete to read.
+  Result<bool> OpenReader(std::shared_ptr<arrow::io::RandomAccessFile> file,
+                          int64_t size) {
+    const formats::Context& context = reading_->context;
+    if (!whole() && at_.inner.empty()) {
+      // A header that is half there would be taken for a wrong one.
+      ARROW_ASSIGN_OR_RAISE(const int64_t complete,
+                            CompleteHead(*file, size, context.pool));
+      if (complete == 0) return false;
+    }
+    formats::Input input;
+    input.name = file_->path();
+    input.file = std::move(file);
+    input.file_size = size;
+    input.growing = !whole();
+    auto opened = reading_->format->OpenReader(std::move(input), reading_->format_options,
+                                               reading_->schema, nullptr, context);
+    if (!opened.ok()) {
+      // Not complete yet: the footer comes last.
+      if (whole() && ErrorNumber(opened.status()) == errors::kParquetBroken.number)
+        return false;
+      return opened.status();
+    }
+    reader_ = std::move(*opened);
+    if (!reader_->schema()->Equals(*reading_->schema, /*check_metadata=*/false)) {
+      return errors::kSchemaDiffers.Make({.file = file_->path()}, "it has ({})",
+                                         reader_->schema()->ToString());
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto ranges,
+                          reader_->Ranges(std::numeric_limits<int64_t>::max()));
+    ranges_ = ranges.size();
+    if (static_cast<size_t>(at_.range) >= ranges_) return false;
+    ARROW_RETURN_NOT_OK(OpenRange());
+    return true;
+  }
+
+  Status OpenRange() {
+    ARROW_ASSIGN_OR_RAISE(range_, reader_->Open(static_cast<size_t>(at_.range),
+                                                reading_->pushdown, reading_->context));
+    if (at_.inner.empty()) return Status::OK();
+    return range_->Seek(data::Position(at_.inner));
+  }
+
+  const std::shared_ptr<const WatchReading> reading_;
+  const WatchedFilePtr file_;
+  const std::weak_ptr<WatchedFiles> search_;
+  WatchPosition at_;
+  int64_t seen_size_ = -1, seen_modified_ = -1;  // when it was last read to its end
+  std::shared_ptr<formats::FileReader> reader_;
+  std::unique_ptr<formats::RangeReader> range_;
+  size_t ranges_ = 0;
+};
+
+}  // namespace
+
+data::Position WatchPosition::Encode() const {
+  std::string out;
+  PutNumber(static_cast<uint64_t>(generation), &out);
+  PutNumber(static_cast<uint64_t>(range), &out);
+  out += inner;
+  PutNumber(static_cast<uint64_t>(mark.size), &out);
+  PutNumber(mark.hash, &out);
+  return data::Position(std::move(out));
+}
+
+std::optional<WatchPosition> WatchPosition::Decode(const data::Position& position) {
+  constexpr size_t kFixed = 32;
+  const std::string& bytes = position.bytes();
+  if (bytes.size() < kFixed) return std::nullopt;
+  WatchPosition out;
+  out.generation = static_cast<int64_t>(NumberAt(bytes, 0));
+  out.range = static_cast<int64_t>(NumberAt(bytes, 8));
+  out.inner = bytes.substr(16, bytes.size() - kFixed);
+  out.mark.size = static_cast<int64_t>(NumberAt(bytes, bytes.size() - 16));
+  out.mark.hash = NumberAt(bytes, bytes.size() - 8);
+  if (out.generation < 0 || out.range < 0 || out.mark.size < 0 ||
+      out.mark.size > FileMark::kMostBytes) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+std::unique_ptr<connector::SplitReader> MakeWatchReader(
+    std::shared_ptr<const WatchReading> reading, WatchedFilePtr file,
+    std::weak_ptr<WatchedFiles> search) {
+  return std::make_unique<WatchReader>(std::move(reading), std::move(file),
+                                       std::move(search));
+}
+
+Result<std::shared_ptr<arrow::Schema>> InferWatched(const WatchReading& reading,
+                                                    const std::string& path) {
+  formats::Input input;
+  input.name = path;
+  ARROW_ASSIGN_OR_RAISE(input.file, reading.files->OpenRead(path));
+  ARROW_ASSIGN_OR_RAISE(input.file_size, input.file->GetSize());
+  const bool whole = !reading.format->can_append();
+  if (!whole) {
+    // A line that is half there would teach wrong types.
+    ARROW_ASSIGN_OR_RAISE(input.file_size, CompleteHead(*input.file, input.file_size,
+                                                        reading.context.pool));
+    if (input.file_size == 0) return nullptr;
+  }
+  auto opened = reading.format->OpenReader(std::move(input), reading.format_options,
+                                           nullptr, nullptr, reading.context);
+  if (!opened.ok()) {
+    if (whole && ErrorNumber(opened.status()) == errors::kParquetBroken.number)
+      return nullptr;
+    return WithWhere(opened.status(), {.file = path});
+  }
+  return (*opened)->schema();
+}
+
+}  // namespace millrace::files

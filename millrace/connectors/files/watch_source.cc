@@ -1,0 +1,190 @@
+#include "millrace/connectors/files/watch_source.h"
+
+#include <arrow/buffer.h>
+#include <arrow/io/memory.h>
+#include <arrow/ipc/dictionary.h>
+#include <arrow/ipc/reader.h>
+#include <arrow/ipc/writer.h>
+#include <arrow/type.h>
+#include <arrow/util/base64.h>
+#include <nlohmann/json.hpp>
+
+#include "millrace/connectors/files/errors.h"
+
+namespace millrace::files {
+
+namespace {
+
+using nlohmann::json;
+
+// One file in the state: [path, device, inode, mark size, mark hash, split].
+bool IsFile(const json& entry) {
+  if (!entry.is_array() || entry.size() != 6 || !entry[0].is_string()) return false;
+  for (size_t i = 1; i < 5; ++i) {
+    if (!entry[i].is_number_unsigned()) return false;
+  }
+  return entry[5].is_number_integer();
+}
+
+}  // namespace
+
+WatchSource::WatchSource(Parsed options, std::shared_ptr<arrow::Schema> declared,
+                         connector::Surroundings surroundings)
+    : options_(std::move(options)),
+      surroundings_(std::move(surroundings)),
+      search_(std::make_shared<WatchedFiles>(options_, surroundings_)) {
+  reading_.format = options_.format;
+  reading_.format_options = options_.format_options;
+  reading_.schema = std::move(declared);
+  reading_.context = {surroundings_.memory->pool(),
+                      options_.own.GetString("on_error") == "dead_letter"
+                          ? data::BadRowPolicy::kDeadLetter
+                          : data::BadRowPolicy::kFail};
+  reading_.files = surroundings_.files;
+}
+
+WatchSource::~WatchSource() { search_->Stop(); }
+
+Result<std::shared_ptr<arrow::Schema>> WatchSource::InferSchema() {
+  if (reading_.schema) return reading_.schema;
+  ARROW_RETURN_NOT_OK(search_->Scan());
+  std::map<std::string, WatchedFilePtr> by_name;
+  for (const WatchedFilePtr& file : search_->all()) by_name[file->path()] = file;
+  for (const auto& [path, file] : by_name) {
+    ARROW_ASSIGN_OR_RAISE(reading_.schema, InferWatched(reading_, path));
+    if (reading_.schema) return reading_.schema;
+  }
+  return errors::kNothingToInfer.Make({.file = options_.path}, "");
+}
+
+Result<std::vector<connector::Split>> WatchSource::Discover() {
+  ARROW_RETURN_NOT_OK(InferSchema().status());
+  // Notices first: what comes between them and the look is not missed.
+  if (!std::exchange(started_, true)) search_->Start();
+  ARROW_RETURN_NOT_OK(search_->Scan());
+  ARROW_ASSIGN_OR_RAISE(const auto fresh, search_->TakeFresh());
+  std::vector<connector::Split> out = std::exchange(restored_, {});
+  std::lock_guard guard(mutex_);
+  for (const WatchedFilePtr& file : fresh) {
+    file->split = SplitId{next_split_++};
+    splits_[file->split.value] = file;
+    connector::Split split;
+    split.id = file->split;
+    split.name = file->path();
+    split.description = std::to_string(file->split.value);
+    out.push_back(std::move(split));
+  }
+  return out;
+}
+
+Result<std::string> WatchSource::DiscoveryState() {
+  json out;
+  out["next"] = next_split_;
+  if (reading_.schema) {
+    ARROW_ASSIGN_OR_RAISE(
+        auto bytes, arrow::ipc::SerializeSchema(*reading_.schema, reading_.context.pool));
+    out["schema"] =
+        arrow::util::base64_encode({reinterpret_cast<const char*>(bytes->data()),
+                                    static_cast<size_t>(bytes->size())});
+  }
+  auto& files = out["files"] = json::array();
+  for (const WatchedFilePtr& file : search_->all()) {
+    // Those that are not told yet are found again.
+    if (file->split.value < 0) continue;
+    const FileMark mark = file->mark();
+    files.push_back({file->path(), file->identity().device, file->identity().inode,
+                     static_cast<uint64_t>(mark.size), mark.hash, file->split.value});
+  }
+  return out.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+Status WatchSource::RestoreSchema(const std::string& text) {
+  auto read = [&]() -> Result<std::shared_ptr<arrow::Schema>> {
+    ARROW_ASSIGN_OR_RAISE(const std::string bytes, arrow::util::base64_decode(text));
+    arrow::io::BufferReader stream(std::make_shared<arrow::Buffer>(bytes));
+    arrow::ipc::DictionaryMemo memo;
+    return arrow::ipc::ReadSchema(&stream, &memo);
+  };
+  auto schema = read();
+  if (!schema.ok()) {
+    return errors::kBadFilesState.Make({.file = options_.path}, "{}",
+                                       schema.status().message());
+  }
+  reading_.schema = std::move(*schema);
+  return Status::OK();
+}
+
+Status WatchSource::Restore(const std::string& discovery_state,
+                            const std::vector<connector::SplitState>& unfinished) {
+  const json state = json::parse(discovery_state, nullptr, /*allow_exceptions=*/false);
+  auto bad = [&](const char* what) {
+    return errors::kBadFilesState.Make({.file = options_.path}, "{}", what);
+  };
+  if (!state.is_object() || !state.contains("next") ||
+      !state["next"].is_number_integer() || !state.contains("files") ||
+      !state["files"].is_array()) {
+    return bad("it is no list of files");
+  }
+  next_split_ = state["next"].get<int64_t>();
+  if (!reading_.schema && state.contains("schema")) {
+    if (!state["schema"].is_string()) return bad("its schema is no text");
+    ARROW_RETURN_NOT_OK(RestoreSchema(state["schema"].get<std::string>()));
+  }
+  std::map<int64_t, const connector::SplitState*> open;
+  for (const connector::SplitState& split : unfinished)
+    open[split.split.id.value] = &split;
+  std::lock_guard guard(mutex_);
+  for (const json& entry : state["files"]) {
+    if (!IsFile(entry)) return bad("one of its files is none");
+    FileMark mark{entry[3].get<int64_t>(), entry[4].get<uint64_t>()};
+    const int64_t split = entry[5].get<int64_t>();
+    const auto unread = open.find(split);
+    if (unread != open.end()) {
+      // The file may have begun anew since the list was written.
+      if (auto at = WatchPosition::Decode(unread->second->position)) mark = at->mark;
+    }
+    auto file = std::make_shared<WatchedFile>(
+        FileIdentity{entry[1].get<uint64_t>(), entry[2].get<uint64_t>()},
+        entry[0].get<std::string>(), mark);
+    file->split = SplitId{split};
+    file->finished = unread == open.end();
+    if (!file->finished) {
+      splits_[split] = file;
+      restored_.push_back(unread->second->split);
+    }
+    search_->Add(std::move(file));
+  }
+  return Status::OK();
+}
+
+Status WatchSource::Preflight(connector::Report& report) {
+  const std::string subject = "source " + options_.path;
+  const Status status = InferSchema().status();
+  if (!status.ok()) {
+    report.Error(subject, status);
+  } else {
+    report.Note(subject,
+                fmt::format("watched, {} columns", reading_.schema->num_fields()));
+  }
+  return Status::OK();
+}
+
+connector::Accepted WatchSource::Push(const connector::Pushdown& pushdown) {
+  reading_.pushdown.columns = pushdown.columns;
+  reading_.pushdown.predicate = pushdown.predicate;
+  reading_.pushdown.limit = std::nullopt;
+  return {.columns = true, .predicate_exact = false, .limit = false};
+}
+
+Result<std::unique_ptr<connector::SplitReader>> WatchSource::Open(
+    const connector::Split& split) {
+  std::lock_guard guard(mutex_);
+  const auto found = splits_.find(split.id.value);
+  if (found == splits_.end()) {
+    return errors::kInternal.Make({}, "split '{}' is none of this source", split.name);
+  }
+  if (!opened_with_) opened_with_ = std::make_shared<const WatchReading>(reading_);
+  return MakeWatchReader(opened_with_, found->second, search_);
+}
+
+}  // namespace millrace::files
