@@ -1,4 +1,5 @@
 #include "millrace/connector/errors.h"
+#include "millrace/connector/resilience/errors.h"
 #include "millrace/connectors/files/errors.h"
 #include "millrace/engine/engine.h"
 #include "millrace/engine/errors.h"
@@ -17,7 +18,7 @@ std::vector<const ErrorSpec*> AllErrors() {
       errors::kBaseErrors,    errors::kConnectorErrors, errors::kEngineErrors,
       errors::kIoErrors,      errors::kCsvErrors,       errors::kJsonErrors,
       errors::kParquetErrors, errors::kFilesErrors,     errors::kExprErrors,
-      errors::kPlanErrors,    errors::kSqlErrors};
+      errors::kPlanErrors,    errors::kSqlErrors,       errors::kResilienceErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "millrace/connector/errors.h"
+#include "millrace/connector/resilience/resilience.h"
 #include "millrace/engine/errors.h"
 #include "millrace/plan/errors.h"
 #include "millrace/plan/parallelize.h"
@@ -103,6 +104,8 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
     }
     most_splits = std::max(most_splits, splits->size());
     sources[scan.table().get()].push_back(source->get());
+    job->watched_.push_back(
+        {"source " + scan.table()->name, connector::resilience::HealthOf(**source)});
     job->sources_.push_back(std::move(*source));
   });
   ARROW_RETURN_NOT_OK(failed);
@@ -112,6 +115,8 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   } else {
     ARROW_ASSIGN_OR_RAISE(job->sink_, MakeSink(engine, *write->table(), surroundings));
   }
+  job->watched_.push_back(
+      {"sink " + write->table()->name, connector::resilience::HealthOf(*job->sink_)});
   ARROW_RETURN_NOT_OK(
       CheckChanges(plan->change_mode(), *job->sink_, write->table()->name));
   ARROW_RETURN_NOT_OK(
@@ -168,9 +173,18 @@ Result<JobSummary> Job::Finish() {
   summary.rows_late = progress.left_out.late.load();
   summary.rows_without_time = progress.left_out.without_time.load();
   if (summary.dead_letters > 0) summary.dead_letter_file = dead_letters_->path();
+  summary.connectors = health();
   summary.nanos = engine_->clock().MonotonicNanos() - since_nanos_;
   summary.peak_memory = memory_->peak();
   return summary;
+}
+
+std::vector<ConnectorHealth> Job::health() const {
+  std::vector<ConnectorHealth> out;
+  for (const Watched& watched : watched_) {
+    if (watched.health) out.push_back({watched.name, watched.health->Look()});
+  }
+  return out;
 }
 
 std::string Job::guarantee() const {
@@ -205,6 +219,10 @@ std::string Job::ExplainAnalyzed() const {
     for (const plan::NodePtr& input : node->inputs()) add(input, depth + 1);
   };
   add(plan_, 0);
+  for (const ConnectorHealth& connector : health()) {
+    if (connector.health.failures == 0) continue;
+    out += connector.name + ": " + connector.health.ToString() + '\n';
+  }
   return out;
 }
 

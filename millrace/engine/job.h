@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "millrace/connector/resilience/health.h"
 #include "millrace/engine/catalog.h"
 #include "millrace/engine/dead_letter_file.h"
 #include "millrace/engine/engine.h"
@@ -27,6 +28,12 @@ struct JobOptions {
   std::string dead_letters = "dead-letters.ndjson";
 };
 
+/// How a connector of a job is doing: "source flights", "sink copy".
+struct ConnectorHealth {
+  std::string name;
+  connector::resilience::HealthSnapshot health;
+};
+
 /// What a finished job did.
 struct JobSummary {
   int64_t rows_read = 0;
@@ -37,6 +44,8 @@ struct JobSummary {
   std::string dead_letter_file;   ///< where they are, when there are any
   int64_t rows_late = 0;          ///< left out: their window had been closed
   int64_t rows_without_time = 0;  ///< left out: their event time was NULL
+  std::vector<ConnectorHealth>
+      connectors;  ///< sources in the plan's order, then the sink
   int64_t nanos = 0;
   int64_t peak_memory = 0;  ///< of the budget
 };
@@ -57,6 +66,8 @@ class Job {
   Result<JobSummary> Finish();
 
   const runtime::Progress& progress() const { return pipeline_->progress(); }
+  /// Of its sources and its sink; those without policies are left out.
+  std::vector<ConnectorHealth> health() const;
   int64_t memory_used() const { return memory_->used(); }
   /// The plan as it runs, exchanges included; after Finish with rows and time per node.
   std::string ExplainAnalyzed() const;
@@ -72,6 +83,11 @@ class Job {
   std::shared_ptr<MemoryBudget> memory_;
   std::unique_ptr<connector::Sink> sink_;
   std::vector<std::unique_ptr<connector::Source>> sources_;
+  struct Watched {
+    std::string name;
+    std::shared_ptr<const connector::resilience::Health> health;
+  };
+  std::vector<Watched> watched_;
   std::unique_ptr<DeadLetterFile> dead_letters_;
   plan::NodePtr plan_;
   std::unique_ptr<runtime::Pipeline> pipeline_;

@@ -323,7 +323,13 @@ Result<std::unique_ptr<connector::SplitReader>> FilesSource::Open(
     return errors::kInternal.Make({}, "split '{}' is none of this source",
                                   split.description);
   }
-  ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[file]));
+  // What a pipe gave is gone: a second reader would begin in the middle.
+  File& opened = *files_[file];
+  if (!opened.info.seekable && opened.taken.exchange(true)) {
+    return errors::kFileUnreadable.Make({.file = opened.info.path},
+                                        "a stream can't be read again");
+  }
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(opened));
   std::vector<size_t> ordinals;
   if (range == kWholeFile) {
     const int64_t target = options_.own.GetInt("split_size");

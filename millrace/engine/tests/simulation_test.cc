@@ -148,6 +148,20 @@ class Collector final : public SessionListener {
   runtime::SimulatedScheduler* scheduler = nullptr;
 };
 
+// The clock jumps to whatever is waited for.
+class JumpingTimers final : public Timers {
+ public:
+  explicit JumpingTimers(ManualClock* clock) : clock_(clock) {}
+  void WakeAt(int64_t nanos, Waker waker) override {
+    const int64_t left = nanos - clock_->MonotonicNanos();
+    if (left > 0) clock_->Advance(left);
+    waker.Wake();
+  }
+
+ private:
+  ManualClock* const clock_;
+};
+
 // One engine under one seed.
 struct World {
   World(int shards, uint64_t seed, std::shared_ptr<io::FileSystem> files) {
@@ -157,6 +171,7 @@ struct World {
                                                               executor.get());
     scheduler = made.get();
     Surroundings surroundings;
+    surroundings.timers = std::make_unique<JumpingTimers>(clock.get());
     surroundings.clock = std::move(clock);
     surroundings.executor = std::move(executor);
     surroundings.scheduler = std::move(made);
