@@ -131,6 +131,7 @@ void AddCommands(CLI::App& app, Program& program) {
   AddRun(app, program);
   AddSql(app, program);
   AddCheck(app, program);
+  AddDeadLetters(app, program);
   AddConnectors(app, program);
   AddFunctions(app, program);
   AddCompletion(app, program);

@@ -217,8 +217,10 @@ void Terminal::Summary(std::string_view verb, const engine::JobSummary& summary)
 void Terminal::LeftOut(const engine::JobSummary& summary) {
   if (summary.dead_letters > 0) {
     Line("warning",
-         fmt::format("{} rows set aside in {}", CountText(summary.dead_letters),
-                     summary.dead_letter_file));
+         summary.dead_letter_file.empty()
+             ? fmt::format("{} bad rows thrown away", CountText(summary.dead_letters))
+             : fmt::format("{} rows set aside in {}", CountText(summary.dead_letters),
+                           summary.dead_letter_file));
   }
   for (const engine::ConnectorHealth& connector : summary.connectors) {
     if (connector.health.failures == 0) continue;

@@ -6,7 +6,11 @@
 
 #include "millrace/connector/errors.h"
 #include "millrace/connector/resilience/resilience.h"
+#include "millrace/connectors/files/files.h"
+#include "millrace/engine/dead_letter_file.h"
+#include "millrace/engine/dead_letter_sink.h"
 #include "millrace/engine/errors.h"
+#include "millrace/engine/gated_sink.h"
 #include "millrace/plan/errors.h"
 #include "millrace/plan/parallelize.h"
 #include "millrace/plan/scan_node.h"
@@ -48,6 +52,26 @@ Status CheckDeadLetters(const plan::NodePtr& plan, const std::string& dead_lette
   ForEachScan(plan, [&](const plan::ScanNode& scan) { check(*scan.table()); });
   if (const auto* write = plan::As<plan::WriteNode>(plan)) check(*write->table());
   return status;
+}
+
+// A name that the catalog knows as a sink, an address that a connector owns, or a file.
+Result<std::unique_ptr<DeadLetterStore>> MakeStore(
+    Engine* engine, SessionCatalog* catalog, const JobOptions& options,
+    const connector::Surroundings& surroundings) {
+  const std::string& place = options.dead_letters;
+  if (place == kDiscard) return MakeDiscardingStore();
+  ARROW_ASSIGN_OR_RAISE(plan::TablePtr table, catalog->FindSink(place));
+  if (!table && !files::IsPath(place)) {
+    ARROW_ASSIGN_OR_RAISE(table, catalog->WritableTable(place, {}));
+  }
+  if (!table) {
+    return std::make_unique<DeadLetterFile>(
+        surroundings.files, place,
+        surroundings.checkpointed || options.continues_dead_letters);
+  }
+  ARROW_ASSIGN_OR_RAISE(auto sink, MakeSink(engine, *table, surroundings));
+  return MakeDeadLetterSink(table->name, std::move(sink), table->primary_key,
+                            &engine->scheduler(), surroundings.memory);
 }
 
 Status CheckChanges(plan::ChangeMode mode, const connector::Sink& sink,
@@ -119,6 +143,14 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
       {"sink " + write->table()->name, connector::resilience::HealthOf(*job->sink_)});
   ARROW_RETURN_NOT_OK(
       CheckChanges(plan->change_mode(), *job->sink_, write->table()->name));
+  ARROW_ASSIGN_OR_RAISE(auto store,
+                        MakeStore(engine, catalog, job->options_, surroundings));
+  job->dead_letters_ =
+      std::make_unique<DeadLetters>(std::move(store), job->options_.max_dead_letters,
+                                    job->options_.name, &engine->clock());
+  job->sink_ = MakeGatedSink(std::move(job->sink_), [letters = job->dead_letters_.get()] {
+    return letters->Sync(/*last=*/true);
+  });
   ARROW_RETURN_NOT_OK(
       job->sink_->EnsureTable(plan->schema(), write->table()->primary_key));
 
@@ -144,8 +176,6 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
     return job->sink_.get();
   };
 
-  job->dead_letters_ =
-      std::make_unique<DeadLetterFile>(surroundings.files, job->options_.dead_letters);
   runtime::PipelineOptions pipeline_options;
   pipeline_options.name = job->options_.name;
   pipeline_options.parallelism = parallelism;
@@ -155,6 +185,7 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
       runtime::Pipeline::Make(job->plan_, connectors, std::move(pipeline_options),
                               &engine->scheduler(), &engine->clock(), job->memory_,
                               job->dead_letters_.get()));
+  job->dead_letters_->Watch(&job->pipeline_->progress());
   return job;
 }
 
@@ -162,7 +193,6 @@ void Job::Start() { pipeline_->Start(); }
 
 Result<JobSummary> Job::Finish() {
   ARROW_RETURN_NOT_OK(pipeline_->Finish());
-  ARROW_RETURN_NOT_OK(dead_letters_->Publish());
   const runtime::Progress& progress = pipeline_->progress();
   JobSummary summary;
   summary.rows_read = progress.rows_read.load();
@@ -172,7 +202,7 @@ Result<JobSummary> Job::Finish() {
   summary.dead_letters = progress.dead_letters.load();
   summary.rows_late = progress.left_out.late.load();
   summary.rows_without_time = progress.left_out.without_time.load();
-  if (summary.dead_letters > 0) summary.dead_letter_file = dead_letters_->path();
+  if (summary.dead_letters > 0) summary.dead_letter_file = dead_letters_->place();
   summary.connectors = health();
   summary.nanos = engine_->clock().MonotonicNanos() - since_nanos_;
   summary.peak_memory = memory_->peak();

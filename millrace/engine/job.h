@@ -7,7 +7,7 @@
 
 #include "millrace/connector/resilience/health.h"
 #include "millrace/engine/catalog.h"
-#include "millrace/engine/dead_letter_file.h"
+#include "millrace/engine/dead_letters.h"
 #include "millrace/engine/engine.h"
 #include "millrace/engine/result_sink.h"
 #include "millrace/plan/node.h"
@@ -24,8 +24,12 @@ struct JobOptions {
   /// Monotonic time at which the user asked for the job: what the summary counts from.
   /// −1: when the job is made.
   int64_t since_nanos = -1;
-  /// File that dead letters go to; used only when a source sets rows aside.
+  /// Where dead letters go: a file, a sink that the catalog knows by this name, the
+  /// address of one, or "discard". Used only when a source sets rows aside.
   std::string dead_letters = "dead-letters.ndjson";
+  DeadLetterLimit max_dead_letters;
+  /// A file of dead letters keeps what it holds already.
+  bool continues_dead_letters = false;
 };
 
 /// How a connector of a job is doing: "source flights", "sink copy".
@@ -41,8 +45,8 @@ struct JobSummary {
   int64_t bytes_read = 0;
   int64_t bytes_written = 0;
   int64_t dead_letters = 0;
-  std::string dead_letter_file;   ///< where they are, when there are any
-  int64_t rows_late = 0;          ///< left out: their window had been closed
+  std::string dead_letter_file;  ///< where they are, when there are any and they are kept
+  int64_t rows_late = 0;         ///< left out: their window had been closed
   int64_t rows_without_time = 0;  ///< left out: their event time was NULL
   std::vector<ConnectorHealth>
       connectors;  ///< sources in the plan's order, then the sink
@@ -88,7 +92,7 @@ class Job {
     std::shared_ptr<const connector::resilience::Health> health;
   };
   std::vector<Watched> watched_;
-  std::unique_ptr<DeadLetterFile> dead_letters_;
+  std::unique_ptr<DeadLetters> dead_letters_;
   plan::NodePtr plan_;
   std::unique_ptr<runtime::Pipeline> pipeline_;
   int64_t since_nanos_ = 0;
