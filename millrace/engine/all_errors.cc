@@ -1,6 +1,7 @@
 #include "millrace/connector/errors.h"
 #include "millrace/connector/resilience/errors.h"
 #include "millrace/connectors/files/errors.h"
+#include "millrace/data/errors.h"
 #include "millrace/engine/engine.h"
 #include "millrace/engine/errors.h"
 #include "millrace/expr/errors.h"
@@ -18,7 +19,8 @@ std::vector<const ErrorSpec*> AllErrors() {
       errors::kBaseErrors,    errors::kConnectorErrors, errors::kEngineErrors,
       errors::kIoErrors,      errors::kCsvErrors,       errors::kJsonErrors,
       errors::kParquetErrors, errors::kFilesErrors,     errors::kExprErrors,
-      errors::kPlanErrors,    errors::kSqlErrors,       errors::kResilienceErrors};
+      errors::kPlanErrors,    errors::kSqlErrors,       errors::kResilienceErrors,
+      errors::kDataErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

@@ -11,6 +11,7 @@
 
 #include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/pipe_stream.h"
+#include "millrace/connectors/files/schema_check.h"
 #include "millrace/data/type_name.h"
 #include "millrace/io/errors.h"
 
@@ -178,23 +179,30 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
   // What the first file taught holds for all: a later one is not inferred again, it has
   // to fit.
   const auto& expected = declared_ ? declared_ : schema_;
-  ARROW_ASSIGN_OR_RAISE(const auto first,
-                        &file == files_.front().get()
-                            ? Result<std::shared_ptr<formats::FileReader>>(nullptr)
-                            : OpenFile(*files_.front()));
-  auto opened = options_.format->OpenReader(std::move(input), options_.format_options,
-                                            expected, first.get(), FormatContext());
-  if (!opened.ok()) return WithWhere(opened.status(), {.file = file.info.path});
-  std::shared_ptr<formats::FileReader> reader = std::move(*opened);
-  if (expected && !reader->schema()->Equals(*expected, /*check_metadata=*/false)) {
-    return errors::kSchemaDiffers.Make(
-        {.file = file.info.path}, "it has ({}), expected ({})",
-        ColumnNames(*reader->schema()), ColumnNames(*expected));
+  const bool is_first = &file == files_.front().get();
+  std::shared_ptr<formats::FileReader> reader;
+  if (options_.own.has("schema_policy") && input.file && expected) {
+    auto opened = OpenByPolicy(options_, input, expected, FormatContext());
+    if (!opened.ok()) return WithWhere(opened.status(), {.file = file.info.path});
+    reader = std::move(*opened);
+  } else {
+    ARROW_ASSIGN_OR_RAISE(const auto first,
+                          is_first ? Result<std::shared_ptr<formats::FileReader>>(nullptr)
+                                   : OpenFile(*files_.front()));
+    auto opened = options_.format->OpenReader(std::move(input), options_.format_options,
+                                              expected, first.get(), FormatContext());
+    if (!opened.ok()) return WithWhere(opened.status(), {.file = file.info.path});
+    reader = std::move(*opened);
+    if (expected && !reader->schema()->Equals(*expected, /*check_metadata=*/false)) {
+      return errors::kSchemaDiffers.Make(
+          {.file = file.info.path}, "it has ({}), expected ({})",
+          ColumnNames(*reader->schema()), ColumnNames(*expected));
+    }
   }
   // A pipe can be opened once only; a file that is read in parts shares what its parts
   // learn.
   const bool parts = file.info.size > options_.own.GetInt("split_size");
-  if (!file.info.seekable || parts || &file == files_.front().get()) file.kept = reader;
+  if (!file.info.seekable || parts || is_first) file.kept = reader;
   return reader;
 }
 
