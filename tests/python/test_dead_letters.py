@@ -2,6 +2,8 @@
 
 import base64
 import json
+import subprocess
+import time
 
 import pyarrow.parquet as pq
 import pytest
@@ -123,3 +125,34 @@ def test_yaml_settings(millrace, bad):
     (bad / "p.yaml").write_text((bad / "p.yaml").read_text().replace("max_dead_letters: 1", "max_dead_letters: 50%"))
     millrace("run", "p.yaml")
     assert {letter["pipeline"] for letter in letters(bad / "aside.ndjson")} == {"orders"}
+
+
+def wait_for(condition):
+    deadline = time.time() + 20
+    while not condition():
+        assert time.time() < deadline
+        time.sleep(0.02)
+
+
+def test_letters_are_there_before_the_rows(millrace, bad):
+    # Slow enough for somebody else to take the destination's name: the commit fails.
+    slow = ["--from", "rate_limit_rows=2", "--from", "split_size=1MiB"]
+    running = millrace.start("copy", "in.csv", "out.csv", *ASIDE, *slow, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: (bad / "out.csv.dead-letters.ndjson.tmp").exists())
+    (bad / "out.csv").write_text("mine")
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 1 and "MR-2402" in said
+    assert (bad / "out.csv").read_text() == "mine"
+    assert [letter["row"] for letter in letters(bad / "out.csv.dead-letters.ndjson")] == [2, 4]
+
+
+def test_a_kill_loses_no_letter(millrace, bad):
+    slow = ["--from", "rate_limit_rows=2", "--from", "split_size=1MiB"]
+    running = millrace.start("copy", "in.csv", "out.csv", *ASIDE, *slow, stderr=subprocess.DEVNULL)
+    wait_for(lambda: (bad / "out.csv.dead-letters.ndjson.tmp").exists())
+    running.kill()
+    running.wait()
+    assert not (bad / "out.csv").exists() and not (bad / "out.csv.dead-letters.ndjson").exists()
+    millrace("copy", "in.csv", "out.csv", *ASIDE)
+    assert [letter["row"] for letter in letters(bad / "out.csv.dead-letters.ndjson")] == [2, 4]
+    assert sorted(p.name for p in bad.iterdir()) == ["in.csv", "out.csv", "out.csv.dead-letters.ndjson"]
