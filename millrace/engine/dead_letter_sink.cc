@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <deque>
+#include <utility>
 
 #include <arrow/array/builder_binary.h>
 #include <arrow/array/builder_primitive.h>
@@ -83,7 +84,10 @@ class DeadLetterSink final : public DeadLetterStore {
   Status Start(const std::vector<std::string>& keys) {
     ARROW_RETURN_NOT_OK(sink_->EnsureTable(DeadLetterSchema(), keys));
     // What a run before had prepared and not committed comes again.
-    return sink_->committer().Recover(Epoch{0}, {}).status();
+    ARROW_RETURN_NOT_OK(sink_->committer().Recover(Epoch{0}, {}).status());
+    // Here, because opening may wait, and letters are added by shards. Destroyed without
+    // a Prepare, when there is no letter, the writer leaves nothing.
+    return sink_->Open(WriterId{0}).Value(&writer_);
   }
 
   Status Add(const std::vector<DeadLetterRecord>& letters) override {
@@ -91,14 +95,12 @@ class DeadLetterSink final : public DeadLetterStore {
     data::Batch batch;
     ARROW_ASSIGN_OR_RAISE(batch.rows, RowsOf(letters, memory_->pool()));
     waiting_.push_back(std::move(batch));
-    if (!writer_) {
-      ARROW_ASSIGN_OR_RAISE(writer_, sink_->Open(WriterId{0}));
-    }
+    unseen_ = true;
     return WriteSome();
   }
 
   Status Sync(bool last) override {
-    if (!writer_) return Status::OK();
+    if (!std::exchange(unseen_, false)) return Status::OK();
     while (!waiting_.empty()) {
       ARROW_RETURN_NOT_OK(WriteSome());
       if (waiting_.empty()) break;
@@ -146,6 +148,7 @@ class DeadLetterSink final : public DeadLetterStore {
   std::unique_ptr<connector::SinkWriter> writer_;
   std::deque<data::Batch> waiting_;
   Epoch epoch_{0};
+  bool unseen_ = false;  // letters since the last Sync
 };
 
 }  // namespace

@@ -56,11 +56,10 @@ Status CheckDeadLetters(const plan::NodePtr& plan, const std::string& dead_lette
 
 // A name that the catalog knows as a sink, an address that a connector owns, or a file.
 Result<std::unique_ptr<DeadLetterStore>> MakeStore(
-    Engine* engine, SessionCatalog* catalog, const JobOptions& options,
-    const connector::Surroundings& surroundings) {
+    Engine* engine, SessionCatalog* catalog, plan::TablePtr table,
+    const JobOptions& options, const connector::Surroundings& surroundings) {
   const std::string& place = options.dead_letters;
   if (place == kDiscard) return MakeDiscardingStore();
-  ARROW_ASSIGN_OR_RAISE(plan::TablePtr table, catalog->FindSink(place));
   if (!table && !files::IsPath(place)) {
     ARROW_ASSIGN_OR_RAISE(table, catalog->WritableTable(place, {}));
   }
@@ -107,8 +106,16 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   if (write == nullptr)
     return errors::kInternal.Make({}, "a job's plan must end in a write");
 
-  ARROW_RETURN_NOT_OK(
-      CheckDeadLetters(plan, job->options_.dead_letters, *surroundings.files));
+  ARROW_ASSIGN_OR_RAISE(const plan::TablePtr letters_sink,
+                        catalog->FindSink(job->options_.dead_letters));
+  std::string letters_path = job->options_.dead_letters;
+  if (letters_sink) {
+    const auto path = letters_sink->options.find("path");
+    letters_path = path == letters_sink->options.end() ? "" : path->second;
+  }
+  if (!letters_path.empty()) {
+    ARROW_RETURN_NOT_OK(CheckDeadLetters(plan, letters_path, *surroundings.files));
+  }
 
   // One source per scan: what is pushed down differs.
   std::map<const plan::Table*, std::vector<connector::Source*>> sources;
@@ -143,8 +150,8 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
       {"sink " + write->table()->name, connector::resilience::HealthOf(*job->sink_)});
   ARROW_RETURN_NOT_OK(
       CheckChanges(plan->change_mode(), *job->sink_, write->table()->name));
-  ARROW_ASSIGN_OR_RAISE(auto store,
-                        MakeStore(engine, catalog, job->options_, surroundings));
+  ARROW_ASSIGN_OR_RAISE(
+      auto store, MakeStore(engine, catalog, letters_sink, job->options_, surroundings));
   job->dead_letters_ =
       std::make_unique<DeadLetters>(std::move(store), job->options_.max_dead_letters,
                                     job->options_.name, &engine->clock());

@@ -156,3 +156,16 @@ def test_a_kill_loses_no_letter(millrace, bad):
     millrace("copy", "in.csv", "out.csv", *ASIDE)
     assert [letter["row"] for letter in letters(bad / "out.csv.dead-letters.ndjson")] == [2, 4]
     assert sorted(p.name for p in bad.iterdir()) == ["in.csv", "out.csv", "out.csv.dead-letters.ndjson"]
+
+
+def test_a_sink_without_letters_is_left_alone(millrace, tmp_path):
+    (tmp_path / "in.csv").write_text("a\n1\n")
+    millrace("sql", "-c", "CREATE SINK aside WITH (connector = 'files', path = 'aside.parquet'); "
+             "SET dead_letters = 'aside'; INSERT INTO 'out.csv' SELECT * FROM 'in.csv'")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in.csv", "out.csv"]
+
+
+def test_a_sink_of_letters_is_neither_end_of_the_pipeline(millrace, bad):
+    done = millrace("sql", "-c", "CREATE SINK aside WITH (connector = 'files', path = 'in.csv', mode = 'append'); "
+                    "SET dead_letters = 'aside'; INSERT INTO 'out.csv' SELECT * FROM 'in.csv'", code=2)
+    assert "MR-1027" in done.stderr and (bad / "in.csv").read_text() == BAD

@@ -50,16 +50,17 @@ class CommitRun final : public Wakeable, public std::enable_shared_from_this<Com
  private:
   void Try() {
     const int64_t timeout = guard_->policies().timeout_commit;
+    const int64_t deadline = timeout > 0 ? guard_->Now() + timeout : 0;
     {
       std::lock_guard lock(mutex_);
       trying_ = true;
-      deadline_ = timeout > 0 ? guard_->Now() + timeout : 0;
+      deadline_ = deadline;
     }
     Future<> committed = sink_->committer().Commit(epoch_, tokens_);
     if (committed.is_finished()) return Tried(committed.status());
     committed.AddCallback(
         [self = shared_from_this()](const Status& status) { self->Tried(status); });
-    if (timeout > 0) guard_->WakeAt(deadline_, Waker(shared_from_this()));
+    if (timeout > 0) guard_->WakeAt(deadline, Waker(shared_from_this()));
   }
 
   void Tried(const Status& status) {
