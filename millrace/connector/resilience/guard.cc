@@ -4,6 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <functional>
+#include <string>
 
 #include "millrace/base/error.h"
 #include "millrace/connector/resilience/errors.h"

@@ -1,5 +1,6 @@
 #include "millrace/connector/resilience/policies.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <cstddef>
 #include <iterator>
 #include <utility>
+#include <vector>
 
 #include "millrace/base/error.h"
 #include "millrace/connector/resilience/errors.h"

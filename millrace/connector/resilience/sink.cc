@@ -1,6 +1,8 @@
 #include "millrace/connector/resilience/sink.h"
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
 #include <utility>
 
 #include "millrace/connector/resilience/errors.h"

@@ -1,7 +1,10 @@
 // ResilientSink: a sink with its policies around it.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "millrace/connector/resilience/guard.h"
 #include "millrace/connector/sink.h"
