@@ -51,7 +51,7 @@ def test_a_passing_failure_is_waited_out(millrace, tmp_path, locked):
     words = ["--log-format", "json", "copy", "in.csv", "out.csv", "--mode", "append", "--to", "retry_attempts=100",
              "--to", "retry_backoff=50ms", "--to", "retry_multiplier=1", "--to", "breaker_failures=0"]
     running = millrace.start(*words, stderr=subprocess.PIPE, text=True)
-    time.sleep(0.5)
+    time.sleep(1)
     assert running.poll() is None
     locked.close()
     _, said = running.communicate(timeout=60)
@@ -59,9 +59,9 @@ def test_a_passing_failure_is_waited_out(millrace, tmp_path, locked):
     assert (tmp_path / "out.csv").read_text() == "a\n1\n2\n"
     lines = [json.loads(line) for line in said.splitlines()]
     (source, sink), = [line["connectors"] for line in lines if line["level"] == "summary"]
-    assert any(line["level"] == "warning" and "retries" in line["message"] for line in lines)
+    assert any(line["level"] == "warning" and "last error: MR-2408" in line["message"] for line in lines)
     assert (source["name"], source["health"], source["failures"]) == ("source in.csv", "ok", 0)
-    assert sink["health"] == "ok" and sink["retries"] >= 2 and sink["last_error"].startswith("MR-2408")
+    assert sink["health"] == "ok" and sink["retries"] >= 1 and sink["last_error"].startswith("MR-2408")
 
 
 @pytest.mark.parametrize("words, tries", [(["retry_attempts=1"], 1), (["retry_attempts=4", "retry_backoff=1ms"], 4)])
