@@ -150,6 +150,7 @@ void AddCommands(CLI::App& app, Program& program) {
   AddSql(app, program);
   AddCheck(app, program);
   AddCheckpoint(app, program);
+  AddDeadLetters(app, program);
   AddConnectors(app, program);
   AddFunctions(app, program);
   AddCompletion(app, program);

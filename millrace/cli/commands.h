@@ -44,6 +44,7 @@ void AddRun(CLI::App& app, Program& program);
 void AddSql(CLI::App& app, Program& program);
 void AddCheck(CLI::App& app, Program& program);
 void AddCheckpoint(CLI::App& app, Program& program);
+void AddDeadLetters(CLI::App& app, Program& program);
 void AddConnectors(CLI::App& app, Program& program);
 void AddFunctions(CLI::App& app, Program& program);
 void AddCompletion(CLI::App& app, Program& program);

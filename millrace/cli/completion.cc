@@ -43,6 +43,8 @@ std::string ArgumentsOf(const std::string& command, const engine::Engine& engine
       names.push_back(function->doc.name);
   } else if (command == "completion") {
     names = {"bash", "zsh", "fish"};
+  } else if (command == "dead-letters") {
+    names = {"list", "show", "replay"};
   }
   return fmt::format("{}", fmt::join(names, " "));
 }

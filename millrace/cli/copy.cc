@@ -32,7 +32,7 @@ struct Copy {
   std::vector<std::string> key;
   std::string select;
   std::string format;
-  std::string dead_letters;
+  std::string dead_letters, max_dead_letters;
   bool resume = false;
   std::vector<std::string> from, to, settings;
 };
@@ -120,6 +120,10 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
     while (base.size() > 1 && base.back() == '/') base.pop_back();
     options.dead_letters = base + ".dead-letters.ndjson";
   }
+  if (!copy.max_dead_letters.empty()) {
+    ARROW_ASSIGN_OR_RAISE(options.max_dead_letters,
+                          engine::DeadLetterLimit::Parse(copy.max_dead_letters));
+  }
   const plan::NodePtr plan = plan::WriteNode::Make(rows, sink);
   ARROW_RETURN_NOT_OK(plan::As<plan::WriteNode>(plan)->CheckNames());
   ARROW_ASSIGN_OR_RAISE(auto job,
@@ -171,7 +175,9 @@ void AddCopy(CLI::App& app, Program& program) {
   AddSettings(command, &copy->settings);
   command->add_option("--dead-letters", copy->dead_letters,
                       "File for rows that are set aside, where the source has "
-                      "on_error=dead_letter");
+                      "on_error=dead_letter; discard only counts them");
+  command->add_option("--max-dead-letters", copy->max_dead_letters,
+                      "More rows set aside end the run: a number, or a share like 0.5%");
   command->callback([copy, &program] {
     program.run = [copy, &program] {
       Terminal terminal(program.talk);

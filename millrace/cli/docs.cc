@@ -155,6 +155,11 @@ std::string CommandsPage() {
   for (const CLI::App* command : app.get_subcommands(
            [](const CLI::App* sub) { return !sub->get_group().empty(); })) {
     add("millrace " + command->get_name(), command->help("millrace"));
+    for (const CLI::App* verb :
+         command->get_subcommands([](const CLI::App*) { return true; })) {
+      const std::string words = "millrace " + command->get_name();
+      add(words + " " + verb->get_name(), verb->help(words));
+    }
   }
   return out;
 }

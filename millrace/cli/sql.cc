@@ -23,7 +23,7 @@ namespace {
 struct Arguments {
   std::string statement;
   std::string file;
-  std::string dead_letters;
+  std::string dead_letters, max_dead_letters;
   std::vector<std::string> variables;
   std::vector<std::string> settings;
   ResultFormat format = ResultFormat::kTable;
@@ -56,6 +56,10 @@ class Runner {
     engine::JobOptions options;
     options.name = arguments.file.empty() ? "sql" : arguments.file;
     if (!arguments.dead_letters.empty()) options.dead_letters = arguments.dead_letters;
+    if (!arguments.max_dead_letters.empty()) {
+      ARROW_ASSIGN_OR_RAISE(options.max_dead_letters,
+                            engine::DeadLetterLimit::Parse(arguments.max_dead_letters));
+    }
     ARROW_RETURN_NOT_OK(ApplySettings(arguments.settings, &options));
     runner->session_ = std::make_unique<engine::Session>(runner->engine_.get(), options);
     runner->printer_ =
@@ -164,7 +168,9 @@ void AddResultOptions(CLI::App* command, Arguments& arguments) {
       ->check(CLI::NonNegativeNumber);
   command->add_option("--dead-letters", arguments.dead_letters,
                       "File for rows that are set aside, where the source has "
-                      "on_error=dead_letter");
+                      "on_error=dead_letter; discard only counts them");
+  command->add_option("--max-dead-letters", arguments.max_dead_letters,
+                      "More rows set aside end the run: a number, or a share like 0.5%");
   AddSettings(command, &arguments.settings);
 }
 

@@ -172,6 +172,16 @@ void Terminal::Summary(std::string_view verb, const engine::JobSummary& summary)
   const auto rate =
       static_cast<int64_t>(static_cast<double>(summary.rows_read) / seconds);
   if (talk_.format == LogFormat::kJson) {
+    nlohmann::ordered_json connectors = nlohmann::ordered_json::array();
+    for (const engine::ConnectorHealth& connector : summary.connectors) {
+      connectors.push_back(
+          {{"name", connector.name},
+           {"health", connector::resilience::HealthStateName(connector.health.state)},
+           {"failures", connector.health.failures},
+           {"retries", connector.health.retries},
+           {"breaker", connector::resilience::BreakerStateName(connector.health.breaker)},
+           {"last_error", connector.health.last_error}});
+    }
     Put(nlohmann::ordered_json{{"level", "summary"},
                                {"rows_read", summary.rows_read},
                                {"rows_written", summary.rows_written},
@@ -181,6 +191,7 @@ void Terminal::Summary(std::string_view verb, const engine::JobSummary& summary)
                                {"dead_letter_file", summary.dead_letter_file},
                                {"rows_late", summary.rows_late},
                                {"rows_without_time", summary.rows_without_time},
+                               {"connectors", std::move(connectors)},
                                {"seconds", seconds},
                                {"rows_per_second", rate},
                                {"peak_memory_bytes", PeakResidentBytes()},
@@ -206,8 +217,14 @@ void Terminal::Summary(std::string_view verb, const engine::JobSummary& summary)
 void Terminal::LeftOut(const engine::JobSummary& summary) {
   if (summary.dead_letters > 0) {
     Line("warning",
-         fmt::format("{} rows set aside in {}", CountText(summary.dead_letters),
-                     summary.dead_letter_file));
+         summary.dead_letter_file.empty()
+             ? fmt::format("{} bad rows thrown away", CountText(summary.dead_letters))
+             : fmt::format("{} rows set aside in {}", CountText(summary.dead_letters),
+                           summary.dead_letter_file));
+  }
+  for (const engine::ConnectorHealth& connector : summary.connectors) {
+    if (connector.health.failures == 0) continue;
+    Line("warning", connector.name + ": " + connector.health.ToString());
   }
   if (summary.rows_late > 0) {
     Line("warning",

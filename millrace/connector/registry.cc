@@ -1,6 +1,7 @@
 #include "millrace/connector/registry.h"
 
 #include "millrace/connector/errors.h"
+#include "millrace/connector/resilience/resilience.h"
 
 namespace millrace::connector {
 
@@ -18,7 +19,8 @@ Status Registry::Add(ConnectorSpec spec) {
   if (Find(spec.name) != nullptr) {
     return errors::kInternal.Make({}, "connector '{}' is registered twice", spec.name);
   }
-  specs_.push_back(std::make_unique<ConnectorSpec>(std::move(spec)));
+  specs_.push_back(
+      std::make_unique<ConnectorSpec>(resilience::WithPolicies(std::move(spec))));
   return Status::OK();
 }
 

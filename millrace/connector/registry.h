@@ -71,6 +71,7 @@ struct ConnectorSpec {
 /// The connectors by name. Filled once by explicit calls, then read-only and shared.
 class Registry {
  public:
+  /// Every connector gets the resilience policies and their options here.
   Status Add(ConnectorSpec spec);
   /// Null when there is none.
   const ConnectorSpec* Find(std::string_view name) const;

@@ -1,5 +1,7 @@
 #include "millrace/connector/errors.h"
+#include "millrace/connector/resilience/errors.h"
 #include "millrace/connectors/files/errors.h"
+#include "millrace/data/errors.h"
 #include "millrace/engine/engine.h"
 #include "millrace/engine/errors.h"
 #include "millrace/expr/errors.h"
@@ -7,6 +9,7 @@
 #include "millrace/formats/json/errors.h"
 #include "millrace/formats/parquet/errors.h"
 #include "millrace/io/errors.h"
+#include "millrace/operators/errors.h"
 #include "millrace/plan/errors.h"
 #include "millrace/sql/errors.h"
 #include "millrace/state/errors.h"
@@ -15,10 +18,11 @@ namespace millrace::engine {
 
 std::vector<const ErrorSpec*> AllErrors() {
   const ErrorList lists[] = {
-      errors::kBaseErrors,    errors::kConnectorErrors, errors::kEngineErrors,
-      errors::kIoErrors,      errors::kCsvErrors,       errors::kJsonErrors,
-      errors::kParquetErrors, errors::kFilesErrors,     errors::kExprErrors,
-      errors::kPlanErrors,    errors::kSqlErrors,       errors::kStateErrors};
+      errors::kBaseErrors,       errors::kConnectorErrors, errors::kEngineErrors,
+      errors::kIoErrors,         errors::kCsvErrors,       errors::kJsonErrors,
+      errors::kParquetErrors,    errors::kFilesErrors,     errors::kExprErrors,
+      errors::kPlanErrors,       errors::kSqlErrors,       errors::kStateErrors,
+      errors::kResilienceErrors, errors::kDataErrors,      errors::kOperatorErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

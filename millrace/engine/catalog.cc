@@ -48,6 +48,12 @@ Result<plan::TablePtr> SessionCatalog::FindTable(const std::string& name) {
   return table;
 }
 
+Result<plan::TablePtr> SessionCatalog::FindSink(const std::string& name) {
+  auto found = declared_.find(Lowered(name));
+  if (found == declared_.end() || found->second.can_read) return plan::TablePtr();
+  return FindTable(name);
+}
+
 Result<plan::NodePtr> SessionCatalog::FindView(const std::string& name) {
   auto found = views_.find(Lowered(name));
   return found == views_.end() ? plan::NodePtr() : found->second;

@@ -19,6 +19,8 @@ class SessionCatalog final : public plan::Catalog {
   Result<plan::NodePtr> FindView(const std::string& name) override;
   Result<plan::TablePtr> TableOfPath(const std::string& path) override;
   Result<plan::TablePtr> SinkOfPath(const std::string& path) override;
+  /// The declared table `name` when it can only be written to, else null.
+  Result<plan::TablePtr> FindSink(const std::string& name);
   std::vector<std::string> Names() override;
   Status AddTable(plan::Table table, bool replace) override;
   Status AddView(const std::string& name, plan::NodePtr plan, bool replace) override;

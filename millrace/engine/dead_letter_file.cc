@@ -2,7 +2,6 @@
 
 #include <arrow/buffer.h>
 #include <arrow/io/interfaces.h>
-#include <nlohmann/json.hpp>
 
 #include "millrace/engine/errors.h"
 #include "millrace/io/path.h"
@@ -14,11 +13,15 @@ namespace {
 constexpr std::string_view kFirstField = "{\"code\":\"MR-";
 }  // namespace
 
-DeadLetterFile::DeadLetterFile(std::shared_ptr<io::FileSystem> files, std::string path)
-    : files_(std::move(files)), path_(std::move(path)), temporary_(path_ + ".tmp") {}
+DeadLetterFile::DeadLetterFile(std::shared_ptr<io::FileSystem> files, std::string path,
+                               bool continues)
+    : files_(std::move(files)),
+      path_(std::move(path)),
+      temporary_(path_ + ".tmp"),
+      continues_(continues) {}
 
 DeadLetterFile::~DeadLetterFile() {
-  if (file_) (void)files_->Remove(temporary_);
+  if (file_ && !named_) (void)files_->Remove(temporary_);
 }
 
 Status DeadLetterFile::CheckReplaced() const {
@@ -29,39 +32,43 @@ Status DeadLetterFile::CheckReplaced() const {
   return errors::kNotDeadLetters.Make({.file = path_}, "");
 }
 
-Status DeadLetterFile::Take(std::span<const data::DeadLetter> letters) {
-  std::string text;
-  for (const data::DeadLetter& letter : letters) {
-    nlohmann::ordered_json line;
-    line["code"] = fmt::format("MR-{:04}", letter.code);
-    line["reason"] = letter.reason;
-    if (!letter.where.file.empty()) line["file"] = letter.where.file;
-    if (letter.where.row >= 0) line["row"] = letter.where.row;
-    if (!letter.where.column.empty()) line["column"] = letter.where.column;
-    if (letter.where.byte >= 0) line["byte"] = letter.where.byte;
-    line["raw"] = letter.raw;
-    // A raw record may be no UTF-8 at all; what is not is replaced, the byte offset still
-    // leads to the original.
-    text += line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-    text += '\n';
-  }
-  std::lock_guard lock(mutex_);
-  if (!file_) {
-    ARROW_RETURN_NOT_OK(CheckReplaced());
-    ARROW_ASSIGN_OR_RAISE(file_, files_->OpenWrite(temporary_));
-  }
+Status DeadLetterFile::Append(const std::string& text) {
   return file_->Write(text.data(), static_cast<int64_t>(text.size()));
 }
 
-Status DeadLetterFile::Publish() {
-  std::lock_guard lock(mutex_);
-  if (!file_) return Status::OK();
+Status DeadLetterFile::Open() {
   ARROW_RETURN_NOT_OK(CheckReplaced());
+  std::string kept;
+  if (continues_ && files_->Exists(path_)) {
+    // Line by line, so that one that a kill cut short does not stand in the middle.
+    ARROW_ASSIGN_OR_RAISE(const auto letters, ReadDeadLetters(*files_, path_));
+    for (const DeadLetterRecord& letter : letters) kept += DeadLetterLine(letter);
+  }
+  ARROW_ASSIGN_OR_RAISE(file_, files_->OpenWrite(temporary_));
+  return Append(kept);
+}
+
+Status DeadLetterFile::Add(const std::vector<DeadLetterRecord>& letters) {
+  if (letters.empty()) return Status::OK();
+  if (!file_) ARROW_RETURN_NOT_OK(Open());
+  std::string text;
+  for (const DeadLetterRecord& letter : letters) text += DeadLetterLine(letter);
+  return Append(text);
+}
+
+Status DeadLetterFile::Sync(bool last) {
+  if (!file_) return Status::OK();
   ARROW_RETURN_NOT_OK(file_->Sync());
+  if (!named_) {
+    ARROW_RETURN_NOT_OK(CheckReplaced());
+    ARROW_RETURN_NOT_OK(files_->Rename(temporary_, path_));
+    named_ = true;
+    ARROW_RETURN_NOT_OK(files_->SyncDirectory(io::DirectoryOf(path_)));
+  }
+  if (!last) return Status::OK();
   ARROW_RETURN_NOT_OK(file_->Close());
-  ARROW_RETURN_NOT_OK(files_->Rename(temporary_, path_));
   file_.reset();
-  return files_->SyncDirectory(io::DirectoryOf(path_));
+  return Status::OK();
 }
 
 }  // namespace millrace::engine

@@ -2,32 +2,35 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "millrace/engine/dead_letters.h"
 #include "millrace/io/file_system.h"
-#include "millrace/runtime/scan.h"
 
 namespace millrace::engine {
 
-/// Written under a temporary name while the job runs, published by Publish; an
-/// unpublished one is removed. Thread-safe.
-class DeadLetterFile final : public runtime::DeadLetterOffice {
+/// Written under a temporary name until the first Sync gives the file its own; what was
+/// never synced is removed. Nothing happens when there is no letter. Only a file of dead
+/// letters is ever replaced.
+class DeadLetterFile final : public DeadLetterStore {
  public:
-  DeadLetterFile(std::shared_ptr<io::FileSystem> files, std::string path);
+  /// `continues`: the letters that the file holds already stay, for a run that goes on
+  /// after another.
+  DeadLetterFile(std::shared_ptr<io::FileSystem> files, std::string path, bool continues);
   ~DeadLetterFile() override;
-  Status Take(std::span<const data::DeadLetter> letters) override;
-  /// Sync and give the file its name. Nothing happens when there was no letter. Only a
-  /// file of dead letters is ever replaced.
-  Status Publish();
-  const std::string& path() const { return path_; }
+  Status Add(const std::vector<DeadLetterRecord>& letters) override;
+  Status Sync(bool last) override;
+  std::string place() const override { return path_; }
 
  private:
   Status CheckReplaced() const;
+  Status Open();
+  Status Append(const std::string& text);
   const std::shared_ptr<io::FileSystem> files_;
   const std::string path_;
   const std::string temporary_;
-  std::mutex mutex_;
+  const bool continues_;
+  bool named_ = false;  // the open file has its final name
   std::unique_ptr<io::WritableFile> file_;
 };
 

@@ -53,6 +53,12 @@ Result<std::unique_ptr<Engine>> Engine::Make(const EngineOptions& options,
     const char* value = std::getenv(name.c_str());
     return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
   };
+  const auto folder = [&](const char* name) {
+    const auto value = engine->environment_(name);
+    return value && !value->empty() ? value : std::nullopt;
+  };
+  engine->spill_ = std::make_unique<operators::SpillSpace>(
+      folder("MILLRACE_SPILL_DIR").value_or(folder("TMPDIR").value_or("/tmp")));
   ARROW_RETURN_NOT_OK(engine->RegisterBuiltIns());
   for (connector::ConnectorSpec& spec : surroundings.connectors) {
     ARROW_RETURN_NOT_OK(engine->connectors_.Add(std::move(spec)));

@@ -16,6 +16,7 @@
 #include "millrace/expr/function.h"
 #include "millrace/formats/format.h"
 #include "millrace/io/file_system.h"
+#include "millrace/operators/spill/spill_space.h"
 #include "millrace/runtime/scheduler.h"
 
 namespace millrace::engine {
@@ -54,6 +55,8 @@ class Engine {
   const Clock& clock() const { return *clock_; }
   Executor& executor() { return *executor_; }
   Timers& timers() { return *timers_; }
+  /// In $MILLRACE_SPILL_DIR, or the folder for temporary files.
+  operators::SpillSpace& spill() { return *spill_; }
   /// The shards; threads start at the first call.
   runtime::Scheduler& scheduler();
   int shards() const { return shards_; }
@@ -77,6 +80,7 @@ class Engine {
   std::unique_ptr<Clock> clock_;
   std::unique_ptr<Executor> executor_;
   std::unique_ptr<Timers> timers_;
+  std::unique_ptr<operators::SpillSpace> spill_;
   std::shared_ptr<io::FileSystem> files_;
   ConfigSpec::Lookup environment_;
   std::vector<std::shared_ptr<const formats::Format>> formats_;

@@ -45,9 +45,20 @@ inline constexpr ErrorSpec kPipelineValue{
 inline constexpr ErrorSpec kPipelineMissing{1033, arrow::StatusCode::Invalid, false,
                                             "pipeline file lacks a key", "add it"};
 
+inline constexpr ErrorSpec kTooManyDeadLetters{
+    2510, arrow::StatusCode::Invalid, false, "too many rows had to be set aside",
+    "mend the source, or raise max_dead_letters"};
+inline constexpr ErrorSpec kNotADeadLetter{
+    2511, arrow::StatusCode::Invalid, false, "a line is no dead letter",
+    "give a file that dead letters were written to"};
+inline constexpr ErrorSpec kCannotReplay{
+    2512, arrow::StatusCode::Invalid, false, "these dead letters can't be replayed",
+    "name the columns with --columns and the format with --from format=…"};
+
 inline constexpr const ErrorSpec* kEngineErrors[] = {
-    &kNameTaken,       &kNoSuchName,  &kUnknownScheme, &kNoSchema,
-    &kUnsupportedMode, &kBadVariable, &kNotASelect,    &kNotDeadLetters,
-    &kPipelineSyntax,  &kPipelineKey, &kPipelineValue, &kPipelineMissing};
+    &kNameTaken,          &kNoSuchName,     &kUnknownScheme, &kNoSchema,
+    &kUnsupportedMode,    &kBadVariable,    &kNotASelect,    &kNotDeadLetters,
+    &kPipelineSyntax,     &kPipelineKey,    &kPipelineValue, &kPipelineMissing,
+    &kTooManyDeadLetters, &kNotADeadLetter, &kCannotReplay};
 
 }  // namespace millrace::errors

@@ -6,6 +6,10 @@
 #include <functional>
 
 #include "millrace/connector/errors.h"
+#include "millrace/connector/resilience/resilience.h"
+#include "millrace/connectors/files/files.h"
+#include "millrace/engine/dead_letter_file.h"
+#include "millrace/engine/dead_letter_sink.h"
 #include "millrace/engine/errors.h"
 #include "millrace/plan/errors.h"
 #include "millrace/plan/identity.h"
@@ -52,6 +56,25 @@ Status CheckDeadLetters(const plan::NodePtr& plan, const std::string& dead_lette
   return status;
 }
 
+// A name that the catalog knows as a sink, an address that a connector owns, or a file.
+Result<std::unique_ptr<DeadLetterStore>> MakeStore(
+    Engine* engine, SessionCatalog* catalog, plan::TablePtr table,
+    const JobOptions& options, const connector::Surroundings& surroundings) {
+  const std::string& place = options.dead_letters;
+  if (place == kDiscard) return MakeDiscardingStore();
+  if (!table && !files::IsPath(place)) {
+    ARROW_ASSIGN_OR_RAISE(table, catalog->WritableTable(place, {}));
+  }
+  if (!table) {
+    return std::make_unique<DeadLetterFile>(
+        surroundings.files, place,
+        surroundings.checkpointed || options.continues_dead_letters);
+  }
+  ARROW_ASSIGN_OR_RAISE(auto sink, MakeSink(engine, *table, surroundings));
+  return MakeDeadLetterSink(table->name, std::move(sink), table->primary_key,
+                            &engine->scheduler(), surroundings.memory);
+}
+
 Status CheckChanges(plan::ChangeMode mode, const connector::Sink& sink,
                     const std::string& name) {
   const connector::Accepts accepts = sink.accepts();
@@ -93,8 +116,16 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   if (write == nullptr)
     return errors::kInternal.Make({}, "a job's plan must end in a write");
 
-  ARROW_RETURN_NOT_OK(
-      CheckDeadLetters(plan, job->options_.dead_letters, *surroundings.files));
+  ARROW_ASSIGN_OR_RAISE(const plan::TablePtr letters_sink,
+                        catalog->FindSink(job->options_.dead_letters));
+  std::string letters_path = job->options_.dead_letters;
+  if (letters_sink) {
+    const auto path = letters_sink->options.find("path");
+    letters_path = path == letters_sink->options.end() ? "" : path->second;
+  }
+  if (!letters_path.empty()) {
+    ARROW_RETURN_NOT_OK(CheckDeadLetters(plan, letters_path, *surroundings.files));
+  }
 
   if (WantsCheckpoints(*plan, job->options_)) {
     ARROW_ASSIGN_OR_RAISE(job->recovery_, Recovery::Open(engine, job->options_));
@@ -106,6 +137,8 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   } else {
     ARROW_ASSIGN_OR_RAISE(job->sink_, MakeSink(engine, *write->table(), surroundings));
   }
+  job->watched_.push_back(
+      {"sink " + write->table()->name, connector::resilience::HealthOf(*job->sink_)});
   ARROW_RETURN_NOT_OK(
       CheckChanges(plan->change_mode(), *job->sink_, write->table()->name));
   ARROW_RETURN_NOT_OK(job->CheckGuarantee());
@@ -137,15 +170,20 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
     }
     endless |= !(*added)->bounded();
     sources[scan.table().get()].push_back(*added);
+    job->watched_.push_back(
+        {"source " + scan.table()->name, connector::resilience::HealthOf(**added)});
     auto splits = (*added)->Discover();
     failed = splits.status();
     if (splits.ok()) most_splits = std::max(most_splits, splits->size());
   });
   ARROW_RETURN_NOT_OK(failed);
+  ARROW_ASSIGN_OR_RAISE(
+      auto store, MakeStore(engine, catalog, letters_sink, job->options_, surroundings));
+  job->dead_letters_ =
+      std::make_unique<DeadLetters>(std::move(store), job->options_.max_dead_letters,
+                                    job->options_.name, &engine->clock());
   ARROW_RETURN_NOT_OK(
       job->sink_->EnsureTable(plan->schema(), write->table()->primary_key));
-  job->dead_letters_ =
-      std::make_unique<DeadLetterFile>(surroundings.files, job->options_.dead_letters);
   if (job->recovery_) {
     ARROW_RETURN_NOT_OK(job->recovery_->RecoverSink(*job->sink_));
     if (job->recovery_->finished()) {
@@ -184,11 +222,13 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   if (job->recovery_) {
     pipeline_options.checkpoints = job->recovery_->PipelineOptions(operators, sink_text);
   }
-  ARROW_ASSIGN_OR_RAISE(job->pipeline_,
-                        runtime::Pipeline::Make(
-                            job->plan_, connectors, std::move(pipeline_options),
-                            {&engine->scheduler(), &engine->clock(), &engine->executor(),
-                             &engine->timers(), job->memory_, job->dead_letters_.get()}));
+  ARROW_ASSIGN_OR_RAISE(
+      job->pipeline_,
+      runtime::Pipeline::Make(
+          job->plan_, connectors, std::move(pipeline_options),
+          {&engine->scheduler(), &engine->clock(), &engine->executor(), &engine->timers(),
+           job->memory_, job->dead_letters_.get(), &engine->spill()}));
+  job->dead_letters_->Watch(&job->pipeline_->progress());
   return job;
 }
 
@@ -226,7 +266,6 @@ Result<JobSummary> Job::Finish() {
   } else {
     ARROW_RETURN_NOT_OK(recovery_->Forget());
   }
-  ARROW_RETURN_NOT_OK(dead_letters_->Publish());
   const runtime::Progress& progress = this->progress();
   JobSummary summary;
   summary.rows_read = progress.rows_read.load();
@@ -236,10 +275,19 @@ Result<JobSummary> Job::Finish() {
   summary.dead_letters = progress.dead_letters.load();
   summary.rows_late = progress.left_out.late.load();
   summary.rows_without_time = progress.left_out.without_time.load();
-  if (summary.dead_letters > 0) summary.dead_letter_file = dead_letters_->path();
+  if (summary.dead_letters > 0) summary.dead_letter_file = dead_letters_->place();
+  summary.connectors = health();
   summary.nanos = engine_->clock().MonotonicNanos() - since_nanos_;
   summary.peak_memory = memory_->peak();
   return summary;
+}
+
+std::vector<ConnectorHealth> Job::health() const {
+  std::vector<ConnectorHealth> out;
+  for (const Watched& watched : watched_) {
+    if (watched.health) out.push_back({watched.name, watched.health->Look()});
+  }
+  return out;
 }
 
 std::string Job::start() const {
@@ -293,6 +341,10 @@ std::string Job::ExplainAnalyzed() const {
     for (const plan::NodePtr& input : node->inputs()) add(input, depth + 1);
   };
   add(plan_, 0);
+  for (const ConnectorHealth& connector : health()) {
+    if (connector.health.failures == 0) continue;
+    out += connector.name + ": " + connector.health.ToString() + '\n';
+  }
   return out;
 }
 

@@ -5,8 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "millrace/connector/resilience/health.h"
 #include "millrace/engine/catalog.h"
-#include "millrace/engine/dead_letter_file.h"
+#include "millrace/engine/dead_letters.h"
 #include "millrace/engine/engine.h"
 #include "millrace/engine/recovery.h"
 #include "millrace/engine/result_sink.h"
@@ -18,6 +19,12 @@
 
 namespace millrace::engine {
 
+/// How a connector of a job is doing: "source flights", "sink copy".
+struct ConnectorHealth {
+  std::string name;
+  connector::resilience::HealthSnapshot health;
+};
+
 /// What a finished job did.
 struct JobSummary {
   int64_t rows_read = 0;
@@ -25,9 +32,11 @@ struct JobSummary {
   int64_t bytes_read = 0;
   int64_t bytes_written = 0;
   int64_t dead_letters = 0;
-  std::string dead_letter_file;   ///< where they are, when there are any
-  int64_t rows_late = 0;          ///< left out: their window had been closed
+  std::string dead_letter_file;  ///< where they are, when there are any and they are kept
+  int64_t rows_late = 0;         ///< left out: their window had been closed
   int64_t rows_without_time = 0;  ///< left out: their event time was NULL
+  std::vector<ConnectorHealth>
+      connectors;  ///< sources in the plan's order, then the sink
   int64_t nanos = 0;
   int64_t peak_memory = 0;  ///< of the budget
 };
@@ -59,6 +68,8 @@ class Job {
   const runtime::Progress& progress() const {
     return pipeline_ ? pipeline_->progress() : none_;
   }
+  /// Of its sources and its sink; those without policies are left out.
+  std::vector<ConnectorHealth> health() const;
   int64_t memory_used() const { return memory_->used(); }
   /// The plan as it runs, exchanges included; after Finish with rows and time per node.
   std::string ExplainAnalyzed() const;
@@ -83,7 +94,12 @@ class Job {
   std::unique_ptr<Recovery> recovery_;  // null: nothing outlives the process
   std::unique_ptr<connector::Sink> sink_;
   std::vector<std::unique_ptr<connector::Source>> sources_;
-  std::unique_ptr<DeadLetterFile> dead_letters_;
+  struct Watched {
+    std::string name;
+    std::shared_ptr<const connector::resilience::Health> health;
+  };
+  std::vector<Watched> watched_;
+  std::unique_ptr<DeadLetters> dead_letters_;
   plan::NodePtr plan_;
   std::unique_ptr<runtime::Pipeline> pipeline_;  // null: there is nothing left to do
   const runtime::Progress none_;

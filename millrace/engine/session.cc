@@ -79,6 +79,8 @@ Status Session::Execute(std::string_view text, const std::string& file,
 Status Session::Run(const sql::Statement& statement, const Locate& locate,
                     SessionListener& listener) {
   options_.since_nanos = engine_->clock().MonotonicNanos();
+  // A statement must not replace the letters of the one before it.
+  options_.continues_dead_letters = letter_files_.contains(options_.dead_letters);
   Planning planning(*this);
   auto planned = sql::Plan(statement, planning.context);
   if (!planned.ok()) return locate(planned.status());
@@ -108,7 +110,7 @@ Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener,
     ARROW_ASSIGN_OR_RAISE(
         auto job,
         Job::Make(engine_, &catalog_, plan::WriteNode::Make(root, results_), options_));
-    return listener.Run(*job, false).status();
+    return RunJob(*job, listener, false);
   }
   const bool shown = analyzed == nullptr;
   if (shown) ARROW_RETURN_NOT_OK(listener.OnSchema(root->schema()));
@@ -119,7 +121,7 @@ Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener,
   ARROW_ASSIGN_OR_RAISE(
       auto job, Job::Make(engine_, &catalog_, plan::WriteNode::Make(root, ResultTable()),
                           options_, std::move(sink)));
-  ARROW_RETURN_NOT_OK(listener.Run(*job, false).status());
+  ARROW_RETURN_NOT_OK(RunJob(*job, listener, false));
   if (!shown) {
     *analyzed = job->ExplainAnalyzed();
     return Status::OK();
@@ -133,8 +135,14 @@ Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
     ARROW_RETURN_NOT_OK(write->CheckNames());
   }
   ARROW_ASSIGN_OR_RAISE(auto job, Job::Make(engine_, &catalog_, root, options_));
-  ARROW_RETURN_NOT_OK(listener.Run(*job, true).status());
+  ARROW_RETURN_NOT_OK(RunJob(*job, listener, true));
   if (analyzed != nullptr) *analyzed = job->ExplainAnalyzed();
+  return Status::OK();
+}
+
+Status Session::RunJob(Job& job, SessionListener& listener, bool writes) {
+  ARROW_ASSIGN_OR_RAISE(const JobSummary summary, listener.Run(job, writes));
+  if (summary.dead_letters > 0) letter_files_.insert(summary.dead_letter_file);
   return Status::OK();
 }
 

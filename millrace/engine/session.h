@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -87,11 +88,14 @@ class Session {
                   std::string* analyzed);
   Status RunWrite(const plan::NodePtr& root, SessionListener& listener,
                   std::string* analyzed);
+  // Run the job and remember where it left dead letters.
+  Status RunJob(Job& job, SessionListener& listener, bool writes);
   Status Set(const std::string& key, const std::string& value, bool reset);
 
   Engine* const engine_;
   const JobOptions defaults_;
   JobOptions options_;
+  std::set<std::string> letter_files_;
   const std::shared_ptr<MemoryBudget> planning_memory_;
   SessionCatalog catalog_;
   plan::TablePtr results_;

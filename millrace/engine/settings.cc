@@ -10,7 +10,7 @@ namespace {
 struct Setting {
   OptionSpec spec;
   int64_t low = 0, high = 0;  // of a number
-  void (*take)(const Config& value, JobOptions* options);
+  Status (*take)(const Config& value, JobOptions* options);
   void (*reset)(const JobOptions& defaults, JobOptions* options);
 };
 
@@ -33,6 +33,7 @@ const std::vector<Setting>& Settings() {
        [](const Config& value, JobOptions* options) {
          options->name = value.GetString("name");
          options->named = true;
+         return Status::OK();
        },
        [](const JobOptions& defaults, JobOptions* options) {
          options->name = defaults.name;
@@ -43,6 +44,7 @@ const std::vector<Setting>& Settings() {
        1, 1024,
        [](const Config& value, JobOptions* options) {
          options->parallelism = static_cast<int>(value.GetInt("parallelism"));
+         return Status::OK();
        },
        [](const JobOptions& defaults, JobOptions* options) {
          options->parallelism = defaults.parallelism;
@@ -51,18 +53,30 @@ const std::vector<Setting>& Settings() {
        1024 * 1024,
        [](const Config& value, JobOptions* options) {
          options->batch_rows = value.GetInt("batch_rows");
+         return Status::OK();
        },
        [](const JobOptions& defaults, JobOptions* options) {
          options->batch_rows = defaults.batch_rows;
        }},
       {Spec("dead_letters", OptionType::kString, "dead-letters.ndjson",
-            "File for rows that are set aside"),
+            "Where rows go that are set aside: a file, a sink, or discard"),
        0, 0,
        [](const Config& value, JobOptions* options) {
          options->dead_letters = value.GetString("dead_letters");
+         return Status::OK();
        },
        [](const JobOptions& defaults, JobOptions* options) {
          options->dead_letters = defaults.dead_letters;
+       }},
+      {Spec("max_dead_letters", OptionType::kString, "none",
+            "More rows set aside end the run: a number, or a share like 0.5%"),
+       0, 0,
+       [](const Config& value, JobOptions* options) {
+         return DeadLetterLimit::Parse(value.GetString("max_dead_letters"))
+             .Value(&options->max_dead_letters);
+       },
+       [](const JobOptions& defaults, JobOptions* options) {
+         options->max_dead_letters = defaults.max_dead_letters;
        }},
       {Spec("checkpoints", OptionType::kEnum, "auto",
             "Are checkpoints written? auto: where the input has no end",
@@ -73,6 +87,7 @@ const std::vector<Setting>& Settings() {
          options->checkpoints = text == "on"    ? WhenCheckpoints::kOn
                                 : text == "off" ? WhenCheckpoints::kOff
                                                 : WhenCheckpoints::kAuto;
+         return Status::OK();
        },
        [](const JobOptions& defaults, JobOptions* options) {
          options->checkpoints = defaults.checkpoints;
@@ -83,6 +98,7 @@ const std::vector<Setting>& Settings() {
        0, 0,
        [](const Config& value, JobOptions* options) {
          options->checkpoint_interval_nanos = value.GetInt("checkpoint_interval");
+         return Status::OK();
        },
        [](const JobOptions& defaults, JobOptions* options) {
          options->checkpoint_interval_nanos = defaults.checkpoint_interval_nanos;
@@ -93,6 +109,7 @@ const std::vector<Setting>& Settings() {
        [](const Config& value, JobOptions* options) {
          options->checkpoints_retained =
              static_cast<int>(value.GetInt("checkpoints_retained"));
+         return Status::OK();
        },
        [](const JobOptions& defaults, JobOptions* options) {
          options->checkpoints_retained = defaults.checkpoints_retained;
@@ -104,6 +121,7 @@ const std::vector<Setting>& Settings() {
        0, 0,
        [](const Config& value, JobOptions* options) {
          options->state_dir = value.GetString("state_dir");
+         return Status::OK();
        },
        [](const JobOptions& defaults, JobOptions* options) {
          options->state_dir = defaults.state_dir;
@@ -113,6 +131,7 @@ const std::vector<Setting>& Settings() {
        0, 0,
        [](const Config& value, JobOptions* options) {
          options->start_from = value.GetString("start_from");
+         return Status::OK();
        },
        [](const JobOptions& defaults, JobOptions* options) {
          options->start_from = defaults.start_from;
@@ -126,6 +145,7 @@ const std::vector<Setting>& Settings() {
          options->guarantee = text == "exactly_once"    ? Guarantee::kExactlyOnce
                               : text == "at_least_once" ? Guarantee::kAtLeastOnce
                                                         : Guarantee::kAny;
+         return Status::OK();
        },
        [](const JobOptions& defaults, JobOptions* options) {
          options->guarantee = defaults.guarantee;
@@ -162,8 +182,7 @@ Status ApplySetting(const std::string& key, const std::string* value,
                                        key, *value, setting.low, setting.high);
       }
     }
-    setting.take(config, options);
-    return Status::OK();
+    return setting.take(config, options);
   }
   std::vector<std::string> names;
   for (const Setting& setting : Settings()) names.push_back(setting.spec.name);

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "millrace/base/config/config.h"
+#include "millrace/engine/dead_letters.h"
 
 namespace millrace::engine {
 
@@ -31,8 +32,12 @@ struct JobOptions {
   /// Monotonic time at which the user asked for the job: what the summary counts from.
   /// −1: when the job is made.
   int64_t since_nanos = -1;
-  /// File that dead letters go to; used only when a source sets rows aside.
+  /// Where dead letters go: a file, a sink that the catalog knows by this name, the
+  /// address of one, or "discard". Used only when a source sets rows aside.
   std::string dead_letters = "dead-letters.ndjson";
+  DeadLetterLimit max_dead_letters;
+  /// A file of dead letters keeps what it holds already.
+  bool continues_dead_letters = false;
 
   WhenCheckpoints checkpoints = WhenCheckpoints::kAuto;
   int64_t checkpoint_interval_nanos = 10'000'000'000;

@@ -156,6 +156,13 @@ class FileWriter {
   std::vector<data::EncodedRows> pieces_;
 };
 
+/// Where a file tells its columns.
+enum class ColumnsTold {
+  kStored,    ///< names and types stand in the file
+  kInHeader,  ///< names stand before the rows, types are guessed
+  kInRows,    ///< each row names its own, types are guessed
+};
+
 /// A format. Stateless and thread-safe; one instance lives as long as the engine.
 class Format {
  public:
@@ -167,7 +174,8 @@ class Format {
   virtual const ConfigSpec& read_options() const = 0;
   virtual const ConfigSpec& write_options() const = 0;
   virtual bool can_read_stream() const = 0;  ///< false: needs a seekable file
-  virtual bool can_append() const = 0;       ///< rows may be appended to an existing file
+  virtual ColumnsTold columns_told() const { return ColumnsTold::kStored; }
+  virtual bool can_append() const = 0;  ///< rows may be appended to an existing file
 
   /// Open for reading. `declared` replaces inference when it is given (column names and
   /// types). `like`: a file of this format that was opened before as the first of a set,

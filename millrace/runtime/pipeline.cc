@@ -63,6 +63,7 @@ class Pipeline::Builder {
     context_.statement_micros = pipeline.context_.clock->WallMicros();
     context_.batch_rows = pipeline.options_.batch_rows;
     context_.checkpointed = coordinator_.checkpointed();
+    context_.spill = pipeline.context_.spill;
   }
 
   Status Build(const plan::NodePtr& root) {

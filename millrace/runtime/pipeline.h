@@ -59,6 +59,7 @@ struct PipelineContext {
   Timers* timers = nullptr;
   std::shared_ptr<MemoryBudget> memory;
   DeadLetterOffice* dead_letters = nullptr;
+  operators::SpillSpace* spill = nullptr;  ///< null: what memory has no room for fails
 };
 
 class Pipeline {

@@ -48,8 +48,8 @@ class DeadLetterOffice {
   virtual ~DeadLetterOffice() = default;
   virtual Status Take(std::span<const data::DeadLetter> letters) = 0;
   /// Make what was taken survive the process. Called by the coordinating thread before an
-  /// epoch is decided.
-  virtual Status Sync() { return Status::OK(); }
+  /// epoch is decided; `last`: nothing follows.
+  virtual Status Sync(bool last) = 0;
 };
 
 /// What the scans of one stage share; outlives them.

@@ -48,8 +48,8 @@ def test_links_lead_somewhere(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_commands_that_are_named_exist(millrace, page):
-    commands = set(re.findall(r"^  (\w+)  ", millrace("--help").stdout.split("Subcommands:")[1], re.M)) | {"docs"}
-    for command in re.findall(r"`millrace (\w+)", page.read_text()):
+    commands = set(re.findall(r"^  ([\w-]+)  ", millrace("--help").stdout.split("Subcommands:")[1], re.M)) | {"docs"}
+    for command in re.findall(r"`millrace (\w[\w-]*)", page.read_text()):
         assert command in commands, f"{page.name} names millrace {command}"
 
 

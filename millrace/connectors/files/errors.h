@@ -15,9 +15,11 @@ inline constexpr ErrorSpec kCannotAppend{
     2403, arrow::StatusCode::Invalid, false,
     "this format can't be appended to in one file",
     "append to a folder instead: every run adds files to it"};
-inline constexpr ErrorSpec kSchemaDiffers{
-    2404, arrow::StatusCode::Invalid, false, "a file has other columns than the first",
-    "read the files separately, or declare a schema that fits all of them"};
+inline constexpr ErrorSpec kSchemaDiffers{2404, arrow::StatusCode::Invalid, false,
+                                          "a file has other columns than the first",
+                                          "choose a schema_policy that accepts it, read "
+                                          "the files separately, or declare a schema "
+                                          "that fits all of them"};
 inline constexpr ErrorSpec kNeedsSeekableFile{
     2405, arrow::StatusCode::Invalid, false, "this format can't be read from a pipe",
     "write the input to a file first, or use a format that streams"};

@@ -132,6 +132,22 @@ const ConfigSpec& SourceSpec() {
        .choices = {"fail", "dead_letter"},
        .doc = "What a row that can't be decoded does: end the pipeline, or be set aside "
               "and counted."},
+      {.name = "schema_policy",
+       .type = OptionType::kEnum,
+       .choices = {"strict", "default", "flexible"},
+       .doc = "What a file does whose columns differ from the first's, or from those "
+              "declared. strict: any difference ends the run. default: additions are "
+              "left out, what is missing is NULL, types whose every value fits are "
+              "converted. flexible: values are converted one by one, rows that don't fit "
+              "are bad rows. When absent, CSV and Parquet files need the same columns in "
+              "any order, and JSON takes NULL for what a row does not name."},
+      {.name = "compatibility",
+       .type = OptionType::kEnum,
+       .default_value = "none",
+       .choices = {"none", "backward", "forward", "full"},
+       .doc = "With schema_policy, which differences end the run all the same. backward: "
+              "those with which a reader of the file's columns could not read the first; "
+              "forward: the other way round; full: both."},
       {.name = "split_size",
        .type = OptionType::kBytes,
        .default_value = "16MiB",
@@ -197,8 +213,13 @@ const ConfigSpec& SinkSpec() {
 Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
                            const connector::Options& given,
                            const connector::Surroundings& surroundings) {
-  return Parse(formats, SourceSpec(), given, surroundings,
-               &formats::Format::read_options);
+  ARROW_ASSIGN_OR_RAISE(Parsed parsed, Parse(formats, SourceSpec(), given, surroundings,
+                                             &formats::Format::read_options));
+  if (parsed.own.given("compatibility") && !parsed.own.has("schema_policy")) {
+    return errors::kBadOption.Make(
+        {}, "{}: option 'compatibility' goes with schema_policy", kOwner);
+  }
+  return parsed;
 }
 
 Result<Parsed> ParseSink(const std::vector<FormatPtr>& formats,

@@ -12,6 +12,7 @@
 
 #include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/pipe_stream.h"
+#include "millrace/connectors/files/schema_check.h"
 #include "millrace/data/type_name.h"
 #include "millrace/io/errors.h"
 
@@ -180,23 +181,30 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
   // What the first file taught holds for all: a later one is not inferred again, it has
   // to fit.
   const auto& expected = declared_ ? declared_ : schema_;
-  ARROW_ASSIGN_OR_RAISE(const auto first,
-                        &file == files_.front().get()
-                            ? Result<std::shared_ptr<formats::FileReader>>(nullptr)
-                            : OpenFile(*files_.front()));
-  auto opened = options_.format->OpenReader(std::move(input), options_.format_options,
-                                            expected, first.get(), FormatContext());
-  if (!opened.ok()) return WithWhere(opened.status(), {.file = file.info.path});
-  std::shared_ptr<formats::FileReader> reader = std::move(*opened);
-  if (expected && !reader->schema()->Equals(*expected, /*check_metadata=*/false)) {
-    return errors::kSchemaDiffers.Make(
-        {.file = file.info.path}, "it has ({}), expected ({})",
-        ColumnNames(*reader->schema()), ColumnNames(*expected));
+  const bool is_first = &file == files_.front().get();
+  std::shared_ptr<formats::FileReader> reader;
+  if (options_.own.has("schema_policy") && input.file && expected) {
+    auto opened = OpenByPolicy(options_, input, expected, FormatContext());
+    if (!opened.ok()) return WithWhere(opened.status(), {.file = file.info.path});
+    reader = std::move(*opened);
+  } else {
+    ARROW_ASSIGN_OR_RAISE(const auto first,
+                          is_first ? Result<std::shared_ptr<formats::FileReader>>(nullptr)
+                                   : OpenFile(*files_.front()));
+    auto opened = options_.format->OpenReader(std::move(input), options_.format_options,
+                                              expected, first.get(), FormatContext());
+    if (!opened.ok()) return WithWhere(opened.status(), {.file = file.info.path});
+    reader = std::move(*opened);
+    if (expected && !reader->schema()->Equals(*expected, /*check_metadata=*/false)) {
+      return errors::kSchemaDiffers.Make(
+          {.file = file.info.path}, "it has ({}), expected ({})",
+          ColumnNames(*reader->schema()), ColumnNames(*expected));
+    }
   }
   // A pipe can be opened once only; a file that is read in parts shares what its parts
   // learn.
   const bool parts = file.info.size > split_size_;
-  if (!file.info.seekable || parts || &file == files_.front().get()) file.kept = reader;
+  if (!file.info.seekable || parts || is_first) file.kept = reader;
   return reader;
 }
 
@@ -346,7 +354,13 @@ Result<std::unique_ptr<connector::SplitReader>> FilesSource::Open(
     return errors::kInternal.Make({}, "split '{}' is none of this source",
                                   split.description);
   }
-  ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[file]));
+  // What a pipe gave is gone: a second reader would begin in the middle.
+  File& opened = *files_[file];
+  if (!opened.info.seekable && opened.taken.exchange(true)) {
+    return errors::kFileUnreadable.Make({.file = opened.info.path},
+                                        "a stream can't be read again");
+  }
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(opened));
   std::vector<size_t> ordinals;
   if (range == kWholeFile) {
     ARROW_ASSIGN_OR_RAISE(auto ranges, reader->Ranges(split_size_));

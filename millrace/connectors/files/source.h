@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -36,6 +37,7 @@ class FilesSource final : public connector::Source {
  private:
   struct File {
     io::FileInfo info;
+    std::atomic<bool> taken{false};  // has a reader that consumes it
     std::mutex mutex;
     std::shared_ptr<formats::FileReader> kept;  // files that are read in parts
   };

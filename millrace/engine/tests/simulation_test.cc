@@ -13,9 +13,12 @@
 #include <sstream>
 
 #include <arrow/array.h>
+#include <arrow/buffer.h>
+#include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
 
 #include "millrace/base/testing.h"
+#include "millrace/engine/dead_letter_record.h"
 #include "millrace/engine/session.h"
 #include "millrace/engine/text.h"
 #include "millrace/io/errors.h"
@@ -110,6 +113,98 @@ class FailingFiles final : public io::FileSystem {
   int64_t left_;
 };
 
+// A file whose reads fail now and then, for a passing reason.
+class FlakyFile final : public arrow::io::RandomAccessFile {
+ public:
+  FlakyFile(std::shared_ptr<arrow::io::RandomAccessFile> file,
+            std::shared_ptr<Random> random, std::shared_ptr<int64_t> failures)
+      : file_(std::move(file)),
+        random_(std::move(random)),
+        failures_(std::move(failures)) {}
+  Status Close() override { return file_->Close(); }
+  bool closed() const override { return file_->closed(); }
+  Result<int64_t> Tell() const override { return file_->Tell(); }
+  Status Seek(int64_t position) override { return file_->Seek(position); }
+  Result<int64_t> GetSize() override { return file_->GetSize(); }
+  Result<int64_t> Read(int64_t size, void* out) override {
+    return file_->Read(size, out);
+  }
+  Result<std::shared_ptr<arrow::Buffer>> Read(int64_t size) override {
+    return file_->Read(size);
+  }
+  Result<int64_t> ReadAt(int64_t at, int64_t size, void* out) override {
+    ARROW_RETURN_NOT_OK(Fault());
+    return file_->ReadAt(at, size, out);
+  }
+  Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t at, int64_t size) override {
+    ARROW_RETURN_NOT_OK(Fault());
+    return file_->ReadAt(at, size);
+  }
+
+ private:
+  Status Fault() {
+    if (random_->Below(6) != 0) return Status::OK();
+    ++*failures_;
+    return errors::kFileIo.Make({}, "injected");
+  }
+  const std::shared_ptr<arrow::io::RandomAccessFile> file_;
+  const std::shared_ptr<Random> random_;
+  const std::shared_ptr<int64_t> failures_;
+};
+
+// The machine's files, read by way of FlakyFile.
+class FlakyFiles final : public io::FileSystem {
+ public:
+  explicit FlakyFiles(uint64_t seed) : random_(std::make_shared<Random>(seed)) {}
+  int64_t failures() const { return *failures_; }
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenRead(
+      const std::string& path) override {
+    ARROW_ASSIGN_OR_RAISE(auto file, files_->OpenRead(path));
+    if (!path.ends_with(".csv")) return file;
+    return std::make_shared<FlakyFile>(std::move(file), random_, failures_);
+  }
+  Result<io::FileInfo> Stat(const std::string& path) override {
+    return files_->Stat(path);
+  }
+  bool Exists(const std::string& path) override { return files_->Exists(path); }
+  Result<std::vector<io::FileInfo>> List(const std::string& directory) override {
+    return files_->List(directory);
+  }
+  Result<std::unique_ptr<io::WritableFile>> OpenWrite(const std::string& path) override {
+    return files_->OpenWrite(path);
+  }
+  Result<std::string> Resolve(const std::string& path) override {
+    return files_->Resolve(path);
+  }
+  Status CheckWritable(const std::string& directory) override {
+    return files_->CheckWritable(directory);
+  }
+  Status CopyPermissions(const std::string& from, const std::string& to) override {
+    return files_->CopyPermissions(from, to);
+  }
+  Status Rename(const std::string& from, const std::string& to) override {
+    return files_->Rename(from, to);
+  }
+  Status Remove(const std::string& path) override { return files_->Remove(path); }
+  Status RemoveDirectory(const std::string& path) override {
+    return files_->RemoveDirectory(path);
+  }
+  Status CreateDirectories(const std::string& path) override {
+    return files_->CreateDirectories(path);
+  }
+  Status SyncDirectory(const std::string& directory) override {
+    return files_->SyncDirectory(directory);
+  }
+  Result<std::shared_ptr<void>> TryLock(const std::string& path) override {
+    return files_->TryLock(path);
+  }
+
+ private:
+  const std::shared_ptr<io::FileSystem> files_ = io::MakeLocalFileSystem();
+  const std::shared_ptr<Random> random_;
+  const std::shared_ptr<int64_t> failures_ = std::make_shared<int64_t>(0);
+};
+
 // Collects rows as lines of text.
 class Collector final : public SessionListener {
  public:
@@ -148,6 +243,20 @@ class Collector final : public SessionListener {
   runtime::SimulatedScheduler* scheduler = nullptr;
 };
 
+// The clock jumps to whatever is waited for.
+class JumpingTimers final : public Timers {
+ public:
+  explicit JumpingTimers(ManualClock* clock) : clock_(clock) {}
+  void WakeAt(int64_t nanos, Waker waker) override {
+    const int64_t left = nanos - clock_->MonotonicNanos();
+    if (left > 0) clock_->Advance(left);
+    waker.Wake();
+  }
+
+ private:
+  ManualClock* const clock_;
+};
+
 // One engine under one seed.
 struct World {
   World(int shards, uint64_t seed, std::shared_ptr<io::FileSystem> files) {
@@ -157,6 +266,7 @@ struct World {
                                                               executor.get());
     scheduler = made.get();
     Surroundings surroundings;
+    surroundings.timers = std::make_unique<JumpingTimers>(clock.get());
     surroundings.clock = std::move(clock);
     surroundings.executor = std::move(executor);
     surroundings.scheduler = std::move(made);
@@ -351,6 +461,49 @@ TEST_F(Simulation, FullDiskLeavesNothingBehind) {
   }
   EXPECT_GT(failed, 0);
   EXPECT_FALSE(complete.empty());
+}
+
+// Reads that fail now and then change nothing: not the rows, not the dead letters.
+TEST_F(Simulation, FlakyReadsLoseAndRepeatNothing) {
+  const fs::path bad = folder_ / "bad.csv";
+  {
+    std::ofstream file(bad);
+    file << "n,s\n";
+    for (int i = 0; i < 500; ++i)
+      file << (i % 9 == 4 ? "x" : std::to_string(i)) << ",s\n";
+  }
+  int64_t failures = 0;
+  for (int seed = 0; seed < Seeds() / 2; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Random random(static_cast<uint64_t>(seed));
+    auto files = std::make_shared<FlakyFiles>(random.Next());
+    World world(static_cast<int>(1 + random.Below(4)), random.Next(), files);
+    const std::string script =
+        "CREATE SOURCE b (n BIGINT, s VARCHAR) WITH (connector = 'files', path = '" +
+        bad.string() + "', on_error = 'dead_letter', retry_attempts = '50', " +
+        "breaker_failures = '" + std::to_string(random.Below(4)) + "', split_size = '" +
+        std::to_string(64 + random.Below(2048)) + "'" +
+        (random.Below(2) == 0 ? ", max_connections = '2'" : "") +
+        (random.Below(2) == 0 ? ", rate_limit_rows = '100'" : "") + "); SELECT n FROM b";
+    ASSERT_OK_AND_ASSIGN(auto rows,
+                         Run(world, script, static_cast<int64_t>(1 + random.Below(60))));
+    std::vector<std::string> expected;
+    for (int i = 0; i < 500; ++i) {
+      if (i % 9 != 4) expected.push_back(std::to_string(i) + "|");
+    }
+    ASSERT_EQ(rows, expected);
+    failures += files->failures();
+    // 500 rows, one bad in nine, the first of them the fifth.
+    std::set<int64_t> letters;
+    ASSERT_OK_AND_ASSIGN(
+        const auto records,
+        ReadDeadLetters(*io::MakeLocalFileSystem(), (folder_ / "dead.ndjson").string()));
+    for (const DeadLetterRecord& record : records) letters.insert(record.where.row);
+    ASSERT_EQ(records.size(), 56u);
+    ASSERT_EQ(letters.size(), 56u);
+    ASSERT_EQ(*letters.begin(), 5);
+  }
+  EXPECT_GT(failures, Seeds());
 }
 
 TEST_F(Simulation, CancelledAnywhereLeavesNothingBehind) {

@@ -43,6 +43,7 @@ class CsvFormat final : public Format {
   const ConfigSpec& read_options() const override { return csv::ReadOptions(); }
   const ConfigSpec& write_options() const override { return csv::WriteOptions(); }
   bool can_read_stream() const override { return true; }
+  ColumnsTold columns_told() const override { return ColumnsTold::kInHeader; }
   bool can_append() const override { return true; }
 
   Result<std::unique_ptr<FileReader>> OpenReader(

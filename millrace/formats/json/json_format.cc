@@ -39,6 +39,7 @@ class JsonFormat final : public Format {
   const ConfigSpec& read_options() const override { return json::ReadOptions(); }
   const ConfigSpec& write_options() const override { return json::WriteOptions(); }
   bool can_read_stream() const override { return true; }
+  ColumnsTold columns_told() const override { return ColumnsTold::kInRows; }
   bool can_append() const override { return true; }
 
   Result<std::unique_ptr<FileReader>> OpenReader(

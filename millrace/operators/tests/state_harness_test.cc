@@ -127,7 +127,8 @@ struct TaskRun {
 
 // The same pieces in memory of nobody's budget, as if they had been written already.
 Status Detach(state::OperatorSnapshot& snapshot) {
-  for (state::Piece& piece : snapshot.pieces()) {
+  std::vector<state::Piece> pieces = snapshot.TakePieces();
+  for (state::Piece& piece : pieces) {
     const auto schema = piece.rows->schema();
     ARROW_ASSIGN_OR_RAISE(auto sink, arrow::io::BufferOutputStream::Create());
     ARROW_ASSIGN_OR_RAISE(auto writer, arrow::ipc::MakeStreamWriter(sink, schema));
@@ -143,6 +144,7 @@ Status Detach(state::OperatorSnapshot& snapshot) {
         piece.rows, arrow::ipc::RecordBatchStreamReader::Open(
                         std::make_shared<arrow::io::BufferReader>(std::move(bytes))));
   }
+  for (state::Piece& piece : pieces) snapshot.Add(std::move(piece));
   return Status::OK();
 }
 

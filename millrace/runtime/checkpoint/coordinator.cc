@@ -391,6 +391,9 @@ Status Coordinator::Decide(bool final) {
   of_ended_ = std::move(later);
   ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.aligned"));
   ARROW_ASSIGN_OR_RAISE(auto tokens, AwaitTokens(reports));
+  // Rows must not become visible whose dead letters may yet be lost.
+  if (context_.dead_letters != nullptr)
+    ARROW_RETURN_NOT_OK(context_.dead_letters->Sync(final));
   if (!checkpointed()) {
     last_ = decided_ = in_flight_->epoch;
     in_flight_.reset();
@@ -409,8 +412,6 @@ Status Coordinator::Decide(bool final) {
   forgotten_.clear();
   ARROW_RETURN_NOT_OK(WriteStates(reports));
   ApplyProgress(reports);
-  if (context_.dead_letters != nullptr)
-    ARROW_RETURN_NOT_OK(context_.dead_letters->Sync());
   connector::ManifestStore& store = *options_.store;
   const Epoch epoch = in_flight_->epoch;
   ARROW_RETURN_NOT_OK(store.WritePending(epoch, MakeManifest(final, tokens).Encode()));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "millrace/base/clock.h"
+#include "millrace/connector/resilience/resilience.h"
 #include "millrace/connector/testkit/sink_checks.h"
 #include "millrace/connector/testkit/source_checks.h"
 #include "millrace/connectors/files/files.h"
@@ -35,6 +36,7 @@ class FilesConformance : public testing::TestWithParam<FormatCase> {
     surroundings_.files = io::MakeLocalFileSystem();
     surroundings_.executor = executor_.get();
     surroundings_.clock = &clock_;
+    surroundings_.timers = timers_.get();
     surroundings_.memory = MemoryBudget::Make(1 << 30, ProcessMemoryPool());
     surroundings_.environment = [](const std::string&) { return std::nullopt; };
     surroundings_.pipeline = "conformance";
@@ -137,11 +139,13 @@ class FilesConformance : public testing::TestWithParam<FormatCase> {
 
   std::filesystem::path folder_;
   SystemClock clock_;
+  std::unique_ptr<Timers> timers_ = MakeThreadTimers(&clock_);
   std::unique_ptr<Executor> executor_ = MakeThreadExecutor(2);
   connector::Surroundings surroundings_;
-  connector::ConnectorSpec connector_ =
+  // As the engine has it: with its policies around it.
+  connector::ConnectorSpec connector_ = connector::resilience::WithPolicies(
       MakeFilesConnector({formats::MakeCsvFormat(), formats::MakeJsonFormat(),
-                          formats::MakeParquetFormat()});
+                          formats::MakeParquetFormat()}));
   std::string target_;
   int targets_ = 0;
 };

@@ -1,0 +1,118 @@
+#include "millrace/connector/resilience/policies.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "millrace/base/error.h"
+
+namespace millrace::connector::resilience {
+
+namespace {
+
+OptionSpec Duration(const char* name, const char* value, const char* doc) {
+  return {
+      .name = name, .type = OptionType::kDuration, .default_value = value, .doc = doc};
+}
+
+OptionSpec Count(const char* name, const char* value, const char* doc) {
+  return {.name = name, .type = OptionType::kInt, .default_value = value, .doc = doc};
+}
+
+std::vector<OptionSpec> PolicyOptions(bool source) {
+  std::vector<OptionSpec> out = {
+      Count("retry_attempts", "3",
+            source
+                ? "How often something is tried that fails for a passing reason; 1 for "
+                  "once. A reader goes on at the last position it gave."
+                : "How often connecting and committing are tried when they fail for a "
+                  "passing reason; 1 for once. A write that failed is never repeated."),
+      Duration("retry_backoff", "1s", "Pause after the first failure."),
+      {.name = "retry_multiplier",
+       .type = OptionType::kDouble,
+       .default_value = "2",
+       .doc = "Each pause is this many times the one before."},
+      Duration("retry_backoff_max", "60s", "Longest pause between two tries."),
+      {.name = "retry_jitter",
+       .type = OptionType::kBool,
+       .default_value = "true",
+       .doc = "Shorten each pause by chance, so that many do not come back together."},
+      Duration("retry_deadline", "0s",
+               "Give up when the next try would begin later than this after the first "
+               "failure; 0s for no limit."),
+      Count("breaker_failures", "5",
+            "Failures in a row after which all readers or writers leave the outside "
+            "system alone for breaker_pause; 0 for never."),
+      Duration("breaker_pause", "30s",
+               "How long it is left alone before one call finds out how it is."),
+      Count("rate_limit_rows", "0", "Rows a second at the most; 0 for no limit."),
+      {.name = "rate_limit_bytes",
+       .type = OptionType::kBytes,
+       .default_value = "0",
+       .doc = source ? "Bytes read a second at the most; 0 for no limit."
+                     : "Bytes a second handed to the sink at the most, in memory or "
+                       "encoded; 0 for no limit."}};
+  if (source) {
+    out.push_back(Duration("timeout_read", "0s",
+                           "Longest wait for rows; then the reader is opened anew. 0s "
+                           "for no limit."));
+    out.push_back(Count("max_connections", "0",
+                        "Readers open at the same time, others wait; 0 for no limit."));
+  } else {
+    out.push_back(Duration("timeout_write", "0s",
+                           "Longest time in which the sink takes no rows; then the "
+                           "pipeline fails. 0s for no limit."));
+    out.push_back(Duration("timeout_commit", "0s",
+                           "Longest time to prepare or to commit what was written; then "
+                           "the pipeline fails. 0s for no limit."));
+    out.push_back(Count("max_connections", "0",
+                        "Writers at the same time at the most; 0 for no limit."));
+  }
+  return out;
+}
+
+}  // namespace
+
+const ConfigSpec& SourcePolicyOptions() {
+  static const ConfigSpec spec(PolicyOptions(true));
+  return spec;
+}
+
+const ConfigSpec& SinkPolicyOptions() {
+  static const ConfigSpec spec(PolicyOptions(false));
+  return spec;
+}
+
+Result<Policies> PoliciesOf(const Config& config) {
+  auto least = [&config](const char* name, int64_t low) -> Result<int64_t> {
+    const int64_t value = config.GetInt(name);
+    if (value >= low) return value;
+    return errors::kBadOption.Make({}, "option '{}': it has to be {} or more", name, low);
+  };
+  Policies out;
+  ARROW_ASSIGN_OR_RAISE(const int64_t attempts, least("retry_attempts", 1));
+  out.retry_attempts = static_cast<int>(std::min<int64_t>(attempts, 1'000'000));
+  ARROW_ASSIGN_OR_RAISE(out.backoff.first_nanos, least("retry_backoff", 0));
+  ARROW_ASSIGN_OR_RAISE(out.backoff.max_nanos, least("retry_backoff_max", 0));
+  out.backoff.multiplier = config.GetDouble("retry_multiplier");
+  if (!(out.backoff.multiplier >= 1)) {
+    return errors::kBadOption.Make({},
+                                   "option 'retry_multiplier': it has to be 1 or more");
+  }
+  out.backoff.jitter = config.GetBool("retry_jitter");
+  ARROW_ASSIGN_OR_RAISE(out.retry_deadline, least("retry_deadline", 0));
+  ARROW_ASSIGN_OR_RAISE(out.breaker_failures, least("breaker_failures", 0));
+  ARROW_ASSIGN_OR_RAISE(out.breaker_pause, least("breaker_pause", 0));
+  ARROW_ASSIGN_OR_RAISE(out.rate_limit_rows, least("rate_limit_rows", 0));
+  ARROW_ASSIGN_OR_RAISE(out.rate_limit_bytes, least("rate_limit_bytes", 0));
+  ARROW_ASSIGN_OR_RAISE(out.max_connections, least("max_connections", 0));
+  if (config.has("timeout_read")) {
+    ARROW_ASSIGN_OR_RAISE(out.timeout, least("timeout_read", 0));
+  } else {
+    ARROW_ASSIGN_OR_RAISE(out.timeout, least("timeout_write", 0));
+    ARROW_ASSIGN_OR_RAISE(out.timeout_commit, least("timeout_commit", 0));
+  }
+  return out;
+}
+
+}  // namespace millrace::connector::resilience

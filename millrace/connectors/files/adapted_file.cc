@@ -1,0 +1,134 @@
+// A file with the columns of another.
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include <arrow/array/array_base.h>
+#include <arrow/record_batch.h>
+#include <arrow/scalar.h>
+#include <arrow/type.h>
+#include <nlohmann/json.hpp>
+
+#include "millrace/connectors/files/schema_check.h"
+#include "millrace/data/errors.h"
+#include "millrace/data/type_name.h"
+
+namespace millrace::files {
+
+namespace {
+
+// A row of a format that has no text of its own, so that people and a replay can read it.
+Result<std::string> RowText(const arrow::RecordBatch& rows, int64_t row) {
+  nlohmann::ordered_json out = nlohmann::ordered_json::object();
+  for (int i = 0; i < rows.num_columns(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(const auto value, rows.column(i)->GetScalar(row));
+    nlohmann::ordered_json& text = out[rows.schema()->field(i)->name()];
+    if (!value->is_valid) continue;
+    text = value->ToString();
+    if (!arrow::is_integer(value->type->id()) && !arrow::is_floating(value->type->id()))
+      continue;
+    auto number = nlohmann::ordered_json::parse(value->ToString(), nullptr, false);
+    if (number.is_number()) text = std::move(number);
+  }
+  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+class AdaptedRange final : public formats::RangeReader {
+ public:
+  AdaptedRange(std::string name, std::unique_ptr<formats::RangeReader> range,
+               std::shared_ptr<const data::SchemaAdaptor> adaptor,
+               std::vector<int> wanted, const formats::Context& context)
+      : name_(std::move(name)),
+        range_(std::move(range)),
+        adaptor_(std::move(adaptor)),
+        wanted_(std::move(wanted)),
+        context_(context) {}
+
+  Status Seek(const data::Position& position) override { return range_->Seek(position); }
+
+  Result<formats::ReadResult> Next(const Budget& budget, const Waker& waker) override {
+    ARROW_ASSIGN_OR_RAISE(formats::ReadResult read, range_->Next(budget, waker));
+    if (read.state != formats::ReadResult::State::kBatch) return read;
+    const auto rows = std::move(read.rows);
+    ARROW_ASSIGN_OR_RAISE(auto adapted, adaptor_->Adapt(*rows, wanted_, context_.pool));
+    read.rows = std::move(adapted.rows);
+    for (const data::SchemaAdaptor::BadRow& bad : adapted.bad) {
+      const Where where{.file = name_, .column = bad.column};
+      const auto type = adaptor_->earlier().GetFieldByName(bad.column)->type();
+      const Status status = errors::kValueNotMappable.Make(where, "'{}' as {}", bad.value,
+                                                           data::SqlTypeName(*type));
+      if (context_.bad_rows == data::BadRowPolicy::kFail) return status;
+      ARROW_ASSIGN_OR_RAISE(std::string raw, RowText(*rows, bad.row));
+      read.dead_letters.push_back({.raw = std::move(raw),
+                                   .where = where,
+                                   .code = errors::kValueNotMappable.number,
+                                   .reason = ErrorText(status)});
+    }
+    return read;
+  }
+
+ private:
+  const std::string name_;
+  const std::unique_ptr<formats::RangeReader> range_;
+  const std::shared_ptr<const data::SchemaAdaptor> adaptor_;
+  const std::vector<int> wanted_;
+  const formats::Context context_;
+};
+
+class AdaptedFile final : public formats::FileReader {
+ public:
+  AdaptedFile(std::string name, std::shared_ptr<formats::FileReader> file,
+              std::shared_ptr<arrow::Schema> schema, data::SchemaAdaptor adaptor)
+      : name_(std::move(name)),
+        file_(std::move(file)),
+        schema_(std::move(schema)),
+        adaptor_(std::make_shared<const data::SchemaAdaptor>(std::move(adaptor))) {}
+
+  const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
+
+  Result<std::vector<formats::Range>> Ranges(int64_t target_bytes) override {
+    return file_->Ranges(target_bytes);
+  }
+
+  std::optional<int64_t> MinEventTime(size_t ordinal, int column) override {
+    const int source = adaptor_->SourceOf(column);
+    // In another unit the number would mean another time.
+    if (source < 0 || !file_->schema()->field(source)->type()->Equals(
+                          *schema_->field(column)->type())) {
+      return std::nullopt;
+    }
+    return file_->MinEventTime(ordinal, source);
+  }
+
+  Result<std::unique_ptr<formats::RangeReader>> Open(
+      size_t ordinal, const formats::Pushdown& pushdown,
+      const formats::Context& context) override {
+    std::vector<int> wanted(static_cast<size_t>(schema_->num_fields()));
+    std::iota(wanted.begin(), wanted.end(), 0);
+    if (pushdown.columns) wanted = *pushdown.columns;
+    formats::Pushdown inner;
+    inner.columns = adaptor_->Needed(wanted);
+    inner.limit = pushdown.limit;
+    // The predicate speaks of the expected columns; the engine filters in any case.
+    ARROW_ASSIGN_OR_RAISE(auto range, file_->Open(ordinal, inner, context));
+    return std::make_unique<AdaptedRange>(name_, std::move(range), adaptor_,
+                                          std::move(wanted), context);
+  }
+
+ private:
+  const std::string name_;
+  const std::shared_ptr<formats::FileReader> file_;
+  const std::shared_ptr<arrow::Schema> schema_;
+  const std::shared_ptr<const data::SchemaAdaptor> adaptor_;
+};
+
+}  // namespace
+
+std::shared_ptr<formats::FileReader> MakeAdaptedFile(
+    std::string name, std::shared_ptr<formats::FileReader> file,
+    std::shared_ptr<arrow::Schema> schema, data::SchemaAdaptor adaptor) {
+  return std::make_shared<AdaptedFile>(std::move(name), std::move(file),
+                                       std::move(schema), std::move(adaptor));
+}
+
+}  // namespace millrace::files

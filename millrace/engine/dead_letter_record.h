@@ -1,0 +1,41 @@
+// DeadLetterRecord: a row set aside, with what is known of how it came to that; and its
+// form as a line of JSON.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "millrace/base/error.h"
+#include "millrace/io/file_system.h"
+
+namespace millrace::engine {
+
+struct DeadLetterRecord {
+  std::string code;    ///< "MR-2103"
+  std::string reason;  ///< the whole message
+  Where where;
+  std::string time;  ///< when it was set aside, UTC
+  std::string pipeline;
+  int64_t attempt = 1;  ///< how often the row has failed: more than 1 after a replay
+  std::string raw;      ///< the row's bytes, exactly
+  bool cut = false;     ///< `raw` is only the beginning
+};
+
+/// One object and a line end. Raw bytes that are no UTF-8 are there a second time, in
+/// base64: the text alone could not give them back.
+std::string DeadLetterLine(const DeadLetterRecord& record);
+
+/// Is it UTF-8?
+bool IsText(std::string_view bytes);
+
+/// The letters of a file. A last line that a kill cut short is left out; any other line
+/// that is no dead letter fails with errors::kNotADeadLetter.
+Result<std::vector<DeadLetterRecord>> ReadDeadLetters(io::FileSystem& files,
+                                                      const std::string& path);
+
+/// Letters whose raw text is at least so long have been cut by the reader that met them.
+inline constexpr size_t kLongestRaw = 64 * 1024;
+
+}  // namespace millrace::engine

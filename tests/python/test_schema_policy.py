@@ -1,0 +1,150 @@
+"""Files of one set whose columns differ: what each policy makes of each difference."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from program import binary, millrace  # noqa: F401 (fixtures)
+
+FIRST = {"csv": "a,b\n1,x\n", "ndjson": '{"a":1,"b":"x"}\n'}
+# Change, second file, the row that it gives where the policy does not refuse it.
+CSV = [
+    ("reordered", "b,a\ny,2\n", "2,y"),
+    ("added", "a,b,c\n2,y,9\n", "2,y"),
+    ("removed", "b\ny\n", ",y"),
+    ("renamed", "a,z\n2,y\n", "2,"),
+]
+
+
+@pytest.mark.parametrize("policy", ["strict", "default", "flexible"])
+@pytest.mark.parametrize("change, second, row", CSV, ids=[case[0] for case in CSV])
+def test_csv(millrace, tmp_path, change, second, row, policy):
+    (tmp_path / "1.csv").write_text(FIRST["csv"])
+    (tmp_path / "2.csv").write_text(second)
+    expected = None if policy == "strict" else row
+    done = millrace("copy", "*.csv", "-", "--format", "csv", "--from", f"schema_policy={policy}",
+                    code=0 if expected else 1)
+    if expected:
+        assert done.stdout == f"a,b\n1,x\n{expected}\n"
+    else:
+        assert "MR-2404" in done.stderr and "2.csv" in done.stderr and "default or flexible" in done.stderr
+
+
+def test_the_first_file_may_be_one_of_many(millrace, tmp_path):
+    for i in range(12):
+        (tmp_path / f"{i:02}.csv").write_text("a,b\n1,x\n" if i % 2 == 0 else "b,c,a\ny,9,2\n")
+    done = millrace("sql", "--format", "csv", "-c", "CREATE SOURCE s WITH (connector = 'files', path = '*.csv', "
+                    "schema_policy = 'default'); SELECT b, COUNT(*) AS n, SUM(a) AS s FROM s GROUP BY b ORDER BY b")
+    assert done.stdout == "b,n,s\nx,6,6\ny,6,12\n"
+
+
+def test_a_bad_value_of_csv_is_a_bad_row(millrace, tmp_path):
+    (tmp_path / "1.csv").write_text("a,b\n1,x\n")
+    (tmp_path / "2.csv").write_text("b,a\ny,1.5\nz,3\n")
+    words = ["copy", "*.csv", "out.csv", "--from", "schema_policy=default"]
+    assert "MR-2105" in millrace(*words, code=1).stderr
+    millrace(*words, "--from", "on_error=dead_letter")
+    assert (tmp_path / "out.csv").read_text() == "a,b\n1,x\n3,z\n"
+    assert json.loads((tmp_path / "out.csv.dead-letters.ndjson").read_text())["raw"] == "y,1.5"
+
+
+def test_a_key_beyond_the_sample_is_still_read(millrace, tmp_path):
+    (tmp_path / "1.ndjson").write_text('{"a":1,"b":"x"}\n')
+    # "b" is named by one row only, far behind what is sampled.
+    (tmp_path / "2.ndjson").write_text('{"a":2,"c":1}\n' * 200_000 + '{"a":3,"b":"late"}\n')
+    done = millrace("sql", "--format", "csv", "-c", "CREATE SOURCE s WITH (connector = 'files', path = '*.ndjson', "
+                    "schema_policy = 'default'); SELECT b FROM s WHERE b IS NOT NULL ORDER BY b")
+    assert done.stdout == "b\nlate\nx\n"
+    assert "MR-2404" in millrace("copy", "*.ndjson", "-", "--format", "csv", "--from", "schema_policy=strict",
+                                 code=1).stderr
+
+
+def field(type, nullable=True):
+    return pa.schema([pa.field("k", pa.int64()), pa.field("v", type, nullable)])
+
+
+I32, I64, TEXT = pa.int32(), pa.int64(), pa.string()
+LIST = pa.list_(pa.int64())
+# First type and second, values of the second, and what default and flexible read; "bad" is a row set aside.
+PARQUET = [
+    ("narrowed", field(I64), field(I32), [7], ["7"], ["7"]),
+    ("widened", field(I32), field(I64), [7, 5_000_000_000], None, ["7", "bad"]),
+    ("text to number", field(I64), field(TEXT), ["7", "x"], None, ["7", "bad"]),
+    ("number to text", field(TEXT), field(I64), [7], None, ["7"]),
+    ("unrelated", field(I64), field(LIST), [[1]], None, None),
+    ("nulls allowed", field(I64, False), field(I64), [7, None], None, ["7", "bad"]),
+    ("nulls forbidden", field(I64), field(I64, False), [7], ["7"], ["7"]),
+]
+
+
+@pytest.mark.parametrize("policy", ["strict", "default", "flexible"])
+@pytest.mark.parametrize("change, first, second, values, default, flexible", PARQUET, ids=[case[0] for case in PARQUET])
+def test_parquet(millrace, tmp_path, change, first, second, values, default, flexible, policy):
+    sample = {I64: 1, I32: 1, TEXT: "1"}[first.field("v").type]
+    pq.write_table(pa.table([[0], [sample]], schema=first), tmp_path / "1.parquet")
+    pq.write_table(pa.table([list(range(1, len(values) + 1)), values], schema=second), tmp_path / "2.parquet")
+    expected = {"strict": None, "default": default, "flexible": flexible}[policy]
+    words = ["copy", "*.parquet", "out.csv", "--from", f"schema_policy={policy}", "--from", "on_error=dead_letter"]
+    done = millrace(*words, code=0 if expected else 1)
+    if not expected:
+        assert "MR-2404" in done.stderr and "column v" in done.stderr, done.stderr
+        by = "default or flexible" if default else "flexible" if flexible else "no other"
+        assert f"{by} would accept it" in done.stderr
+        return
+    rows = [line.split(",")[1] for line in (tmp_path / "out.csv").read_text().splitlines()[2:]]
+    assert rows == [text for text in expected if text != "bad"]
+    aside = tmp_path / "out.csv.dead-letters.ndjson"
+    letters = [json.loads(line) for line in aside.read_text().splitlines()] if aside.exists() else []
+    assert len(letters) == expected.count("bad")
+    for letter in letters:
+        assert letter["code"] == "MR-2520" and letter["column"] == "v" and letter["file"] == "2.parquet"
+        assert json.loads(letter["raw"])["k"] == 2
+    if "bad" in expected:
+        assert "MR-2520" in millrace(*words[:-1], "on_error=fail", "--mode", "overwrite", code=1).stderr
+
+
+def test_columns_of_parquet_come_and_go(millrace, tmp_path):
+    pq.write_table(pa.table(dict(a=[1], b=["x"])), tmp_path / "1.parquet")
+    pq.write_table(pa.table(dict(z=[0.5, 1.5], a=[2, 3])), tmp_path / "2.parquet")
+    sql = ("CREATE SOURCE s WITH (connector = 'files', path = '*.parquet', schema_policy = 'default'); "
+           "SELECT {} FROM s {}")
+    ask = lambda what, rest="": millrace("sql", "--format", "csv", "-c", sql.format(what, rest)).stdout
+    assert ask("*") == "a,b\n1,x\n2,\n3,\n"
+    assert ask("b") == "b\nx\n\n\n"
+    assert ask("COUNT(*) AS n") == "n\n3\n"
+    assert ask("a", "WHERE b IS NULL AND a > 2") == "a\n3\n"
+    schema = pa.schema([pa.field("a", pa.int64()), pa.field("c", pa.int64(), False)])
+    pq.write_table(pa.table([[4], [1]], schema=schema), tmp_path / "2.parquet")
+    assert "flexible would accept it" in millrace("copy", "*.parquet", "-", "--format", "csv", "--from",
+                                                  "schema_policy=default", code=1).stderr
+    assert millrace("copy", "*.parquet", "-", "--format", "csv", "--from",
+                    "schema_policy=flexible").stdout == "a,b\n1,x\n4,\n"
+
+
+# Of the later file's type, which levels bear it.
+@pytest.mark.parametrize("level", ["none", "backward", "forward", "full"])
+@pytest.mark.parametrize("first, second, bearable", [
+    (I64, I32, {"none", "forward"}), (I32, I64, {"none", "backward"}), (I64, I64, {"none", "backward", "forward", "full"}),
+])
+def test_compatibility(millrace, tmp_path, first, second, bearable, level):
+    pq.write_table(pa.table({"v": pa.array([1], first)}), tmp_path / "1.parquet")
+    pq.write_table(pa.table({"v": pa.array([2], second)}), tmp_path / "2.parquet")
+    done = millrace("copy", "*.parquet", "-", "--format", "csv", "--from", "schema_policy=flexible", "--from",
+                    f"compatibility={level}", code=0 if level in bearable else 1)
+    assert level in bearable or (f"not {level} compatible" in done.stderr and "MR-2404" in done.stderr)
+
+
+def test_compatibility_needs_a_policy(millrace, tmp_path):
+    (tmp_path / "1.csv").write_text("a\n1\n")
+    assert "schema_policy" in millrace("copy", "1.csv", "-", "--format", "csv", "--from", "compatibility=full",
+                                       code=2).stderr
+
+
+def test_declared_columns_are_the_first(millrace, tmp_path):
+    (tmp_path / "1.csv").write_text("a,c\n1,9\n")
+    sql = ("CREATE SOURCE s (a BIGINT, b VARCHAR) WITH (connector = 'files', path = '1.csv', schema_policy = '{}'); "
+           "SELECT * FROM s")
+    assert millrace("sql", "--format", "csv", "-c", sql.format("default")).stdout == "a,b\n1,\n"
+    assert "MR-2404" in millrace("sql", "--format", "csv", "-c", sql.format("strict"), code=1).stderr
