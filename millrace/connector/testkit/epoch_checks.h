@@ -269,7 +269,7 @@ inline void CheckFaults(const EpochCase& test) {
       for (int64_t again = at / 2; !status.ok(); again = INT64_MAX) {
         // The restart fails too, somewhere else.
         files = std::make_shared<FaultyFiles>(io::MakeLocalFileSystem(), again, fault);
-        status = driver.Run(again == INT64_MAX ? nullptr : files);
+        status = driver.Run(again == INT64_MAX ? Healthy() : files);
         if (again == INT64_MAX) ASSERT_OK(status);
       }
       ASSERT_EQ(driver.decided(), EpochDriver::kEpochs);

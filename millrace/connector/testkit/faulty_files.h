@@ -74,8 +74,8 @@ class FaultyFiles final : public io::FileSystem,
     return files_->CreateDirectories(path);
   }
   Status SyncDirectory(const std::string& directory) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->SyncDirectory(directory);
+    // Counted only: no machine crashes here, and waiting for the disk takes minutes.
+    return Change();
   }
   Result<std::shared_ptr<void>> TryLock(const std::string& path) override {
     ARROW_RETURN_NOT_OK(Change());
@@ -91,10 +91,7 @@ class FaultyFiles final : public io::FileSystem,
       ARROW_RETURN_NOT_OK(owner_->Change());
       return file_->Write(data, size);
     }
-    Status Sync() override {
-      ARROW_RETURN_NOT_OK(owner_->Change());
-      return file_->Sync();
-    }
+    Status Sync() override { return owner_->Change(); }
     Status Close() override { return file_->Close(); }
     int64_t position() const override { return file_->position(); }
 
