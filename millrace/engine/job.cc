@@ -137,8 +137,6 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   } else {
     ARROW_ASSIGN_OR_RAISE(job->sink_, MakeSink(engine, *write->table(), surroundings));
   }
-  job->watched_.push_back(
-      {"sink " + write->table()->name, connector::resilience::HealthOf(*job->sink_)});
   ARROW_RETURN_NOT_OK(
       CheckChanges(plan->change_mode(), *job->sink_, write->table()->name));
   ARROW_RETURN_NOT_OK(job->CheckGuarantee());
@@ -177,6 +175,8 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
     if (splits.ok()) most_splits = std::max(most_splits, splits->size());
   });
   ARROW_RETURN_NOT_OK(failed);
+  job->watched_.push_back(
+      {"sink " + write->table()->name, connector::resilience::HealthOf(*job->sink_)});
   ARROW_ASSIGN_OR_RAISE(
       auto store, MakeStore(engine, catalog, letters_sink, job->options_, surroundings));
   job->dead_letters_ =

@@ -287,6 +287,9 @@ class Pipeline::Builder {
     shared->batch_rows = pipeline_.options_.batch_rows;
     shared->not_null = NotNull(*scan.table(), scan.columns());
     shared->progress = &pipeline_.progress_;
+    shared->memory = pipeline_.context_.memory;
+    shared->clock = pipeline_.context_.clock;
+    shared->timers = pipeline_.context_.timers;
     shared->dead_letters = pipeline_.context_.dead_letters;
     ARROW_RETURN_NOT_OK(coordinator_.AddScan(scan.table()->name, shared));
     return shared;

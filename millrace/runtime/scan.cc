@@ -76,6 +76,11 @@ bool RangeOf(const arrow::Array& column, int64_t* min, int64_t* max) {
 // end for now don't count: there may be any number of them.
 constexpr size_t kReadAtOnce = 16;
 
+// How often a scan that is held back looks again, and how long it waits for memory that
+// nobody gives back.
+constexpr int64_t kLookNanos = 2'000'000;
+constexpr int64_t kPatienceNanos = 50'000'000;
+
 }  // namespace
 
 // Wakes the task and remembers which split has something, so that ten thousand quiet ones
@@ -178,6 +183,31 @@ void ScanLeaf::PutBarrier(Event* out) {
   *out = Barrier{Epoch{epoch_}};
 }
 
+// Under memory pressure new rows wait while those that are on their way leave and
+// operators spill. Where that frees nothing any more, what is held is state, which more
+// rows may even complete: reading goes on until the budget itself says no.
+bool ScanLeaf::HeldBack(const Waker& waker) {
+  if (shared_->memory == nullptr || !shared_->memory->pressed()) {
+    held_since_ = -1;
+    held_in_vain_ = false;
+    return false;
+  }
+  if (held_in_vain_) return false;
+  const int64_t now = shared_->clock->MonotonicNanos();
+  const int64_t used = shared_->memory->used();
+  if (held_since_ < 0 || used < least_used_) {
+    held_since_ = now;
+    least_used_ = used;
+  }
+  if (now - held_since_ >= kPatienceNanos) {
+    held_since_ = -1;
+    held_in_vain_ = true;
+    return false;
+  }
+  shared_->timers->WakeAt(now + kLookNanos, waker);
+  return true;
+}
+
 Result<bool> ScanLeaf::TakeSplit(const Waker& waker) {
   auto taken = shared_->splits->Take();
   if (!taken) return false;
@@ -249,6 +279,7 @@ Result<bool> ScanLeaf::Pull(const Budget& budget, const Waker& waker, Event* out
       PutBarrier(out);
       return true;
     }
+    if (HeldBack(waker)) return false;
     const auto busy = std::count_if(readings_.begin(), readings_.end(),
                                     [](const auto& reading) { return !reading->idle; });
     const size_t at_once = shared_->bounded ? 1 : kReadAtOnce;

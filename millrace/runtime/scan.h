@@ -11,6 +11,9 @@
 #include <span>
 #include <vector>
 
+#include "millrace/base/clock.h"
+#include "millrace/base/memory_budget.h"
+#include "millrace/base/timers.h"
 #include "millrace/connector/source.h"
 #include "millrace/plan/table.h"
 #include "millrace/runtime/checkpoint/report.h"
@@ -70,6 +73,11 @@ struct ScanShared {
   NotNull not_null;                          ///< of the rows after keep_columns
   DeadLetterOffice* dead_letters = nullptr;  ///< null: a dead letter fails the pipeline
 
+  /// Null in tests: reading is never held back.
+  std::shared_ptr<MemoryBudget> memory;
+  const Clock* clock = nullptr;
+  Timers* timers = nullptr;
+
   /// The newest epoch whose barrier was asked for; the scans put it out when they can.
   std::atomic<int64_t> asked{0};
   std::vector<Waker> readers;  ///< of the tasks; set before they run
@@ -106,6 +114,7 @@ class ScanLeaf final : public EventSource {
     bool in_transaction = false;
   };
 
+  bool HeldBack(const Waker& waker);
   Result<bool> TakeSplit(const Waker& waker);
   bool BarrierDue() const;
   void PutBarrier(operators::Event* out);
@@ -122,6 +131,9 @@ class ScanLeaf final : public EventSource {
   std::vector<std::unique_ptr<Reading>> readings_;
   size_t next_ = 0;
   std::vector<SplitId> finished_;  // since the last barrier
+  int64_t held_since_ = -1;        // monotonic; −1: reading is not held back
+  int64_t least_used_ = 0;         // bytes of memory since then
+  bool held_in_vain_ = false;      // nobody gave memory back the last time
   int64_t emitted_watermark_ = data::event_time::kMin;
   bool emitted_idle_ = false;
   std::deque<operators::Event> ready_;

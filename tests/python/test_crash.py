@@ -154,7 +154,7 @@ def test_killed_again_and_again(query, commit, events, expected, tmp_path):
         shards = source.choice([1, 2, 3, 8])
         process = pipeline.start(shards=shards)
         try:
-            process.communicate(timeout=source.uniform(0.01, 0.12 if kills < 5 else 0.4))
+            process.communicate(timeout=source.uniform(0.01, 0.04 + 0.02 * kills))
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()

@@ -8,7 +8,7 @@ import pathlib
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-ALLOWED = {"millrace_formats", "millrace_state"}
+ALLOWED = {"millrace_formats", "millrace_operators", "millrace_state"}
 
 
 def test_no_object_refers_to_the_default_pool():
