@@ -208,8 +208,7 @@ class Ledger final : public connector::Sink, public connector::Committer {
     std::string lines;
     {
       std::lock_guard lock(mutex_);
-      for (auto& [of, text] : transaction_) lines += text;
-      transaction_.clear();
+      for (const auto& [of, text] : transaction_) lines += text;
     }
     const std::string name = std::to_string(epoch.value);
     // The rename is what makes it happen, epoch and all.
@@ -220,6 +219,8 @@ class Ledger final : public connector::Sink, public connector::Committer {
     {
       std::lock_guard lock(mutex_);
       committed_ = epoch;
+      // Not before it has happened: a commit that failed is tried again.
+      transaction_.clear();
       waiting.swap(waiting_);
     }
     for (const Waker& waker : waiting) waker.Wake();

@@ -26,7 +26,7 @@ using connector::testkit::FaultyFiles;
 using Lines = std::vector<std::string>;
 
 // Lives that went wrong once.
-const std::vector<uint64_t> kFailedSeeds = {};
+const std::vector<uint64_t> kFailedSeeds = {224};
 
 uint64_t Lives() {
   const char* value = std::getenv("MILLRACE_SEEDS");
@@ -180,6 +180,7 @@ class CheckpointSimulation : public testing::Test {
     int64_t batch_rows = 1 << 16;
     int64_t split_size = 1 << 20;
     int64_t stall_every = 0;
+    int64_t attempts = 1;  // of the sink; pauses between them are real
     std::string settings;
   };
   // `split_size` belongs to a life: where splits begin is what positions are kept by.
@@ -200,6 +201,7 @@ class CheckpointSimulation : public testing::Test {
           "stall_every = '{}'",
           Out().string(), sink, run.stall_every);
     }
+    to += fmt::format(", retry_backoff = '1ms', retry_attempts = '{}'", run.attempts);
     return fmt::format(
         "{0} SET batch_rows = {1}; CREATE SOURCE events ({2}) {3}; "
         "CREATE SOURCE timed ({2}, WATERMARK FOR t AS t - INTERVAL '0' SECOND) {3}; "
@@ -226,6 +228,15 @@ class CheckpointSimulation : public testing::Test {
     }
     if (sink != "file" || !query.ordered) std::sort(out.begin(), out.end());
     return out;
+  }
+
+  // Is there anything that the next run would go on from?
+  bool HasManifests() const {
+    if (!fs::exists(StateDir() / "life")) return false;
+    for (const auto& entry : fs::directory_iterator(StateDir() / "life")) {
+      if (entry.path().filename().string().starts_with("epoch-")) return true;
+    }
+    return false;
   }
 
   void Clear() const {
@@ -291,6 +302,7 @@ void CheckpointSimulation::Live(uint64_t seed) {
     const int shards = static_cast<int>(1 + random.Below(4));
     run.batch_rows = static_cast<int64_t>(1 + random.Below(80));
     run.stall_every = static_cast<int64_t>(random.Below(2) * (1 + random.Below(5)) * 2);
+    run.attempts = static_cast<int64_t>(1 + random.Below(2));
     run.settings = fmt::format(
         "SET name = 'life'; SET checkpoints = 'on'; SET state_dir = '{}'; SET "
         "checkpoint_interval = '{}ms'; SET checkpoints_retained = {};",
@@ -332,6 +344,11 @@ void CheckpointSimulation::Live(uint64_t seed) {
     went_on_ += driver.went_on;
     stopped_ += driver.stopped;
     if (status.ok() && !driver.stopped) break;
+    // Killed after the last manifest went, which is the very last step: it has ended.
+    const bool crash_run =
+        ending == Ending::kCrashAtChange || ending == Ending::kCrashAtTime;
+    if (crash_run && sink != "none" && !HasManifests() && !Visible(query, sink).empty())
+      break;
     const int number = ErrorNumber(status);
     switch (ending) {
       case Ending::kCrashAtChange: ++crashed_; [[fallthrough]];
@@ -360,7 +377,7 @@ void CheckpointSimulation::Live(uint64_t seed) {
         << name << history;
   }
   // A pipeline at its end has forgotten itself.
-  EXPECT_FALSE(fs::exists(StateDir() / "life")) << history;
+  EXPECT_FALSE(HasManifests()) << history;
 }
 
 TEST_F(CheckpointSimulation, WhatIsVisibleIsWhatAnUndisturbedRunWrites) {
