@@ -175,17 +175,12 @@ class LocalManifestStore final : public connector::ManifestStore {
     }
     ARROW_ASSIGN_OR_RAISE(auto names, ListFiles());
     for (const std::string& name : names) ARROW_RETURN_NOT_OK(RemoveFile(name));
-    if (last != entries.rend()) {
-      ARROW_RETURN_NOT_OK(files_->SyncDirectory(folder_));
-      ARROW_RETURN_NOT_OK(files_->Remove(Path(NameOf(*last))));
-    }
-    if (files_->Exists(state_folder_))
-      ARROW_RETURN_NOT_OK(files_->RemoveDirectory(state_folder_));
-    ARROW_ASSIGN_OR_RAISE(auto listed, files_->List(folder_));
-    for (const io::FileInfo& file : listed)
-      ARROW_RETURN_NOT_OK(files_->Remove(file.path));
-    ARROW_RETURN_NOT_OK(files_->RemoveDirectory(folder_));
-    lock_.reset();
+    if (last == entries.rend()) return RemoveFolder();
+    ARROW_RETURN_NOT_OK(files_->SyncDirectory(folder_));
+    ARROW_RETURN_NOT_OK(files_->Remove(Path(NameOf(*last))));
+    // The pipeline is over. Whoever heard of a failure now would run it again, and that
+    // run would begin anew and write every row a second time.
+    (void)RemoveFolder();
     return Status::OK();
   }
 
@@ -208,6 +203,16 @@ class LocalManifestStore final : public connector::ManifestStore {
   }
 
  private:
+  Status RemoveFolder() {
+    if (files_->Exists(state_folder_))
+      ARROW_RETURN_NOT_OK(files_->RemoveDirectory(state_folder_));
+    ARROW_ASSIGN_OR_RAISE(auto listed, files_->List(folder_));
+    for (const io::FileInfo& file : listed)
+      ARROW_RETURN_NOT_OK(files_->Remove(file.path));
+    ARROW_RETURN_NOT_OK(files_->RemoveDirectory(folder_));
+    lock_.reset();
+    return Status::OK();
+  }
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
   static std::string EpochName(Epoch epoch, std::string_view suffix) {
     return fmt::format("{}{:020}{}", kEpochPrefix, epoch.value, suffix);

@@ -29,6 +29,10 @@ Status AppendLines(const arrow::RecordBatch& rows, std::string* out) {
   for (int64_t i = 0; i < rows.num_rows(); ++i) {
     for (int column = 0; column < rows.num_columns(); ++column) {
       ARROW_ASSIGN_OR_RAISE(auto value, rows.column(column)->GetScalar(i));
+      if (value->type->id() == arrow::Type::DICTIONARY) {
+        ARROW_ASSIGN_OR_RAISE(
+            value, static_cast<const arrow::DictionaryScalar&>(*value).GetEncodedValue());
+      }
       *out += (column > 0 ? "|" : "") + value->ToString();
     }
     *out += '\n';
@@ -97,26 +101,31 @@ class LedgerWriter final : public connector::SinkWriter {
   Future<CommitToken> Prepare(Epoch epoch, bool last) override;
 
  private:
+  // Is it time to be slow?
+  bool Stall(const Waker& waker);
   Ledger* const ledger_;
   const WriterId writer_;
   std::string lines_;
   int64_t rows_ = 0;
   int64_t written_ = 0;  // class none: pieces
   Epoch waits_for_{0};   // class atomic: the transaction that must end first
+  int64_t offers_ = 0;
 };
 
 class Ledger final : public connector::Sink, public connector::Committer {
  public:
-  Ledger(CommitClass commit_class, std::string path,
+  Ledger(CommitClass commit_class, std::string path, int64_t stall_every,
          const connector::Surroundings& surroundings)
       : class_(commit_class),
-        folder_(surroundings.files, std::move(path)),
-        attempt_(surroundings.attempt) {}
+        folder_(std::make_shared<Folder>(surroundings.files, std::move(path))),
+        attempt_(surroundings.attempt),
+        stall_every_(stall_every),
+        executor_(surroundings.executor) {}
 
   Status Preflight(connector::Report&) override { return Status::OK(); }
   Status EnsureTable(const std::shared_ptr<arrow::Schema>&,
                      const std::vector<std::string>&) override {
-    return folder_.Make();
+    return folder_->Make();
   }
   Status Apply(const connector::SchemaChange&) override { return Status::OK(); }
   connector::Accepts accepts() const override { return {}; }
@@ -134,8 +143,8 @@ class Ledger final : public connector::Sink, public connector::Committer {
   // The names of an atomic ledger's transactions are its memory of epochs.
   Result<Epoch> FenceAndReadEpoch() override {
     if (class_ != CommitClass::kAtomic) return Epoch{0};
-    ARROW_RETURN_NOT_OK(folder_.Make());
-    ARROW_ASSIGN_OR_RAISE(auto names, folder_.Names("rows-"));
+    ARROW_RETURN_NOT_OK(folder_->Make());
+    ARROW_ASSIGN_OR_RAISE(auto names, folder_->Names("rows-"));
     Epoch newest{0};
     for (const std::string& name : names) {
       int64_t epoch = 0;
@@ -151,9 +160,9 @@ class Ledger final : public connector::Sink, public connector::Committer {
     if (class_ != CommitClass::kAtomic) ARROW_RETURN_NOT_OK(CommitNow(last, tokens));
     out.committed = static_cast<int64_t>(tokens.size());
     for (const char* prefix : {"staged-", "spool-", "new-"}) {
-      ARROW_ASSIGN_OR_RAISE(auto names, folder_.Names(prefix));
+      ARROW_ASSIGN_OR_RAISE(auto names, folder_->Names(prefix));
       for (const std::string& name : names) {
-        ARROW_RETURN_NOT_OK(folder_.Remove(name));
+        ARROW_RETURN_NOT_OK(folder_->Remove(name));
         ++out.aborted;
       }
     }
@@ -165,7 +174,7 @@ class Ledger final : public connector::Sink, public connector::Committer {
       case CommitClass::kTwoPhase:
         for (const CommitToken& token : tokens) {
           ARROW_RETURN_NOT_OK(
-              folder_.Publish("staged-" + token.bytes, "rows-" + token.bytes));
+              folder_->Publish("staged-" + token.bytes, "rows-" + token.bytes));
         }
         return Status::OK();
       case CommitClass::kAtomic: return CommitTransaction(epoch);
@@ -177,8 +186,10 @@ class Ledger final : public connector::Sink, public connector::Committer {
     return Status::OK();
   }
 
-  Folder& folder() { return folder_; }
+  const std::shared_ptr<Folder>& folder() { return folder_; }
   int64_t attempt() const { return attempt_; }
+  int64_t stall_every() const { return stall_every_; }
+  Executor& executor() { return *executor_; }
 
   // Class atomic: one transaction for all writers.
   void Join(Epoch epoch, std::string lines) {
@@ -197,18 +208,19 @@ class Ledger final : public connector::Sink, public connector::Committer {
     std::string lines;
     {
       std::lock_guard lock(mutex_);
-      for (auto& [of, text] : transaction_) lines += text;
-      transaction_.clear();
+      for (const auto& [of, text] : transaction_) lines += text;
     }
     const std::string name = std::to_string(epoch.value);
     // The rename is what makes it happen, epoch and all.
-    ARROW_RETURN_NOT_OK(folder_.WriteDurably("new-" + name, lines));
+    ARROW_RETURN_NOT_OK(folder_->WriteDurably("new-" + name, lines));
     ARROW_RETURN_NOT_OK(failpoint::Reach("ledger.transaction"));
-    ARROW_RETURN_NOT_OK(folder_.Publish("new-" + name, "rows-" + name));
+    ARROW_RETURN_NOT_OK(folder_->Publish("new-" + name, "rows-" + name));
     std::vector<Waker> waiting;
     {
       std::lock_guard lock(mutex_);
       committed_ = epoch;
+      // Not before it has happened: a commit that failed is tried again.
+      transaction_.clear();
       waiting.swap(waiting_);
     }
     for (const Waker& waker : waiting) waker.Wake();
@@ -218,26 +230,36 @@ class Ledger final : public connector::Sink, public connector::Committer {
   // Load a spooled piece under its label, which is loaded once however often it is tried.
   Status Load(const std::string& spool) {
     const std::string label = spool.substr(0, spool.find_last_of('-'));
-    if (!folder_.Exists("rows-" + label)) {
-      ARROW_ASSIGN_OR_RAISE(std::string lines, folder_.Read("spool-" + spool));
-      ARROW_RETURN_NOT_OK(folder_.WriteDurably("new-" + label, lines));
+    if (!folder_->Exists("rows-" + label)) {
+      ARROW_ASSIGN_OR_RAISE(std::string lines, folder_->Read("spool-" + spool));
+      ARROW_RETURN_NOT_OK(folder_->WriteDurably("new-" + label, lines));
       ARROW_RETURN_NOT_OK(failpoint::Reach("ledger.load"));
-      ARROW_RETURN_NOT_OK(folder_.Publish("new-" + label, "rows-" + label));
+      ARROW_RETURN_NOT_OK(folder_->Publish("new-" + label, "rows-" + label));
     }
-    return folder_.Exists("spool-" + spool) ? folder_.Remove("spool-" + spool)
-                                            : Status::OK();
+    return folder_->Exists("spool-" + spool) ? folder_->Remove("spool-" + spool)
+                                             : Status::OK();
   }
 
   const CommitClass class_;
-  Folder folder_;
+  const std::shared_ptr<Folder> folder_;
   const int64_t attempt_;
+  const int64_t stall_every_;
+  Executor* const executor_;
   std::mutex mutex_;
   std::map<int64_t, std::string> transaction_;  // lines by epoch
   Epoch committed_{0};
   std::vector<Waker> waiting_;
 };
 
+bool LedgerWriter::Stall(const Waker& waker) {
+  if (ledger_->stall_every() == 0 || ++offers_ % ledger_->stall_every() != 0)
+    return false;
+  ledger_->executor().Submit([waker] { waker.Wake(); });
+  return true;
+}
+
 Result<WriteState> LedgerWriter::Write(const data::Batch& batch, const Waker& waker) {
+  if (Stall(waker)) return WriteState::kBlocked;
   if (waits_for_.value > 0) {
     if (!ledger_->IsCommitted(waits_for_, waker)) return WriteState::kBlocked;
     waits_for_ = Epoch{0};
@@ -245,8 +267,9 @@ Result<WriteState> LedgerWriter::Write(const data::Batch& batch, const Waker& wa
   ARROW_RETURN_NOT_OK(AppendLines(*batch.rows, &lines_));
   rows_ += batch.num_rows();
   if (ledger_->commit_class() == CommitClass::kNone) {
-    ARROW_RETURN_NOT_OK(ledger_->folder().WriteDurably(
-        fmt::format("rows-{}-{}-{}", ::getpid(), writer_.value, written_++),
+    ARROW_RETURN_NOT_OK(ledger_->folder()->WriteDurably(
+        fmt::format("rows-{}-{}-{}-{}", ::getpid(), ledger_->attempt(), writer_.value,
+                    written_++),
         std::exchange(lines_, {})));
   }
   return WriteState::kAccepted;
@@ -259,27 +282,40 @@ Future<CommitToken> LedgerWriter::Prepare(Epoch epoch, bool) {
   if (token.rows == 0) {
     return Future<CommitToken>::MakeFinished(token);
   }
-  const std::string name = PieceName(writer_, epoch, ledger_->attempt());
-  Status status = failpoint::Reach("ledger.prepare");
-  switch (ledger_->commit_class()) {
-    case CommitClass::kTwoPhase:
-      if (status.ok()) status = ledger_->folder().WriteDurably("staged-" + name, lines_);
-      token.bytes = name;
-      break;
-    case CommitClass::kAtomic:
-      ledger_->Join(epoch, lines_);
-      token.bytes = name;
-      waits_for_ = epoch;
-      break;
-    case CommitClass::kIdempotent:
-      if (status.ok()) status = ledger_->folder().WriteDurably("spool-" + name, lines_);
-      token.bytes = name;
-      break;
-    case CommitClass::kNone: break;
+  const CommitClass commit_class = ledger_->commit_class();
+  std::string lines = std::exchange(lines_, {});
+  if (commit_class == CommitClass::kNone) {
+    const Status status = failpoint::Reach("ledger.prepare");
+    if (!status.ok()) return Future<CommitToken>::MakeFinished(status);
+    return Future<CommitToken>::MakeFinished(std::move(token));
   }
-  lines_.clear();
-  if (!status.ok()) return Future<CommitToken>::MakeFinished(status);
-  return Future<CommitToken>::MakeFinished(std::move(token));
+  token.bytes = PieceName(writer_, epoch, ledger_->attempt());
+  if (commit_class == CommitClass::kAtomic) {
+    const Status status = failpoint::Reach("ledger.prepare");
+    if (!status.ok()) return Future<CommitToken>::MakeFinished(status);
+    ledger_->Join(epoch, std::move(lines));
+    waits_for_ = epoch;
+    return Future<CommitToken>::MakeFinished(std::move(token));
+  }
+  auto out = Future<CommitToken>::Make();
+  auto write = [folder = ledger_->folder(), lines = std::move(lines), out, token,
+                name = (commit_class == CommitClass::kTwoPhase ? "staged-" : "spool-") +
+                       token.bytes]() mutable {
+    Status status = failpoint::Reach("ledger.prepare");
+    if (status.ok()) status = folder->WriteDurably(name, lines);
+    if (status.ok()) {
+      out.MarkFinished(std::move(token));
+    } else {
+      out.MarkFinished(std::move(status));
+    }
+  };
+  // A slow ledger also prepares at a moment of its own.
+  if (ledger_->stall_every() > 0) {
+    ledger_->executor().Submit(std::move(write));
+  } else {
+    write();
+  }
+  return out;
 }
 
 }  // namespace
@@ -299,7 +335,12 @@ connector::ConnectorSpec MakeLedgerConnector() {
   commit.choices = {"two_phase", "atomic", "idempotent", "none"};
   commit.default_value = "two_phase";
   commit.doc = "The commit class.";
-  spec.sink_options = {{"", ConfigSpec({path, commit})}};
+  OptionSpec stall;
+  stall.name = "stall_every";
+  stall.type = OptionType::kInt;
+  stall.default_value = "0";
+  stall.doc = "Every so many offers of a writer are refused for a while; 0: none.";
+  spec.sink_options = {{"", ConfigSpec({path, commit, stall})}};
   spec.make_sink = [options = spec.sink_options[0].options](
                        const connector::Options& given,
                        const connector::Surroundings& surroundings)
@@ -311,7 +352,8 @@ connector::ConnectorSpec MakeLedgerConnector() {
         {"idempotent", CommitClass::kIdempotent},
         {"none", CommitClass::kNone}};
     return std::make_unique<Ledger>(classes.at(config.GetString("commit")),
-                                    config.GetString("path"), surroundings);
+                                    config.GetString("path"),
+                                    config.GetInt("stall_every"), surroundings);
   };
   return spec;
 }

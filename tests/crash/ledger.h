@@ -9,7 +9,7 @@
 namespace millrace::crash {
 
 /// The connector 'ledger', with the options `path` (a folder) and `commit` (two_phase,
-/// atomic, idempotent, none).
+/// atomic, idempotent, none) and `stall_every` (writers are slow now and then).
 connector::ConnectorSpec MakeLedgerConnector();
 
 }  // namespace millrace::crash

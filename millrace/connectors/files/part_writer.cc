@@ -32,7 +32,9 @@ class PartWriter final : public connector::SinkWriter {
         partitions_(std::move(partitions)),
         memory_(surroundings.memory),
         executor_(surroundings.executor),
-        epoch_(options_.next_epoch) {}
+        epoch_(options_.next_epoch) {
+    ++options_.pieces->writing;
+  }
 
   ~PartWriter() override {
     // A leftover that can't be removed now is removed by Recover or the next run.
@@ -63,8 +65,9 @@ class PartWriter final : public connector::SinkWriter {
     connector::CommitToken token;
     PieceToken plan;
     plan.parts = std::exchange(closed_, {});
-    // The end is the coordinator's business too: it forgets how the run began.
-    plan.last = last && writer_.value == 0;
+    // The end is the coordinator's business too: it forgets how the run began. Writers
+    // end at different epochs, so only the last of them knows that it is the end.
+    plan.last = last && --options_.pieces->writing == 0;
     if (plan.parts.empty() && !plan.last) {
       return Future<connector::CommitToken>::MakeFinished(std::move(token));
     }

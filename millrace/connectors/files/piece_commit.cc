@@ -76,7 +76,8 @@ Status PieceCommit::Commit(Epoch epoch, const std::vector<connector::CommitToken
   if (last && durable_) {
     ARROW_RETURN_NOT_OK(pieces_->ForgetBeginning());
     ARROW_RETURN_NOT_OK(pieces_->files().SyncDirectory(pieces_->directory()));
-  } else if (!std::exchange(beginning_.published, true)) {
+    ended_ = true;
+  } else if (!ended_ && !std::exchange(beginning_.published, true)) {
     ARROW_RETURN_NOT_OK(Save());
   }
   return failpoint::Reach("files.committed");

@@ -57,7 +57,7 @@ struct PieceToken {
   std::vector<Run> runs;
   std::string whole;  ///< the piece that is the complete single file; "" before the end
   std::optional<Unchanged> unchanged;
-  bool last = false;
+  bool last = false;  ///< no writer of the sink was left when this one ended
 
   std::string Encode() const;
   static Result<PieceToken> Decode(const std::string& bytes);
@@ -102,6 +102,8 @@ class Pieces {
 
   /// A writer has begun a piece, in this run or one before.
   std::atomic<bool> began{false};
+  /// Writers of this run that have not come to their end.
+  std::atomic<int> writing{0};
 
  private:
   Pieces(std::shared_ptr<io::FileSystem> files, std::string directory, std::string owner,

@@ -1,0 +1,404 @@
+// Checkpoints under seeded schedules: whole lives of a pipeline on one thread and a
+// virtual clock, through crashes and failing disks, until it comes to its end.
+//
+// A seed decides everything: the pipeline, the sink, and for each run the shards, batch
+// and split sizes, intervals, the interleaving, and where the run is cut off. What is
+// visible at the end must be what one undisturbed run without checkpoints writes.
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "millrace/base/testing.h"
+#include "millrace/connector/testkit/faulty_files.h"
+#include "millrace/engine/errors.h"
+#include "millrace/engine/session.h"
+#include "millrace/runtime/simulated_scheduler.h"
+#include "tests/crash/ledger.h"
+
+namespace millrace::engine {
+namespace {
+
+namespace fs = std::filesystem;
+using connector::testkit::FaultyFiles;
+using Lines = std::vector<std::string>;
+
+// Lives that went wrong once.
+const std::vector<uint64_t> kFailedSeeds = {224};
+
+uint64_t Lives() {
+  const char* value = std::getenv("MILLRACE_SEEDS");
+  return value != nullptr ? std::strtoull(value, nullptr, 10) : 400;
+}
+
+// How one run of a life ends, unless the pipeline comes to its own end before.
+enum class Ending {
+  kUndisturbed,
+  kCrashAtChange,  // the n-th change of the disk and all after it do not happen
+  kCrashAtTime,    // from a moment on nothing changes any more
+  kFullDisk,       // one change fails; the job ends with its error, in good order
+  kCancelled,      // somebody ends it
+  kStopped,        // at a checkpoint
+  kSavepoint,      // a named checkpoint on the way, and no end
+};
+constexpr uint64_t kEndings = 7;
+
+// Does something at a moment of the virtual clock.
+class Alarm final : public Wakeable {
+ public:
+  explicit Alarm(std::function<void()> ring) : ring_(std::move(ring)) {}
+  void Wake() override {
+    if (ring_) ring_();
+  }
+  // The job is over.
+  void Silence() { ring_ = nullptr; }
+
+ private:
+  std::function<void()> ring_;
+};
+
+// Runs a job; `at_nanos` into it, `then` happens.
+class Driver final : public SessionListener {
+ public:
+  Driver(Engine* engine, int64_t at_nanos, std::function<void(Job&)> then)
+      : engine_(engine), at_nanos_(at_nanos), then_(std::move(then)) {}
+
+  Result<JobSummary> Run(Job& job, bool) override {
+    auto alarm = std::make_shared<Alarm>([this, &job] {
+      rang = true;
+      then_(job);
+    });
+    if (then_) {
+      engine_->timers().WakeAt(engine_->clock().MonotonicNanos() + at_nanos_,
+                               Waker(alarm));
+    }
+    went_on = !job.start().empty();
+    job.Start();
+    auto summary = job.Finish();
+    stopped = job.stopped();
+    alarm->Silence();
+    return summary;
+  }
+  Status OnSchema(const std::shared_ptr<arrow::Schema>&) override { return Status::OK(); }
+  Status OnRows(const std::shared_ptr<arrow::RecordBatch>&) override {
+    return Status::OK();
+  }
+  Status OnEnd() override { return Status::OK(); }
+  void OnMessage(const std::string&) override {}
+  Status OnPlan(const std::string&) override { return Status::OK(); }
+
+  bool rang = false;
+  bool went_on = false;
+  bool stopped = false;
+
+ private:
+  Engine* const engine_;
+  const int64_t at_nanos_;
+  const std::function<void(Job&)> then_;
+};
+
+// An engine, as one process has it.
+struct Process {
+  Process(int shards, uint64_t seed, int64_t wall_micros,
+          std::shared_ptr<io::FileSystem> files) {
+    auto clock = std::make_unique<ManualClock>(wall_micros);
+    auto executor = std::make_unique<runtime::SimulatedExecutor>();
+    auto timers = std::make_unique<runtime::SimulatedTimers>(clock.get());
+    auto made = std::make_unique<runtime::SimulatedScheduler>(
+        shards, seed, clock.get(), executor.get(), timers.get());
+    scheduler = made.get();
+    Surroundings surroundings;
+    surroundings.clock = std::move(clock);
+    surroundings.executor = std::move(executor);
+    surroundings.timers = std::move(timers);
+    surroundings.scheduler = std::move(made);
+    surroundings.files = std::move(files);
+    surroundings.connectors.push_back(crash::MakeLedgerConnector());
+    engine = Engine::Make({}, std::move(surroundings)).ValueOrDie();
+  }
+  runtime::SimulatedScheduler* scheduler;
+  std::unique_ptr<Engine> engine;
+};
+
+struct Query {
+  const char* name;
+  const char* text;
+  bool ordered = false;  // a single file has the rows in the order of the input
+};
+const Query kQueries[] = {
+    {"rows", "SELECT id, k, v FROM events", true},
+    {"filter", "SELECT id, v * 2 AS w FROM events WHERE v > 0", true},
+    {"groups",
+     "SELECT k, COUNT(*) AS n, SUM(v) AS s, MIN(id) AS least FROM events GROUP "
+     "BY k"},
+    {"distinct", "SELECT DISTINCT k, v % 3 AS m FROM events"},
+    {"windows",
+     "SELECT window_start, k, COUNT(*) AS n, SUM(v) AS s FROM timed GROUP BY "
+     "k WINDOW TUMBLING(t, 10s)"},
+    {"final windows",
+     "SELECT window_start, k, MIN(v) AS l, MAX(v) AS m FROM timed GROUP BY k WINDOW "
+     "TUMBLING(t, 3s) EMIT FINAL"},
+    {"join", "SELECT e.id, e.k, n.name FROM events e LEFT JOIN names n ON e.k = n.k"},
+    {"full join", "SELECT n.name, e.id FROM events e FULL JOIN names n ON e.k = n.k"},
+    {"top", "SELECT id, v FROM events ORDER BY v DESC, id LIMIT 17 OFFSET 3", true},
+    {"limit", "SELECT id FROM events LIMIT 150", true},
+    {"union",
+     "SELECT id FROM events WHERE v > 100 UNION ALL SELECT id FROM timed WHERE "
+     "v < -100"},
+};
+const char* const kSinks[] = {"two_phase", "atomic", "idempotent",
+                              "none",      "files",  "file"};
+
+class CheckpointSimulation : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::temp_directory_path() /
+              ("millrace-checkpoint-simulation-" + std::to_string(::getpid()));
+    fs::create_directories(folder_ / "in");
+    Random random(7);
+    constexpr int kRows = 400, kFiles = 3;
+    for (int part = 0; part < kFiles; ++part) {
+      std::ofstream events(folder_ / "in" / fmt::format("events-{}.csv", part));
+      events << "id,k,v,t\n";
+      for (int i = part * kRows / kFiles; i < (part + 1) * kRows / kFiles; ++i) {
+        const int second = i / 3;
+        events << fmt::format(
+            "{},{},{},2024-01-01 00:{:02}:{:02}\n", i,
+            random.Below(10) == 0 ? "" : "k" + std::to_string(random.Below(7)),
+            static_cast<int64_t>(random.Below(1000)) - 500, second / 60, second % 60);
+      }
+    }
+    std::ofstream names(folder_ / "names.csv");
+    names << "k,name\n";
+    for (int i = 0; i < 5; ++i) names << 'k' << i << ",name " << i << '\n';
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  struct Run {
+    int64_t batch_rows = 1 << 16;
+    int64_t split_size = 1 << 20;
+    int64_t stall_every = 0;
+    int64_t attempts = 1;  // of the sink; pauses between them are real
+    std::string settings;
+  };
+  // `split_size` belongs to a life: where splits begin is what positions are kept by.
+  std::string Script(const Query& query, const std::string& sink, const Run& run) const {
+    const std::string columns = "id BIGINT, k VARCHAR, v BIGINT, t TIMESTAMP";
+    const std::string from =
+        fmt::format("WITH (connector = 'files', path = '{}', split_size = '{}')",
+                    (folder_ / "in" / "*.csv").string(), run.split_size);
+    std::string to;
+    if (sink == "files") {
+      to = fmt::format("connector = 'files', path = '{}/', format = 'csv'",
+                       Out().string());
+    } else if (sink == "file") {
+      to = fmt::format("connector = 'files', path = '{}'", (Out() / "all.csv").string());
+    } else {
+      to = fmt::format(
+          "connector = 'ledger', path = '{}', commit = '{}', "
+          "stall_every = '{}'",
+          Out().string(), sink, run.stall_every);
+    }
+    to += fmt::format(", retry_backoff = '1ms', retry_attempts = '{}'", run.attempts);
+    return fmt::format(
+        "{0} SET batch_rows = {1}; CREATE SOURCE events ({2}) {3}; "
+        "CREATE SOURCE timed ({2}, WATERMARK FOR t AS t - INTERVAL '0' SECOND) {3}; "
+        "CREATE SOURCE names (k VARCHAR, name VARCHAR) WITH (connector = 'files', path = "
+        "'{4}'); CREATE SINK out WITH ({5}); INSERT INTO out {6};",
+        run.settings, run.batch_rows, columns, from, (folder_ / "names.csv").string(), to,
+        query.text);
+  }
+  fs::path Out() const { return folder_ / "out"; }
+  fs::path StateDir() const { return folder_ / "state"; }
+
+  // What a reader sees, sorted unless the query says how it is ordered.
+  Lines Visible(const Query& query, const std::string& sink) const {
+    Lines out;
+    for (const auto& entry : fs::recursive_directory_iterator(Out())) {
+      const std::string name = entry.path().filename().string();
+      const bool ledger = sink != "files" && sink != "file";
+      if (!entry.is_regular_file() || name.starts_with(ledger ? "none" : ".")) continue;
+      if (ledger && !name.starts_with("rows-")) continue;
+      std::ifstream file(entry.path());
+      std::string line;
+      if (!ledger) std::getline(file, line);
+      while (std::getline(file, line)) out.push_back(line);
+    }
+    if (sink != "file" || !query.ordered) std::sort(out.begin(), out.end());
+    return out;
+  }
+
+  // Is there anything that the next run would go on from?
+  bool HasManifests() const {
+    if (!fs::exists(StateDir() / "life")) return false;
+    for (const auto& entry : fs::directory_iterator(StateDir() / "life")) {
+      if (entry.path().filename().string().starts_with("epoch-")) return true;
+    }
+    return false;
+  }
+
+  void Clear() const {
+    fs::remove_all(Out());
+    fs::remove_all(StateDir());
+    fs::create_directories(Out());
+  }
+
+  // The rows of one run that nothing disturbs and that writes no checkpoint.
+  const Lines& Expected(const Query& query, const std::string& sink) {
+    const bool ledger = sink != "files" && sink != "file";
+    auto [found, added] =
+        expected_.try_emplace({query.name, ledger ? "two_phase" : sink});
+    if (!added) return found->second;
+    Clear();
+    auto files = std::make_shared<FaultyFiles>(io::MakeLocalFileSystem(), 1 << 30,
+                                               FaultyFiles::Fault::kOnce);
+    Process world(1, 1, 1'700'000'000'000'000, files);
+    Session session(world.engine.get(), {});
+    Driver driver(world.engine.get(), 0, nullptr);
+    Run run;
+    run.settings = "SET checkpoints = 'off';";
+    const Status status =
+        session.Execute(Script(query, ledger ? "two_phase" : sink, run), "", driver);
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    found->second = Visible(query, sink);
+    EXPECT_FALSE(found->second.empty());
+    return found->second;
+  }
+
+  void Live(uint64_t seed);
+
+  fs::path folder_;
+  std::map<std::pair<std::string, std::string>, Lines> expected_;
+  int64_t crashed_ = 0, failed_ = 0, went_on_ = 0, stopped_ = 0;
+};
+
+// Every line as often as expected, or, where rows may repeat, at least once.
+void ExpectLines(const Lines& got, const Lines& expected, bool repeats) {
+  if (!repeats) {
+    ASSERT_EQ(got, expected);
+    return;
+  }
+  ASSERT_EQ(std::set<std::string>(got.begin(), got.end()),
+            std::set<std::string>(expected.begin(), expected.end()));
+  ASSERT_TRUE(std::includes(got.begin(), got.end(), expected.begin(), expected.end()));
+}
+
+void CheckpointSimulation::Live(uint64_t seed) {
+  Random random(seed * 0x9E3779B97F4A7C15ull + 1);
+  const Query& query = kQueries[random.Below(std::size(kQueries))];
+  const std::string sink = kSinks[random.Below(std::size(kSinks))];
+  SCOPED_TRACE(fmt::format("MILLRACE_SEED={}: {} into {}", seed, query.name, sink));
+  const Lines expected = Expected(query, sink);
+  Clear();
+  Run run;
+  run.split_size = static_cast<int64_t>(256 + random.Below(8192));
+  std::string history;
+  for (int round = 0;; ++round) {
+    ASSERT_LT(round, 60) << "the life has no end:" << history;
+    const auto ending =
+        round < 8 ? static_cast<Ending>(random.Below(kEndings)) : Ending::kUndisturbed;
+    const int shards = static_cast<int>(1 + random.Below(4));
+    run.batch_rows = static_cast<int64_t>(1 + random.Below(80));
+    run.stall_every = static_cast<int64_t>(random.Below(2) * (1 + random.Below(5)) * 2);
+    run.attempts = static_cast<int64_t>(1 + random.Below(2));
+    run.settings = fmt::format(
+        "SET name = 'life'; SET checkpoints = 'on'; SET state_dir = '{}'; SET "
+        "checkpoint_interval = '{}ms'; SET checkpoints_retained = {};",
+        StateDir().string(), 1 + random.Below(40), 1 + random.Below(3));
+    const bool by_change =
+        ending == Ending::kCrashAtChange || ending == Ending::kFullDisk;
+    const auto changes =
+        by_change ? static_cast<int64_t>(random.Below(random.Below(2) == 0 ? 30 : 300))
+                  : int64_t{1} << 40;
+    auto files = std::make_shared<FaultyFiles>(io::MakeLocalFileSystem(), changes,
+                                               ending == Ending::kFullDisk
+                                                   ? FaultyFiles::Fault::kOnce
+                                                   : FaultyFiles::Fault::kDead);
+    // The wall clock of the next run may be behind that of the last.
+    const int64_t wall = 1'700'000'000'000'000 +
+                         static_cast<int64_t>(random.Below(4)) * 86'400'000'000 -
+                         2 * 86'400'000'000;
+    history += fmt::format(" {}/{}", static_cast<int>(ending), shards);
+    Process world(shards, random.Next(), wall, files);
+    std::function<void(Job&)> then;
+    const Status crash = errors::kCancelled.Make({}, "crash");
+    switch (ending) {
+      case Ending::kCrashAtTime:
+        then = [&](Job& job) {
+          files->Kill();
+          job.Cancel(crash);
+        };
+        break;
+      case Ending::kCancelled: then = [&](Job& job) { job.Cancel(crash); }; break;
+      case Ending::kStopped: then = [&](Job& job) { job.Stop("", crash); }; break;
+      case Ending::kSavepoint: then = [&](Job& job) { job.Checkpoint("kept"); }; break;
+      default: break;
+    }
+    const auto at = static_cast<int64_t>(random.Below(200'000'000));
+    Session session(world.engine.get(), {});
+    Driver driver(world.engine.get(), at, then);
+    const Status status = session.Execute(Script(query, sink, run), "", driver);
+    ASSERT_FALSE(world.scheduler->stuck()) << history << status.ToString();
+    went_on_ += driver.went_on;
+    stopped_ += driver.stopped;
+    if (status.ok() && !driver.stopped) break;
+    // Killed after the last manifest went, which is the very last step: it has ended.
+    const bool crash_run =
+        ending == Ending::kCrashAtChange || ending == Ending::kCrashAtTime;
+    if (crash_run && sink != "none" && !HasManifests() && !Visible(query, sink).empty())
+      break;
+    const int number = ErrorNumber(status);
+    switch (ending) {
+      case Ending::kCrashAtChange: ++crashed_; [[fallthrough]];
+      case Ending::kFullDisk:
+        failed_ += ending == Ending::kFullDisk;
+        ASSERT_TRUE(files->met()) << history << status.ToString();
+        ASSERT_GT(number, 0) << history << status.ToString();
+        break;
+      case Ending::kCrashAtTime: ++crashed_; [[fallthrough]];
+      case Ending::kCancelled:
+        ASSERT_TRUE(driver.rang) << history << status.ToString();
+        break;
+      case Ending::kStopped:
+        ASSERT_TRUE(driver.rang && driver.stopped) << history << status.ToString();
+        break;
+      default: FAIL() << history << status.ToString();
+    }
+  }
+  ExpectLines(Visible(query, sink), expected, sink == "none");
+  if (testing::Test::HasFatalFailure()) FAIL() << "endings/shards:" << history;
+  // Nothing that was only on its way is left.
+  for (const auto& entry : fs::recursive_directory_iterator(Out())) {
+    const std::string name = entry.path().filename().string();
+    EXPECT_TRUE(name.starts_with("rows-") || name == "all.csv" ||
+                (sink == "files" && name.ends_with(".csv") && name[0] != '.'))
+        << name << history;
+  }
+  // A pipeline at its end has forgotten itself.
+  EXPECT_FALSE(HasManifests()) << history;
+}
+
+TEST_F(CheckpointSimulation, WhatIsVisibleIsWhatAnUndisturbedRunWrites) {
+  if (const char* one = std::getenv("MILLRACE_SEED")) {
+    Live(std::strtoull(one, nullptr, 10));
+    return;
+  }
+  for (const uint64_t seed : kFailedSeeds) {
+    Live(seed);
+    if (HasFatalFailure()) return;
+  }
+  for (uint64_t seed = 0; seed < Lives(); ++seed) {
+    Live(seed);
+    if (HasFatalFailure()) return;
+  }
+  // The lives were eventful.
+  EXPECT_GT(crashed_, static_cast<int64_t>(Lives() / 4));
+  EXPECT_GT(failed_, static_cast<int64_t>(Lives() / 16));
+  EXPECT_GT(went_on_, static_cast<int64_t>(Lives() / 2));
+  EXPECT_GT(stopped_, static_cast<int64_t>(Lives() / 16));
+}
+
+}  // namespace
+}  // namespace millrace::engine
