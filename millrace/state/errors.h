@@ -11,11 +11,11 @@ inline constexpr ErrorSpec kPipelineTaken{
 inline constexpr ErrorSpec kManifestDamaged{
     4502, arrow::StatusCode::IOError, false, "a checkpoint's manifest is damaged",
     "see `millrace checkpoint list` for earlier ones, and start from one of them with "
-    "--from-checkpoint"};
+    "-o start_from=EPOCH"};
 inline constexpr ErrorSpec kStateDamaged{
     4503, arrow::StatusCode::IOError, false, "a state file of a checkpoint is damaged",
     "see `millrace checkpoint list` for earlier ones, and start from one of them with "
-    "--from-checkpoint"};
+    "-o start_from=EPOCH"};
 inline constexpr ErrorSpec kStateVersion{
     4504, arrow::StatusCode::Invalid, false,
     "the checkpoint was written by another version",
@@ -29,14 +29,14 @@ inline constexpr ErrorSpec kNoCheckpoint{4506, arrow::StatusCode::KeyError, fals
                                          "see `millrace checkpoint list`"};
 inline constexpr ErrorSpec kStateFolder{
     4507, arrow::StatusCode::IOError, false, "the folder of checkpoints can't be used",
-    "choose another with --state-dir, or mend its permissions"};
+    "choose another with the setting state_dir, or mend its permissions"};
 inline constexpr ErrorSpec kGuaranteeMissed{
     4508, arrow::StatusCode::Invalid, false,
     "the guarantee that was asked for can't be given",
     "choose a sink that commits, or ask for less with guarantee 'at_least_once'"};
 inline constexpr ErrorSpec kNeedsName{
     4509, arrow::StatusCode::Invalid, false, "a pipeline with checkpoints needs a name",
-    "add `name:` to the YAML file, SET name = '…' to the script, or --name"};
+    "add `name:` to the YAML file, SET name = '…' to the script, or -o name=…"};
 
 inline constexpr ErrorSpec kStopped{4510, arrow::StatusCode::Cancelled, false,
                                     "stopped at a checkpoint",
