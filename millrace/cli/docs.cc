@@ -142,10 +142,12 @@ std::string CommandsPage() {
   CLI::App app;
   Program program;
   AddCommands(app, program);
-  std::string out = "# Command line\n\n" + std::string(kMadeBy) +
-                    "Results go to standard output, everything else to standard error. "
-                    "Exit codes: 0 done, 1 failed,\n2 bad usage or configuration, 130 "
-                    "interrupted; then nothing is left under a final name.\n";
+  std::string out =
+      "# Command line\n\n" + std::string(kMadeBy) +
+      "Results go to standard output, everything else to standard error. "
+      "Exit codes: 0 done, 1 failed,\n2 bad usage or configuration, 130 "
+      "interrupted; then what is visible is what checkpoints had committed, "
+      "without them\nnothing.\n";
   auto add = [&out](const std::string& title, const std::string& help) {
     out += fmt::format("\n## {}\n\n```\n{}", title, help);
     while (out.ends_with("\n\n")) out.pop_back();

@@ -166,10 +166,14 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
       failed = added.status();
       return;
     }
-    endless |= !(*added)->bounded();
     sources[scan.table().get()].push_back(*added);
     job->watched_.push_back(
         {"source " + scan.table()->name, connector::resilience::HealthOf(**added)});
+    // An endless source tells each split once: to the coordinator, which reads it.
+    if (!(*added)->bounded()) {
+      endless = true;
+      return;
+    }
     auto splits = (*added)->Discover();
     failed = splits.status();
     if (splits.ok()) most_splits = std::max(most_splits, splits->size());

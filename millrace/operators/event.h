@@ -11,8 +11,8 @@
 
 namespace millrace::operators {
 
-/// Rows with event time ≤ micros are complete. An idle edge holds nobody back until its
-/// next event.
+/// Rows with event time ≤ micros are complete, also where it is idle. An idle edge holds
+/// nobody back until its next event.
 struct Watermark {
   int64_t micros = data::event_time::kMin;
   bool idle = false;

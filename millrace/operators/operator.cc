@@ -10,9 +10,8 @@ Result<OpState> UnaryOperator::Run(Input* in, Output& out, const Budget& budget)
     return OnBatch(std::move(*batch), out);
   } else if (const auto* watermark = std::get_if<Watermark>(&in->event)) {
     held_ = std::make_unique<Event>(*watermark);
-    if (!watermark->idle) {
-      ARROW_ASSIGN_OR_RAISE(state, OnWatermark(*watermark, out));
-    }
+    // One that is idle may have come further, too.
+    ARROW_ASSIGN_OR_RAISE(state, OnWatermark(*watermark, out));
   } else if (const auto* barrier = std::get_if<Barrier>(&in->event)) {
     held_ = std::make_unique<Event>(*barrier);
     ARROW_ASSIGN_OR_RAISE(state, OnBarrier(out));

@@ -158,8 +158,7 @@ bool ExchangeReceiver::Take(Sender& sender, Event* out, bool* emit) {
   if (!sender.ring->Pop(out)) return false;
   *emit = false;
   if (auto* watermark = std::get_if<Watermark>(out)) {
-    if (!watermark->idle)
-      sender.watermark = std::max(sender.watermark, watermark->micros);
+    sender.watermark = std::max(sender.watermark, watermark->micros);
     sender.idle = watermark->idle;
     *emit = MergedWatermark(out);
   } else if (auto* barrier = std::get_if<Barrier>(out)) {
@@ -184,9 +183,10 @@ bool ExchangeReceiver::Take(Sender& sender, Event* out, bool* emit) {
 }
 
 bool ExchangeReceiver::MergedWatermark(Event* out) {
-  int64_t merged = data::event_time::kMax;
+  int64_t merged = data::event_time::kMax, newest = emitted_watermark_;
   bool all_idle = true;
   for (const Sender& sender : senders_) {
+    if (!sender.ended) newest = std::max(newest, sender.watermark);
     if (sender.ended || sender.idle) continue;
     all_idle = false;
     merged = std::min(merged, sender.watermark);
@@ -194,8 +194,12 @@ bool ExchangeReceiver::MergedWatermark(Event* out) {
   if (all_idle) {
     const bool all_ended = std::all_of(senders_.begin(), senders_.end(),
                                        [](const Sender& s) { return s.ended; });
-    if (all_ended || std::exchange(emitted_idle_, true)) return false;
-    *out = Watermark{emitted_watermark_, true};
+    if (all_ended || (emitted_idle_ && newest <= emitted_watermark_)) return false;
+    // Nobody is left to be waited for: time is where the one ahead of all has brought it,
+    // whoever came to its end first.
+    emitted_idle_ = true;
+    emitted_watermark_ = newest;
+    *out = Watermark{newest, true};
     return true;
   }
   if (merged <= emitted_watermark_) return false;

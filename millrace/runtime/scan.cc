@@ -110,7 +110,9 @@ ScanLeaf::~ScanLeaf() = default;
 void ScanLeaf::AdvanceWatermark() {
   int64_t watermark = shared_->splits->unread_min_event_time();
   bool any = watermark != data::event_time::kMax;
+  int64_t newest = emitted_watermark_;
   for (const auto& reading : readings_) {
+    newest = std::max(newest, reading->state.watermark);
     if (reading->idle) continue;
     any = true;
     watermark = std::min(watermark, reading->state.watermark);
@@ -118,7 +120,8 @@ void ScanLeaf::AdvanceWatermark() {
   if (!any) {
     // Everything is at its end for now: waiting for us would stop everybody else's time.
     if (shared_->bounded || std::exchange(emitted_idle_, true)) return;
-    ready_.push_back(Watermark{emitted_watermark_, true});
+    emitted_watermark_ = newest;
+    ready_.push_back(Watermark{newest, true});
   } else if (watermark > emitted_watermark_) {
     emitted_idle_ = false;
     emitted_watermark_ = watermark;

@@ -31,7 +31,7 @@ class Union final : public Operator {
       Rename(*batch);
       out.Push(std::move(*batch));
     } else if (const auto* watermark = std::get_if<Watermark>(&in->event)) {
-      if (!watermark->idle) port.watermark = std::max(port.watermark, watermark->micros);
+      port.watermark = std::max(port.watermark, watermark->micros);
       port.idle = watermark->idle;
       PushWatermark(out);
     } else if (const auto* barrier = std::get_if<Barrier>(&in->event)) {
@@ -76,15 +76,19 @@ class Union final : public Operator {
   }
 
   void PushWatermark(Output& out) {
-    int64_t merged = data::event_time::kMax;
+    int64_t merged = data::event_time::kMax, newest = watermark_;
     bool all_idle = true;
     for (const Port& port : ports_) {
+      newest = std::max(newest, port.watermark);
       if (port.ended || port.idle) continue;
       all_idle = false;
       merged = std::min(merged, port.watermark);
     }
     if (all_idle) {
-      if (!std::exchange(idle_, true)) out.Push(Watermark{watermark_, true});
+      if (idle_ && newest <= watermark_) return;
+      idle_ = true;
+      watermark_ = newest;
+      out.Push(Watermark{newest, true});
     } else if (merged > watermark_) {
       idle_ = false;
       watermark_ = merged;

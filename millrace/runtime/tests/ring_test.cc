@@ -158,6 +158,26 @@ TEST(ExchangeReceiver, WatermarkIsTheMinimumOfThoseThatAreNotIdle) {
   EXPECT_EQ(Drain(receiver), std::vector<std::string>{"end"});
 }
 
+// Two shards, one file: the task without a file may be idle before or after the other,
+// and a ring may have merged all that was said of time.
+TEST(ExchangeReceiver, TimeIsTheSameWhoeverIsIdleFirst) {
+  for (const size_t first : {0, 1}) {
+    auto rings = Rings(2);
+    ExchangeReceiver receiver(rings, false);
+    Push(*rings[0], Watermark{data::event_time::kMin, true}, 0);
+    Push(*rings[1], Watermark{data::event_time::kMin, true}, 0);
+    EXPECT_EQ(Drain(receiver), std::vector<std::string>{"idle"});
+    Push(*rings[0], Watermark{100}, 0);
+    Push(*rings[first], Watermark{first == 0 ? 100 : data::event_time::kMin, true}, 0);
+    Push(*rings[1 - first], Watermark{first == 1 ? 100 : data::event_time::kMin, true},
+         0);
+    int64_t time = data::event_time::kMin;
+    for (Event event; receiver.Pull({}, {}, &event).ValueOrDie();)
+      time = std::max(time, std::get<Watermark>(event).micros);
+    EXPECT_EQ(time, 100) << first;
+  }
+}
+
 TEST(ExchangeReceiver, BarriersAlign) {
   auto rings = Rings(2);
   ExchangeReceiver receiver(rings, false);
