@@ -132,7 +132,7 @@ def check(pipeline, expected, commit):
 def test_killed_at_every_edge(query, commit, shards, events, expected, tmp_path):
     edges = EDGES + SINK_EDGES[commit] + (STATE_EDGES if query == "windows" else [])
     for edge in edges:
-        for time_of in (1, 3):
+        for time_of in (1, 3) if shards == 4 else (1,):
             folder = tmp_path / f"{edge}@{time_of}"
             folder.mkdir()
             pipeline = Pipeline(folder, events, PIPELINES[query], commit, shards)
