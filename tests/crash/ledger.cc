@@ -177,7 +177,7 @@ class Ledger final : public connector::Sink, public connector::Committer {
               folder_->Publish("staged-" + token.bytes, "rows-" + token.bytes));
         }
         return Status::OK();
-      case CommitClass::kAtomic: return CommitTransaction(epoch);
+      case CommitClass::kAtomic: return CommitTransaction(epoch, tokens);
       case CommitClass::kIdempotent:
         for (const CommitToken& token : tokens) ARROW_RETURN_NOT_OK(Load(token.bytes));
         return Status::OK();
@@ -192,9 +192,9 @@ class Ledger final : public connector::Sink, public connector::Committer {
   Executor& executor() { return *executor_; }
 
   // Class atomic: one transaction for all writers.
-  void Join(Epoch epoch, std::string lines) {
+  void Join(const std::string& piece, std::string lines) {
     std::lock_guard lock(mutex_);
-    transaction_[epoch.value] += lines;
+    transaction_[piece] = std::move(lines);
   }
   bool IsCommitted(Epoch epoch, const Waker& waker) {
     std::lock_guard lock(mutex_);
@@ -204,11 +204,12 @@ class Ledger final : public connector::Sink, public connector::Committer {
   }
 
  private:
-  Status CommitTransaction(Epoch epoch) {
+  Status CommitTransaction(Epoch epoch, const std::vector<CommitToken>& tokens) {
     std::string lines;
     {
       std::lock_guard lock(mutex_);
-      for (const auto& [of, text] : transaction_) lines += text;
+      // A writer may be ahead of this epoch: only what was decided belongs to it.
+      for (const CommitToken& token : tokens) lines += transaction_[token.bytes];
     }
     const std::string name = std::to_string(epoch.value);
     // The rename is what makes it happen, epoch and all.
@@ -220,7 +221,7 @@ class Ledger final : public connector::Sink, public connector::Committer {
       std::lock_guard lock(mutex_);
       committed_ = epoch;
       // Not before it has happened: a commit that failed is tried again.
-      transaction_.clear();
+      for (const CommitToken& token : tokens) transaction_.erase(token.bytes);
       waiting.swap(waiting_);
     }
     for (const Waker& waker : waiting) waker.Wake();
@@ -246,7 +247,7 @@ class Ledger final : public connector::Sink, public connector::Committer {
   const int64_t stall_every_;
   Executor* const executor_;
   std::mutex mutex_;
-  std::map<int64_t, std::string> transaction_;  // lines by epoch
+  std::map<std::string, std::string> transaction_;  // lines by piece
   Epoch committed_{0};
   std::vector<Waker> waiting_;
 };
@@ -293,7 +294,7 @@ Future<CommitToken> LedgerWriter::Prepare(Epoch epoch, bool) {
   if (commit_class == CommitClass::kAtomic) {
     const Status status = failpoint::Reach("ledger.prepare");
     if (!status.ok()) return Future<CommitToken>::MakeFinished(status);
-    ledger_->Join(epoch, std::move(lines));
+    ledger_->Join(token.bytes, std::move(lines));
     waits_for_ = epoch;
     return Future<CommitToken>::MakeFinished(std::move(token));
   }
