@@ -405,7 +405,9 @@ Status Coordinator::Decide(bool final) {
     // as the tasks have counted it.
     last_ = in_flight_->epoch;
     in_flight_.reset();
-    return Status::OK();
+    if (sink_->commit_class() != connector::CommitClass::kAtomic) return Status::OK();
+    // Its writers wait for the end of the transaction, empty or not.
+    return Await(sink_->committer().Commit(last_, {}));
   }
   for (state::OperatorEntry& entry : operators_) entry.facts.clear();
   for (int op : forgotten_) operators_[static_cast<size_t>(op)].sections.clear();
