@@ -137,8 +137,6 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   } else {
     ARROW_ASSIGN_OR_RAISE(job->sink_, MakeSink(engine, *write->table(), surroundings));
   }
-  job->watched_.push_back(
-      {"sink " + write->table()->name, connector::resilience::HealthOf(*job->sink_)});
   ARROW_RETURN_NOT_OK(
       CheckChanges(plan->change_mode(), *job->sink_, write->table()->name));
   ARROW_RETURN_NOT_OK(job->CheckGuarantee());
@@ -181,6 +179,8 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
     if (splits.ok()) most_splits = std::max(most_splits, splits->size());
   });
   ARROW_RETURN_NOT_OK(failed);
+  job->watched_.push_back(
+      {"sink " + write->table()->name, connector::resilience::HealthOf(*job->sink_)});
   ARROW_ASSIGN_OR_RAISE(
       auto store, MakeStore(engine, catalog, letters_sink, job->options_, surroundings));
   job->dead_letters_ =
@@ -298,7 +298,10 @@ std::string Job::start() const {
   const state::Manifest* manifest = recovery_ ? recovery_->manifest() : nullptr;
   if (manifest == nullptr) return "";
   if (manifest->final) return "the run before had read everything";
-  return fmt::format("goes on from checkpoint {}", manifest->epoch.value);
+  // An older one that was asked for bears the newest epoch: none is used twice.
+  return fmt::format("goes on from checkpoint {}",
+                     options_.start_from.empty() ? std::to_string(manifest->epoch.value)
+                                                 : options_.start_from);
 }
 
 // What is read again after a failure decides as much as the sink: without checkpoints a
