@@ -298,7 +298,10 @@ std::string Job::start() const {
   const state::Manifest* manifest = recovery_ ? recovery_->manifest() : nullptr;
   if (manifest == nullptr) return "";
   if (manifest->final) return "the run before had read everything";
-  return fmt::format("goes on from checkpoint {}", manifest->epoch.value);
+  // An older one that was asked for bears the newest epoch: none is used twice.
+  return fmt::format("goes on from checkpoint {}",
+                     options_.start_from.empty() ? std::to_string(manifest->epoch.value)
+                                                 : options_.start_from);
 }
 
 // What is read again after a failure decides as much as the sink: without checkpoints a
