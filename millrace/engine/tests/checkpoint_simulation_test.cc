@@ -201,7 +201,9 @@ class CheckpointSimulation : public testing::Test {
           "stall_every = '{}'",
           Out().string(), sink, run.stall_every);
     }
-    to += fmt::format(", retry_backoff = '1ms', retry_attempts = '{}'", run.attempts);
+    to += fmt::format(
+        ", retry_backoff = '1ms', retry_attempts = '{}', breaker_failures = '0'",
+        run.attempts);
     return fmt::format(
         "{0} SET batch_rows = {1}; CREATE SOURCE events ({2}) {3}; "
         "CREATE SOURCE timed ({2}, WATERMARK FOR t AS t - INTERVAL '0' SECOND) {3}; "
