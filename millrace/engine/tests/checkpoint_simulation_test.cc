@@ -279,7 +279,17 @@ class CheckpointSimulation : public testing::Test {
 // Every line as often as expected, or, where rows may repeat, at least once.
 void ExpectLines(const Lines& got, const Lines& expected, bool repeats) {
   if (!repeats) {
-    ASSERT_EQ(got, expected);
+    Lines missing, extra, left = got, right = expected;
+    std::sort(left.begin(), left.end());
+    std::sort(right.begin(), right.end());
+    std::set_difference(right.begin(), right.end(), left.begin(), left.end(),
+                        std::back_inserter(missing));
+    std::set_difference(left.begin(), left.end(), right.begin(), right.end(),
+                        std::back_inserter(extra));
+    ASSERT_TRUE(got == expected)
+        << "missing: " << testing::PrintToString(missing)
+        << "\ntoo many: " << testing::PrintToString(extra) << "\nof " << expected.size()
+        << (missing.empty() && extra.empty() ? ", in disorder" : "");
     return;
   }
   ASSERT_EQ(std::set<std::string>(got.begin(), got.end()),
