@@ -16,6 +16,7 @@
 
 #include "millrace/base/failpoint.h"
 #include "millrace/data/key_hash.h"
+#include "millrace/io/errors.h"
 #include "millrace/state/errors.h"
 
 namespace millrace::state {
@@ -120,7 +121,11 @@ class StoredState final : public OperatorState {
 
   Status VisitSection(const Section& section, Rows wanted, const Visitor& visitor,
                       const Where& where) const {
-    ARROW_ASSIGN_OR_RAISE(auto file, store_->OpenFile(section.file));
+    auto opened = store_->OpenFile(section.file);
+    if (ErrorNumber(opened.status()) == errors::kFileNotFound.number) {
+      return errors::kStateDamaged.Make(where, "it is missing");
+    }
+    ARROW_ASSIGN_OR_RAISE(auto file, std::move(opened));
     ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
     if (section.offset + section.length > size) {
       return errors::kStateDamaged.Make(where, "it ends at byte {}", size);

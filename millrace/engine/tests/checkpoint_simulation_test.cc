@@ -25,12 +25,12 @@ namespace fs = std::filesystem;
 using connector::testkit::FaultyFiles;
 using Lines = std::vector<std::string>;
 
-// Lives that went wrong once.
-const std::vector<uint64_t> kFailedSeeds = {12, 25, 224, 354};
+// Lives that went wrong once and have no smaller test of their own.
+const std::vector<uint64_t> kFailedSeeds = {};
 
 uint64_t Lives() {
   const char* value = std::getenv("MILLRACE_SEEDS");
-  return value != nullptr ? std::strtoull(value, nullptr, 10) : 400;
+  return value != nullptr ? std::strtoull(value, nullptr, 10) : 600;
 }
 
 // How one run of a life ends, unless the pipeline comes to its own end before.
@@ -201,7 +201,9 @@ class CheckpointSimulation : public testing::Test {
           "stall_every = '{}'",
           Out().string(), sink, run.stall_every);
     }
-    to += fmt::format(", retry_backoff = '1ms', retry_attempts = '{}'", run.attempts);
+    to += fmt::format(
+        ", retry_backoff = '1ms', retry_attempts = '{}', breaker_failures = '0'",
+        run.attempts);
     return fmt::format(
         "{0} SET batch_rows = {1}; CREATE SOURCE events ({2}) {3}; "
         "CREATE SOURCE timed ({2}, WATERMARK FOR t AS t - INTERVAL '0' SECOND) {3}; "
@@ -277,7 +279,17 @@ class CheckpointSimulation : public testing::Test {
 // Every line as often as expected, or, where rows may repeat, at least once.
 void ExpectLines(const Lines& got, const Lines& expected, bool repeats) {
   if (!repeats) {
-    ASSERT_EQ(got, expected);
+    Lines missing, extra, left = got, right = expected;
+    std::sort(left.begin(), left.end());
+    std::sort(right.begin(), right.end());
+    std::set_difference(right.begin(), right.end(), left.begin(), left.end(),
+                        std::back_inserter(missing));
+    std::set_difference(left.begin(), left.end(), right.begin(), right.end(),
+                        std::back_inserter(extra));
+    ASSERT_TRUE(got == expected)
+        << "missing: " << testing::PrintToString(missing)
+        << "\ntoo many: " << testing::PrintToString(extra) << "\nof " << expected.size()
+        << (missing.empty() && extra.empty() ? ", in disorder" : "");
     return;
   }
   ASSERT_EQ(std::set<std::string>(got.begin(), got.end()),
@@ -292,6 +304,7 @@ void CheckpointSimulation::Live(uint64_t seed) {
   SCOPED_TRACE(fmt::format("MILLRACE_SEED={}: {} into {}", seed, query.name, sink));
   const Lines expected = Expected(query, sink);
   Clear();
+  const int64_t failed_before = failed_;
   Run run;
   run.split_size = static_cast<int64_t>(256 + random.Below(8192));
   std::string history;
@@ -300,17 +313,17 @@ void CheckpointSimulation::Live(uint64_t seed) {
     const auto ending =
         round < 8 ? static_cast<Ending>(random.Below(kEndings)) : Ending::kUndisturbed;
     const int shards = static_cast<int>(1 + random.Below(4));
-    run.batch_rows = static_cast<int64_t>(1 + random.Below(80));
+    run.batch_rows = static_cast<int64_t>(1 + random.Below(40));
     run.stall_every = static_cast<int64_t>(random.Below(2) * (1 + random.Below(5)) * 2);
     run.attempts = static_cast<int64_t>(1 + random.Below(2));
     run.settings = fmt::format(
         "SET name = 'life'; SET checkpoints = 'on'; SET state_dir = '{}'; SET "
         "checkpoint_interval = '{}ms'; SET checkpoints_retained = {};",
-        StateDir().string(), 1 + random.Below(40), 1 + random.Below(3));
+        StateDir().string(), 1 + random.Below(10), 1 + random.Below(3));
     const bool by_change =
         ending == Ending::kCrashAtChange || ending == Ending::kFullDisk;
     const auto changes =
-        by_change ? static_cast<int64_t>(random.Below(random.Below(2) == 0 ? 30 : 300))
+        by_change ? static_cast<int64_t>(random.Below(random.Below(2) == 0 ? 30 : 120))
                   : int64_t{1} << 40;
     auto files = std::make_shared<FaultyFiles>(io::MakeLocalFileSystem(), changes,
                                                ending == Ending::kFullDisk
@@ -336,7 +349,7 @@ void CheckpointSimulation::Live(uint64_t seed) {
       case Ending::kSavepoint: then = [&](Job& job) { job.Checkpoint("kept"); }; break;
       default: break;
     }
-    const auto at = static_cast<int64_t>(random.Below(200'000'000));
+    const auto at = static_cast<int64_t>(random.Below(60'000'000));
     Session session(world.engine.get(), {});
     Driver driver(world.engine.get(), at, then);
     const Status status = session.Execute(Script(query, sink, run), "", driver);
@@ -373,11 +386,59 @@ void CheckpointSimulation::Live(uint64_t seed) {
   for (const auto& entry : fs::recursive_directory_iterator(Out())) {
     const std::string name = entry.path().filename().string();
     EXPECT_TRUE(name.starts_with("rows-") || name == "all.csv" ||
-                (sink == "files" && name.ends_with(".csv") && name[0] != '.'))
+                (sink == "files" && name.ends_with(".csv") && name[0] != '.') ||
+                // The injected failure may be that of removing a part's reservation.
+                (failed_ > failed_before && name.ends_with(".csv.tmp")))
         << name << history;
   }
   // A pipeline at its end has forgotten itself.
   EXPECT_FALSE(HasManifests()) << history;
+}
+
+// One change after the other fails, once or with all after it, and the pipeline is run
+// again: a failure may leave a step done or not, and must not be taken for either.
+TEST_F(CheckpointSimulation, AnyChangeOfTheDiskMayFail) {
+  Run run;
+  run.batch_rows = 40;
+  run.split_size = 4096;
+  run.settings = fmt::format(
+      "SET name = 'life'; SET checkpoints = 'on'; SET state_dir = '{}'; SET "
+      "checkpoint_interval = '8ms';",
+      StateDir().string());
+  const Query& query = kQueries[2];
+  for (const std::string sink : kSinks) {
+    const Lines expected = Expected(query, sink);
+    for (const auto fault : {FaultyFiles::Fault::kOnce, FaultyFiles::Fault::kDead}) {
+      int64_t changes = 0;
+      for (bool met = true; met; ++changes) {
+        SCOPED_TRACE(fmt::format("{}, change {} fails{}", sink, changes,
+                                 fault == FaultyFiles::Fault::kOnce ? " once" : ""));
+        Clear();
+        auto run_once = [&](uint64_t seed, std::shared_ptr<FaultyFiles> files) {
+          Process process(3, seed, 1'700'000'000'000'000, std::move(files));
+          Session session(process.engine.get(), {});
+          Driver driver(process.engine.get(), 0, nullptr);
+          return session.Execute(Script(query, sink, run), "", driver);
+        };
+        auto files =
+            std::make_shared<FaultyFiles>(io::MakeLocalFileSystem(), changes, fault);
+        const Status first = run_once(5, files);
+        met = files->met();
+        const bool ended = fault == FaultyFiles::Fault::kDead && !HasManifests() &&
+                           sink != "none" && !Visible(query, sink).empty();
+        if (!first.ok() && !ended) {
+          ASSERT_TRUE(met) << first.ToString();
+          auto again = std::make_shared<FaultyFiles>(
+              io::MakeLocalFileSystem(), int64_t{1} << 40, FaultyFiles::Fault::kOnce);
+          ASSERT_OK(run_once(6, again));
+        }
+        ExpectLines(Visible(query, sink), expected, sink == "none");
+        if (HasFatalFailure()) return;
+        EXPECT_FALSE(HasManifests());
+      }
+      EXPECT_GT(changes, 20) << "there was little to go wrong";
+    }
+  }
 }
 
 TEST_F(CheckpointSimulation, WhatIsVisibleIsWhatAnUndisturbedRunWrites) {
@@ -396,8 +457,8 @@ TEST_F(CheckpointSimulation, WhatIsVisibleIsWhatAnUndisturbedRunWrites) {
   // The lives were eventful.
   EXPECT_GT(crashed_, static_cast<int64_t>(Lives() / 4));
   EXPECT_GT(failed_, static_cast<int64_t>(Lives() / 16));
-  EXPECT_GT(went_on_, static_cast<int64_t>(Lives() / 2));
-  EXPECT_GT(stopped_, static_cast<int64_t>(Lives() / 16));
+  EXPECT_GT(went_on_, static_cast<int64_t>(Lives() / 4));
+  EXPECT_GT(stopped_, static_cast<int64_t>(Lives() / 32));
 }
 
 }  // namespace

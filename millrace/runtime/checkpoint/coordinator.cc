@@ -417,12 +417,14 @@ Status Coordinator::Decide(bool final) {
   connector::ManifestStore& store = *options_.store;
   const Epoch epoch = in_flight_->epoch;
   ARROW_RETURN_NOT_OK(store.WritePending(epoch, MakeManifest(final, tokens).Encode()));
+  deciding_ = true;
   if (sink_->commit_class() == connector::CommitClass::kAtomic) {
     // The decision is the sink's transaction, which records the epoch.
     ARROW_RETURN_NOT_OK(Await(sink_->committer().Commit(epoch, tokens)));
     ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.recorded"));
   }
   ARROW_RETURN_NOT_OK(store.Promote(epoch));
+  deciding_ = false;
   last_ = decided_ = epoch;
   decided_tokens_ = tokens;
   in_flight_.reset();
@@ -497,6 +499,9 @@ Status Coordinator::Finish() {
 }
 
 void Coordinator::Abandon() {
+  // A decision that failed may have been made all the same, a rename whose folder could
+  // not be synced, say. The next run knows; aborting now would lose that epoch's rows.
+  if (deciding_) return;
   // Should that fail too, the next run finds it; the user hears of the first error.
   (void)sink_->committer().Recover(
       checkpointed() ? decided_ : Epoch{0},

@@ -154,6 +154,7 @@ class Coordinator final : public TaskReports {
   std::vector<TaskReport> of_ended_;  // that no epoch has taken up yet
   std::map<std::string, int64_t> counters_before_;
   bool stopped_ = false;
+  bool deciding_ = false;  // an epoch's decision was begun and is not known to be made
   std::vector<std::string> savepoints_;  // names for the epoch in flight
   std::shared_ptr<Bell> bell_;           // rung by the timer
 

@@ -1,0 +1,128 @@
+#include "millrace/state/manifest.h"
+
+#include <xxhash.h>
+
+#include "millrace/base/error.h"
+#include "millrace/base/testing.h"
+#include "millrace/state/errors.h"
+
+namespace millrace::state {
+namespace {
+
+std::string AllBytes() {
+  std::string out;
+  for (int i = 0; i < 256; ++i) out += static_cast<char>(i);
+  return out;
+}
+
+Manifest Odd() {
+  Manifest out;
+  out.pipeline = "naïve / \"name\"\n";
+  out.epoch = Epoch{7};
+  out.attempt = 3;
+  out.created_micros = -5;
+  out.sink = AllBytes();
+  ScanEntry scan;
+  scan.table = "t";
+  scan.discovery_state = AllBytes();
+  scan.next_split = 12;
+  connector::SplitState begun, waiting;
+  begun.split.id = SplitId{4};
+  begun.split.name = "a\xff";
+  begun.split.approximate_bytes = 9;
+  begun.position = data::Position(AllBytes());
+  begun.watermark = std::numeric_limits<int64_t>::min();
+  waiting.split.id = SplitId{5};
+  scan.unfinished = {begun, waiting};
+  out.scans.push_back(scan);
+  OperatorEntry op;
+  op.fingerprint = "00ff";
+  op.description = "\x01";
+  op.tasks = 8;
+  op.facts = {{"least", std::numeric_limits<int64_t>::max()}};
+  op.sections.push_back({2, "groups", Extent::kChanges, "f", 16, 1 << 20,
+                         0xFFFFFFFFFFFFFFFFull, 5, 0, 1023});
+  out.operators.push_back(op);
+  out.tokens.push_back({std::string("\0\n", 2), 1, 2});
+  out.counters = {{"rows_read", 40}};
+  return out;
+}
+
+TEST(Manifest, OddBytesComeBack) {
+  const Manifest before = Odd();
+  ASSERT_OK_AND_ASSIGN(const Manifest after, Manifest::Decode(before.Encode(), "m"));
+  EXPECT_EQ(after.pipeline, before.pipeline);
+  EXPECT_EQ(after.epoch.value, 7);
+  EXPECT_EQ(after.attempt, 3);
+  EXPECT_EQ(after.created_micros, -5);
+  EXPECT_FALSE(after.final);
+  EXPECT_EQ(after.sink, AllBytes());
+  ASSERT_EQ(after.scans.size(), 1u);
+  EXPECT_EQ(after.scans[0].discovery_state, AllBytes());
+  EXPECT_EQ(after.scans[0].next_split, 12);
+  ASSERT_EQ(after.scans[0].unfinished.size(), 2u);
+  const connector::SplitState& begun = after.scans[0].unfinished[0];
+  EXPECT_EQ(begun.split.id.value, 4);
+  EXPECT_EQ(begun.split.name, "a\xff");
+  EXPECT_EQ(begun.split.approximate_bytes, 9);
+  EXPECT_EQ(begun.position.bytes(), AllBytes());
+  EXPECT_EQ(begun.watermark, std::numeric_limits<int64_t>::min());
+  EXPECT_TRUE(after.scans[0].unfinished[1].position.empty());
+  ASSERT_EQ(after.operators.size(), 1u);
+  EXPECT_EQ(after.operators[0].tasks, 8);
+  EXPECT_EQ(after.operators[0].facts.at("least"), std::numeric_limits<int64_t>::max());
+  ASSERT_EQ(after.operators[0].sections.size(), 1u);
+  const Section& section = after.operators[0].sections[0];
+  EXPECT_EQ(section.task, 2);
+  EXPECT_EQ(section.extent, Extent::kChanges);
+  EXPECT_EQ(section.offset, 16);
+  EXPECT_EQ(section.length, 1 << 20);
+  EXPECT_EQ(section.checksum, 0xFFFFFFFFFFFFFFFFull);
+  EXPECT_EQ(section.last_group, 1023);
+  ASSERT_EQ(after.tokens.size(), 1u);
+  EXPECT_EQ(after.tokens[0].bytes, std::string("\0\n", 2));
+  EXPECT_EQ(after.counters.at("rows_read"), 40);
+}
+
+TEST(Manifest, EveryCutAndEveryFlipIsDamage) {
+  const std::string text = Odd().Encode();
+  for (size_t size = 0; size < text.size(); ++size) {
+    const auto cut = Manifest::Decode(text.substr(0, size), "m");
+    ASSERT_EQ(ErrorNumber(cut.status()), errors::kManifestDamaged.number) << size;
+  }
+  for (size_t at = 0; at < text.size(); ++at) {
+    std::string flipped = text;
+    flipped[at] = static_cast<char>(flipped[at] ^ (1 << (at % 8)));
+    const auto read = Manifest::Decode(flipped, "m");
+    ASSERT_EQ(ErrorNumber(read.status()), errors::kManifestDamaged.number) << at;
+  }
+  EXPECT_FALSE(Manifest::Decode(text + "\n", "m").ok());
+}
+
+// A document with a checksum that fits.
+std::string Signed(const std::string& line) {
+  const std::string text = line + "\n";
+  return text + fmt::format("xxh3 {:016x}\n", XXH3_64bits(text.data(), text.size()));
+}
+
+TEST(Manifest, AnotherVersionIsNamed) {
+  std::string text = Odd().Encode();
+  text = text.substr(0, text.find('\n'));
+  const std::string version = "\"version\":1";
+  text.replace(text.find(version), version.size(), "\"version\":2");
+  const auto read = Manifest::Decode(Signed(text), "m");
+  EXPECT_EQ(ErrorNumber(read.status()), errors::kStateVersion.number);
+  EXPECT_NE(read.status().message().find("format 2, this one reads 1"),
+            std::string::npos);
+}
+
+TEST(Manifest, WhatIsNoManifestIsDamage) {
+  for (const char* text : {"", "{}", "[]", "null", "7", "{\"version\":\"1\"}",
+                           "{\"version\":1}", "{\"version\":1,\"scans\":[3]}"}) {
+    const auto read = Manifest::Decode(Signed(text), "m");
+    EXPECT_EQ(ErrorNumber(read.status()), errors::kManifestDamaged.number) << text;
+  }
+}
+
+}  // namespace
+}  // namespace millrace::state

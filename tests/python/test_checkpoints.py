@@ -1,0 +1,289 @@
+"""Checkpoints under damage: torn and flipped bytes, missing files, failing disks, changed queries and changed input."""
+
+import collections
+import os
+import re
+import signal
+import subprocess
+
+import pyarrow.parquet as pq
+import pytest
+
+from program import BINARY, binary, millrace  # noqa: F401 (fixtures)
+
+ROWS = 12_000
+SLOW = 1500
+GROUPS = "SELECT k, COUNT(*) AS n, SUM(v) AS s FROM events GROUP BY k"
+# Three values of k, each met ROWS / 3 times; v is i % 10, so that every k sums up to 4.5 times that.
+EXPECTED = collections.Counter({f"{k},4000,18000": 1 for k in range(3)})
+
+
+class Life:
+    """A pipeline that is run again and again in one folder."""
+
+    def __init__(self, millrace, folder, query=GROUPS):
+        self.millrace, self.folder, self.query = millrace, folder, query
+        (folder / "in").mkdir()
+        for part in range(4):
+            lines = [f"{i},{i % 3},{i % 10}" for i in range(part * ROWS // 4, (part + 1) * ROWS // 4)]
+            (folder / "in" / f"{part}.csv").write_text("id,k,v\n" + "\n".join(lines) + "\n")
+        self.state = folder / "state" / "life"
+
+    def __call__(self, *options, failpoint=None, code=0, shards=2, query=None):
+        # So that there is time for many epochs.
+        slow = f", rate_limit_rows = '{SLOW}'" if code < 0 else ""
+        (self.folder / "life.sql").write_text(f"""
+            SET name = 'life'; SET checkpoints = 'on'; SET checkpoint_interval = '1ms'; SET batch_rows = 100;
+            CREATE SOURCE events (id BIGINT, k BIGINT, v BIGINT)
+              WITH (connector = 'files', path = '{self.folder}/in/*.csv', split_size = '8KB'{slow});
+            CREATE SINK out WITH (connector = 'files', path = '{self.folder}/out/', format = 'csv');
+            INSERT INTO out {query or self.query};""")
+        environment = {"MILLRACE_FAILPOINT": failpoint} if failpoint else {}
+        done = self.millrace("--shards", shards, "run", "life.sql", *options, code=code, env=environment)
+        return done.stdout + done.stderr
+
+    def cut_off(self, failpoint="checkpoint.acknowledged@4", **options):
+        """Killed, with some epochs decided."""
+        self(failpoint=failpoint, code=-signal.SIGKILL, **options)
+
+    def rows(self):
+        out = collections.Counter()
+        for path in (self.folder / "out").glob("*.csv"):
+            out.update(path.read_text().splitlines()[1:])
+        return out
+
+    def manifests(self):
+        return sorted(self.state.glob("epoch-*.manifest"))
+
+    def check(self, expected=EXPECTED):
+        assert self.rows() == expected
+        assert not list(self.state.glob("epoch-*")), "a finished pipeline leaves no checkpoint"
+        assert not [path for path in (self.folder / "out").iterdir() if path.name.startswith(".")]
+
+
+@pytest.fixture
+def life(millrace, tmp_path):
+    return Life(millrace, tmp_path)
+
+
+def flipped(content, at):
+    return content[:at] + bytes([content[at] ^ 0x40]) + content[at + 1:]
+
+
+def epoch_of(path):
+    return int(re.search(r"epoch-(\d+)", path.name)[1])
+
+
+def test_a_damaged_manifest_is_refused_and_an_earlier_one_offered(life):
+    life.cut_off()
+    before, newest = life.manifests()[-2:]
+    whole = newest.read_bytes()
+    damages = [whole[:n] for n in (0, 1, len(whole) // 2, len(whole) - 22, len(whole) - 1)]
+    damages += [flipped(whole, at) for at in (0, len(whole) // 3, len(whole) - 21, len(whole) - 5)]
+    damages += [whole + b"x", b"\0" * len(whole)]
+    for damage in damages:
+        newest.write_bytes(damage)
+        text = life(code=1)
+        assert "MR-4502" in text and f"epoch {epoch_of(before)} is intact" in text, text
+        assert "damaged" in life.millrace("checkpoint", "list").stdout
+        assert newest.read_bytes() == damage and before.exists()
+    life("-o", f"start_from={epoch_of(before)}")
+    life.check()
+
+
+@pytest.mark.parametrize("size", [0, 10, None])
+def test_a_torn_pending_manifest_is_no_checkpoint(life, size):
+    life.cut_off("checkpoint.pending.done@3")
+    pending = list(life.state.glob("epoch-*.pending"))
+    assert len(pending) == 1
+    if size is not None:
+        os.truncate(pending[0], size)
+    life()
+    life.check()
+
+
+def test_damaged_state_is_refused_by_name(life):
+    life.cut_off()
+    before, newest = life.manifests()[-2:]
+    files = [path for path in (life.state / "state").iterdir() if epoch_of(path) == epoch_of(newest)]
+    assert files
+    for path in files:
+        whole = path.read_bytes()
+        for damage in (flipped(whole, len(whole) - 3), flipped(whole, 20), whole[:-1], b""):
+            path.write_bytes(damage)
+            text = life(code=1)
+            assert "MR-4503" in text and path.name in text, text
+        path.unlink()
+        text = life(code=1)
+        assert "MR-4503" in text and path.name in text, text
+        path.write_bytes(whole)
+    files[0].unlink()
+    life("-o", f"start_from={epoch_of(before)}")
+    life.check()
+
+
+def test_an_unknown_checkpoint_to_start_from(life):
+    life.cut_off()
+    assert "MR-4506" in life("-o", "start_from=77", code=1)
+    assert "MR-4506" in life("-o", "start_from=nightly", code=1)
+    life()
+    life.check()
+
+
+def test_a_state_folder_that_cannot_be_used(life, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    for folder in (tmp_path / "file", tmp_path / "file" / "below", "/proc/none"):
+        text = life("-o", f"state_dir={folder}", code=1)
+        assert "MR-4507" in text and str(folder) in text, text
+    assert not life.rows()
+    life()
+    life.check()
+
+
+@pytest.mark.parametrize("edge", ["io.sync", "io.sync.done", "io.rename", "io.rename.done", "io.sync_directory",
+                                  "checkpoint.snapshot", "checkpoint.pending", "checkpoint.decide", "checkpoint.renamed",
+                                  "checkpoint.commit", "checkpoint.committed", "files.prepare"])
+def test_a_step_that_fails_loses_nothing(edge, millrace, tmp_path):
+    failures = 0
+    for time in (1, 2, 3, 5, 9, 17):
+        folder = tmp_path / str(time)
+        folder.mkdir()
+        life = Life(type(millrace)(folder), folder)
+        try:
+            life(failpoint=f"{edge}@{time}=error", code=1)
+        except AssertionError as error:
+            assert "exit 0" in str(error)  # there were fewer of them, or it was tried again
+        else:
+            failures += 1
+            life()
+        life.check()
+    assert failures > 0, "no run failed"
+
+
+def test_a_failure_is_numbered(life):
+    assert re.search(r"MR-\d{4}", life(failpoint="checkpoint.pending@2=error", code=1))
+    life()
+    life.check()
+
+
+def test_a_disk_quota(life, tmp_path):
+    """EFBIG from the system itself while a result is written."""
+    rows = "SELECT id, k, v FROM events"
+    life(query=rows, code=0)
+    expected = life.rows()
+    assert expected.total() == ROWS
+    for path in (tmp_path / "out").iterdir():
+        path.unlink()
+    words = f"ulimit -f 8; trap '' XFSZ; exec {BINARY} --shards 1 run life.sql -o checkpoint_interval=0s"
+    done = subprocess.run(["bash", "-c", words], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+                          env={**os.environ, **life.millrace.environment})
+    assert done.returncode == 1 and re.search(r"MR-\d{4}", done.stderr), done.stderr
+    assert not life.rows()
+    life(query=rows)
+    life.check(expected)
+
+
+def test_a_changed_query(life):
+    life.cut_off()
+    text = life(query="SELECT k, COUNT(*) AS n, MAX(v) AS s FROM events GROUP BY k", code=1)
+    assert "MR-4505" in text and "aggregate" in text, text
+    text = life(query="SELECT id AS k, v AS n, v AS s FROM events", code=1)
+    assert "MR-4505" in text and "aggregate" in text, text
+    # What stands above the state may change.
+    life(query="SELECT k, n * 2 AS n, s FROM (SELECT k, COUNT(*) AS n, SUM(v) AS s FROM events GROUP BY k)")
+    life.check(collections.Counter({f"{k},8000,18000": 1 for k in range(3)}))
+
+
+def test_a_changed_source_file(life, tmp_path):
+    life.cut_off()
+    path = tmp_path / "in" / "3.csv"
+    before = path.read_text()
+    path.write_text(before + "99999,0,5\n")
+    text = life(code=1)
+    assert "MR-2411" in text and "3.csv" in text, text
+    assert not life.rows()
+
+
+@pytest.mark.parametrize("shards", [1, 3, 8])
+def test_another_number_of_shards(life, shards):
+    life.cut_off(shards=2)
+    life.cut_off("checkpoint.acknowledged@2", shards=shards)
+    life(shards=5)
+    life.check()
+
+
+@pytest.mark.parametrize("retained", [1, 3])
+def test_retention(life, retained):
+    life("-o", f"checkpoints_retained={retained}", failpoint="checkpoint.acknowledged@9", code=-signal.SIGKILL)
+    # The newest, what is retained beside it, and the one that the kill kept from going.
+    assert len(life.manifests()) == retained + 2
+    named = {name for path in life.manifests() for name in re.findall(r'"file":"([^"]+)"', path.read_text())}
+    assert named and named <= {path.name for path in (life.state / "state").iterdir()}
+    life()
+    life.check()
+
+
+def test_list_show_drop(life):
+    assert "life" not in life.millrace("checkpoint", "list").stdout
+    life.cut_off()
+    epochs = [epoch_of(path) for path in life.manifests()]
+    listed = life.millrace("checkpoint", "list", "life").stdout
+    for epoch in epochs:
+        assert re.search(rf"^life +{epoch} +checkpoint ", listed, re.M), listed
+    shown = life.millrace("checkpoint", "show", "life").stdout
+    assert f"epoch      {epochs[-1]}\n" in shown and "aggregate" in shown and "reads 'events'" in shown
+    assert f"epoch      {epochs[0]}\n" in life.millrace("checkpoint", "show", "life", epochs[0]).stdout
+    assert "MR-4506" in life.millrace("checkpoint", "show", "life", "4711", code=1).stderr
+    assert "MR-4506" in life.millrace("checkpoint", "drop", "other", code=1).stderr
+    life.millrace("checkpoint", "drop", "life")
+    assert not life.state.exists()
+    life()
+    life.check()
+
+
+@pytest.mark.parametrize("name", ["all.csv", "all.ndjson", "all.parquet", "parts/"])
+def test_a_copy_is_killed_and_resumed(millrace, tmp_path, name):
+    lines = [f"{i},row {i}" for i in range(ROWS)]
+    (tmp_path / "in.csv").write_text("id,s\n" + "\n".join(lines) + "\n")
+    words = ["--shards", 2, "copy", "in.csv", name, "--resume", "--from", "split_size=16KB", "-o", "checkpoint_interval=1ms",
+             "-o", "batch_rows=100", *(["--format", "csv"] if name == "parts/" else [])]
+    for time in (2, 1, 3):
+        millrace(*words, "--from", f"rate_limit_rows={SLOW}", code=-signal.SIGKILL, env={"MILLRACE_FAILPOINT": f"checkpoint.acknowledged@{time}"})
+        if name != "parts/":
+            assert not (tmp_path / name).exists()
+    millrace(*words)
+    if name == "parts/":
+        got = [line for path in sorted((tmp_path / name).glob("*.csv")) for line in path.read_text().splitlines()[1:]]
+        assert sorted(got) == sorted(lines)
+    elif name == "all.csv":
+        assert (tmp_path / name).read_text().splitlines() == ["id,s", *lines]
+    elif name == "all.ndjson":
+        assert (tmp_path / name).read_text().splitlines() == [f'{{"id":{i},"s":"row {i}"}}' for i in range(ROWS)]
+    else:
+        table = pq.read_table(tmp_path / name)
+        assert table["id"].to_pylist() == list(range(ROWS)) and table["s"][ROWS - 1].as_py() == f"row {ROWS - 1}"
+    assert not list((tmp_path / "state").glob("copy-*/epoch-*"))
+
+
+def test_the_default_state_folder(life, tmp_path):
+    environment = {"MILLRACE_STATE_DIR": "", "XDG_STATE_HOME": str(tmp_path / "xdg")}
+    life.millrace.environment = environment
+    life.cut_off()
+    assert list((tmp_path / "xdg" / "millrace" / "life").glob("epoch-*.manifest"))
+    life.millrace.environment = {"MILLRACE_STATE_DIR": "", "XDG_STATE_HOME": "", "HOME": str(tmp_path / "home")}
+    life.cut_off()
+    assert list((tmp_path / "home" / ".local" / "state" / "millrace" / "life").glob("epoch-*.manifest"))
+
+
+def test_what_can_not_be_promised(life, millrace, tmp_path):
+    (tmp_path / "stdout.sql").write_text(f"""
+        SET name = 'x'; SET guarantee = 'exactly_once';
+        CREATE SINK out WITH (connector = 'files', path = '-', format = 'csv');
+        INSERT INTO out SELECT * FROM '{tmp_path}/in/0.csv';""")
+    assert "MR-4508" in millrace("run", "stdout.sql", code=1).stderr
+    (tmp_path / "unnamed.sql").write_text(f"""
+        SET checkpoints = 'on';
+        CREATE SINK out WITH (connector = 'files', path = '{tmp_path}/out/', format = 'csv');
+        INSERT INTO out SELECT * FROM '{tmp_path}/in/0.csv';""")
+    assert "MR-4509" in millrace("run", "unnamed.sql", code=1).stderr
+    assert not (tmp_path / "out").exists()
