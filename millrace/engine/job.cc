@@ -168,10 +168,13 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
       failed = added.status();
       return;
     }
-    endless |= !(*added)->bounded();
+    const bool bounded = (*added)->bounded();
+    endless |= !bounded;
     sources[scan.table().get()].push_back(*added);
     job->watched_.push_back(
         {"source " + scan.table()->name, connector::resilience::HealthOf(**added)});
+    // A source without an end tells each split once: the pipeline is to hear of them.
+    if (!bounded) return;
     auto splits = (*added)->Discover();
     failed = splits.status();
     if (splits.ok()) most_splits = std::max(most_splits, splits->size());

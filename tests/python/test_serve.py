@@ -206,7 +206,7 @@ def test_one_that_fails_leaves_the_others(server, millrace):
 
 @pytest.mark.parametrize("attempts", [0, 3])
 def test_a_retryable_failure_is_started_again(server, millrace, attempts):
-    s = server(["a", "b"]).start("--option", f"restart_attempts={attempts}", MILLRACE_FAILPOINT="io.sync@5=error")
+    s = server(["a", "b"]).start("--option", f"restart_attempts={attempts}", MILLRACE_FAILPOINT="checkpoint.prepared@5=error")
     written = {"a": [], "b": []}
 
     def failed():

@@ -220,7 +220,8 @@ Status Coordinator::Step() {
   Answer();
   std::lock_guard lock(mutex_);
   if (stop_wanted_) {
-    stopped_ = true;
+    // An epoch that began before the request does not bear the name that was asked for.
+    stopped_ = wanted_names_.empty() && wanted_by_.empty();
   } else {
     ArmTimer();
   }
