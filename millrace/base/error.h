@@ -10,7 +10,7 @@
 //   2100  CSV     2200  JSON    2300  Parquet   4000  planning and guarantees
 //   2400  files connector, bad rows            4500  checkpoints and state
 //   2500  resilience policies                  5000  runtime, memory, interruption
-//                                              9000  faults of Millrace itself
+//   5100  the server of many pipelines          9000  faults of Millrace itself
 #pragma once
 
 #include <cstdint>

@@ -105,6 +105,7 @@ void AddCheckpoint(CLI::App& app, Program& program) {
   AddOne(command, program, "drop",
          "Drop a savepoint, or all that the pipeline has left: its next run begins anew",
          Drop, true, "Savepoint to drop; everything when absent");
+  AddCheckpointNow(*command, program);
 }
 
 }  // namespace millrace::cli

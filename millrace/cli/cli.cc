@@ -149,6 +149,8 @@ void AddCommands(CLI::App& app, Program& program) {
   AddRun(app, program);
   AddSql(app, program);
   AddCheck(app, program);
+  AddServe(app, program);
+  AddControl(app, program);
   AddCheckpoint(app, program);
   AddDeadLetters(app, program);
   AddConnectors(app, program);

@@ -44,6 +44,11 @@ void AddRun(CLI::App& app, Program& program);
 void AddSql(CLI::App& app, Program& program);
 void AddCheck(CLI::App& app, Program& program);
 void AddCheckpoint(CLI::App& app, Program& program);
+void AddServe(CLI::App& app, Program& program);
+/// status, start, stop: clients of a server.
+void AddControl(CLI::App& app, Program& program);
+/// `checkpoint now`, below `checkpoint`.
+void AddCheckpointNow(CLI::App& parent, Program& program);
 void AddDeadLetters(CLI::App& app, Program& program);
 void AddConnectors(CLI::App& app, Program& program);
 void AddFunctions(CLI::App& app, Program& program);

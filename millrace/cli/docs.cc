@@ -14,6 +14,7 @@
 #include "millrace/cli/run_job.h"
 #include "millrace/connector/registry.h"
 #include "millrace/engine/yaml_pipeline.h"
+#include "millrace/server/errors.h"
 
 namespace millrace::cli {
 
@@ -121,6 +122,8 @@ std::string ErrorsPage() {
   std::vector<const ErrorSpec*> errors = engine::AllErrors();
   errors.insert(errors.end(), std::begin(errors::kCliErrors),
                 std::end(errors::kCliErrors));
+  errors.insert(errors.end(), std::begin(errors::kServerErrors),
+                std::end(errors::kServerErrors));
   std::sort(errors.begin(), errors.end(),
             [](const ErrorSpec* a, const ErrorSpec* b) { return a->number < b->number; });
   std::string out =

@@ -77,6 +77,7 @@ Status Engine::RegisterBuiltIns() {
 }
 
 runtime::Scheduler& Engine::scheduler() {
+  std::lock_guard lock(starting_);
   if (!scheduler_) scheduler_ = runtime::MakeThreadScheduler(shards_, pin_);
   return *scheduler_;
 }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -86,6 +87,7 @@ class Engine {
   std::vector<std::shared_ptr<const formats::Format>> formats_;
   connector::Registry connectors_;
   expr::FunctionRegistry functions_;
+  std::mutex starting_;  // of the shards: pipelines are made by several threads
   std::unique_ptr<runtime::Scheduler> scheduler_;
 };
 

@@ -257,7 +257,7 @@ void Job::Cancel(Status reason) {
 }
 
 void Job::Stop(std::string savepoint, Status reason) {
-  if (pipeline_ && checkpointed()) {
+  if (checkpointed()) {
     pipeline_->Stop(std::move(savepoint));
   } else {
     Cancel(std::move(reason));

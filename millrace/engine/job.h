@@ -59,8 +59,12 @@ class Job {
   /// not empty. A job without checkpoints is cancelled for `reason`.
   void Stop(std::string savepoint, Status reason);
   /// Make a checkpoint now. Only where checkpointed().
-  void Checkpoint(std::string savepoint) { pipeline_->Checkpoint(std::move(savepoint)); }
-  bool checkpointed() const { return recovery_ != nullptr; }
+  /// The answer is the newest epoch, once it is made; errors::kCancelled where the job
+  /// ends without.
+  Future<Epoch> Checkpoint(std::string savepoint) {
+    return pipeline_->Checkpoint(std::move(savepoint));
+  }
+  bool checkpointed() const { return recovery_ != nullptr && pipeline_ != nullptr; }
   /// Finish came to its end by Stop: there is more to do for another run.
   bool stopped() const { return pipeline_ && pipeline_->stopped(); }
   Result<JobSummary> Finish();

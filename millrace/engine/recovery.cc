@@ -77,18 +77,19 @@ Status Recovery::Choose(connector::Sink& sink) {
     if (entry.state == ManifestState::kDecided) newest = &entry;
   }
   const ManifestEntry* chosen = newest;
-  if (!options_.start_from.empty()) {
+  const std::string start = options_.start_over.value_or(options_.start_from);
+  if (!start.empty()) {
     chosen = nullptr;
     for (const ManifestEntry& entry : entries) {
       const bool named =
           entry.state == ManifestState::kSavepoint
-              ? entry.savepoint == options_.start_from
+              ? entry.savepoint == start
               : entry.state == ManifestState::kDecided &&
-                    std::to_string(entry.epoch.value) == options_.start_from;
+                    std::to_string(entry.epoch.value) == start;
       if (named) chosen = &entry;
     }
     if (chosen == nullptr) {
-      return errors::kNoCheckpoint.Make({}, "'{}' in {}", options_.start_from,
+      return errors::kNoCheckpoint.Make({}, "'{}' in {}", start,
                                         store_->location());
     }
   }

@@ -74,6 +74,8 @@ class Session {
   void SendResultsTo(plan::TablePtr table) { results_ = std::move(table); }
 
   SessionCatalog& catalog() { return catalog_; }
+  /// As SET and the settings of a pipeline have left them.
+  const JobOptions& options() const { return options_; }
 
  private:
   struct Planning;

@@ -150,6 +150,30 @@ const std::vector<Setting>& Settings() {
        [](const JobOptions& defaults, JobOptions* options) {
          options->guarantee = defaults.guarantee;
        }},
+      {Spec(
+           "restart_attempts", OptionType::kInt, "3",
+           "Under `millrace serve`: times in a row that a pipeline is started again from "
+           "its last checkpoint when it failed with an error worth retrying; 0: never. "
+           "Ten minutes without failure forget earlier ones"),
+       0, 1'000'000,
+       [](const Config& value, JobOptions* options) {
+         options->restart_attempts = static_cast<int>(value.GetInt("restart_attempts"));
+         return Status::OK();
+       },
+       [](const JobOptions& defaults, JobOptions* options) {
+         options->restart_attempts = defaults.restart_attempts;
+       }},
+      {Spec("restart_backoff", OptionType::kDuration, "1s",
+            "Under `millrace serve`: longest wait before the first restart; doubles with "
+            "every failure in a row, up to 60s"),
+       0, 0,
+       [](const Config& value, JobOptions* options) {
+         options->restart_backoff_nanos = value.GetInt("restart_backoff");
+         return Status::OK();
+       },
+       [](const JobOptions& defaults, JobOptions* options) {
+         options->restart_backoff_nanos = defaults.restart_backoff_nanos;
+       }},
   };
   return settings;
 }

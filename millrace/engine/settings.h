@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "millrace/base/config/config.h"
@@ -44,7 +45,14 @@ struct JobOptions {
   int checkpoints_retained = 1;
   std::string state_dir;   ///< empty: the engine's
   std::string start_from;  ///< an epoch or the name of a savepoint; empty: the newest
+  /// What whoever runs the job wants to start from, over all settings; "" is the newest.
+  std::optional<std::string> start_over;
   Guarantee guarantee = Guarantee::kAny;
+
+  /// Of `millrace serve`: how often in a row a failed pipeline is started again, and how
+  /// long it waits the first time.
+  int restart_attempts = 3;
+  int64_t restart_backoff_nanos = 1'000'000'000;
 };
 
 /// The settings there are.

@@ -77,9 +77,9 @@ class Pipeline {
   /// Async-signal-unsafe.
   void Cancel(Status reason);
   /// Make a checkpoint now; `savepoint` is the name it is to be kept under, or empty.
-  /// From any thread.
-  void Checkpoint(std::string savepoint) {
-    coordinator_->Checkpoint(std::move(savepoint));
+  /// From any thread. Answers as Coordinator::Checkpoint.
+  Future<Epoch> Checkpoint(std::string savepoint) {
+    return coordinator_->Checkpoint(std::move(savepoint));
   }
   /// Make a checkpoint and end there; Finish then answers OK and stopped() true. Without
   /// a store there is nothing to go on from later: use Cancel. From any thread.

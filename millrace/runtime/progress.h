@@ -20,7 +20,10 @@ struct Progress {
   std::atomic<int64_t> splits_done{0};
   std::atomic<int64_t> bytes_total{
       0};  ///< of all splits, as far as known: the end of a bounded read
-  std::atomic<int64_t> bytes_committed{0};  ///< written outside, known after the commit
+  std::atomic<int64_t> bytes_committed{0};   ///< written outside, known after the commit
+  std::atomic<int64_t> epochs_decided{0};    ///< by this run, the one of its end included
+  std::atomic<int64_t> checkpoint_epoch{0};  ///< the newest, also of runs before; or 0
+  std::atomic<int64_t> checkpoint_micros{0};  ///< wall-clock time at which it was made
 };
 
 /// What one plan node did, summed over its tasks: for EXPLAIN ANALYZE.

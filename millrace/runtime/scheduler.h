@@ -19,7 +19,8 @@ class Scheduler {
   /// Return once `done` answers true. Threads: sleeps until Notify. Simulation: drives
   /// the shards.
   virtual void RunUntil(const std::function<bool()>& done) = 0;
-  /// Something that RunUntil waits for may have changed.
+  /// Something that RunUntil waits for may have changed. Conditions are looked at on the
+  /// caller's thread too: it must not hold a lock that one of them takes.
   virtual void Notify() = 0;
 };
 

@@ -2,6 +2,7 @@
 #include <sched.h>
 
 #include <condition_variable>
+#include <list>
 #include <thread>
 
 #include "millrace/runtime/scheduler.h"
@@ -34,16 +35,31 @@ class ThreadScheduler final : public Scheduler {
 
   void RunUntil(const std::function<bool()>& done) override {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, done);
+    if (done()) return;
+    Waiter self{&done};
+    const auto place = waiters_.insert(waiters_.end(), &self);
+    self.changed.wait(lock, [&self] { return self.met; });
+    waiters_.erase(place);
   }
 
   void Notify() override {
-    // Taken so that a waiter between its look and its sleep does not miss us.
-    { std::lock_guard lock(mutex_); }
-    changed_.notify_all();
+    // Looked at here, so that of many idle pipelines only the one is woken that has
+    // something to do. A condition may be true once only: it is not asked again.
+    std::lock_guard lock(mutex_);
+    for (Waiter* waiter : waiters_) {
+      if (waiter->met || !(*waiter->done)()) continue;
+      waiter->met = true;
+      waiter->changed.notify_one();
+    }
   }
 
  private:
+  struct Waiter {
+    const std::function<bool()>* done;
+    bool met = false;
+    std::condition_variable changed;
+  };
+
   static void Loop(Shard& shard) {
     while (!shard.stopping()) {
       if (shard.Collect() == 0) {
@@ -66,7 +82,7 @@ class ThreadScheduler final : public Scheduler {
   std::deque<Shard> shards_;
   std::vector<std::thread> threads_;
   std::mutex mutex_;
-  std::condition_variable changed_;
+  std::list<Waiter*> waiters_;
 };
 
 }  // namespace

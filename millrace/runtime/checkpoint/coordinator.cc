@@ -48,6 +48,8 @@ Coordinator::Coordinator(CheckpointOptions options, CoordinatorContext context)
   last_ = decided_ = options_.restored->epoch;
   decided_tokens_ = options_.restored->tokens;
   counters_before_ = options_.restored->counters;
+  context_.progress->checkpoint_epoch.store(decided_.value);
+  context_.progress->checkpoint_micros.store(options_.restored->created_micros);
   for (size_t i = 0; i < operators_.size(); ++i) {
     operators_[i] = options_.restored->operators[i];
   }
@@ -56,6 +58,10 @@ Coordinator::Coordinator(CheckpointOptions options, CoordinatorContext context)
 Coordinator::~Coordinator() {
   bell_->Silence();
   for (Scan& scan : scans_) scan.bell->Silence();
+  asked_.insert(asked_.end(), wanted_by_.begin(), wanted_by_.end());
+  for (Future<Epoch>& future : asked_) {
+    future.MarkFinished(errors::kCancelled.Make({}, "the pipeline ended before"));
+  }
 }
 
 const state::OperatorEntry* Coordinator::restored(int op) const {
@@ -126,13 +132,16 @@ void Coordinator::Take(TaskReport report) {
   context_.scheduler->Notify();
 }
 
-void Coordinator::Checkpoint(std::string savepoint) {
+Future<Epoch> Coordinator::Checkpoint(std::string savepoint) {
+  auto future = Future<Epoch>::Make();
   {
     std::lock_guard lock(mutex_);
     wanted_ = true;
+    wanted_by_.push_back(future);
     if (!savepoint.empty()) wanted_names_.push_back(std::move(savepoint));
   }
   context_.scheduler->Notify();
+  return future;
 }
 
 void Coordinator::Stop(std::string savepoint) {
@@ -184,6 +193,7 @@ void Coordinator::Begin() {
     std::lock_guard lock(mutex_);
     wanted_ = false;
     savepoints_.swap(wanted_names_);
+    asked_.swap(wanted_by_);
   }
   in_flight_.emplace();
   in_flight_->epoch = first_epoch();
@@ -207,13 +217,20 @@ Status Coordinator::Step() {
   // When every task has ended, what is left is the pipeline's last epoch: Finish.
   if (static_cast<int>(ended_.size()) == tasks_) return Status::OK();
   ARROW_RETURN_NOT_OK(Decide(/*final=*/false));
+  Answer();
   std::lock_guard lock(mutex_);
   if (stop_wanted_) {
-    stopped_ = true;
+    // An epoch that began before the request does not bear the name that was asked for.
+    stopped_ = wanted_names_.empty() && wanted_by_.empty();
   } else {
     ArmTimer();
   }
   return Status::OK();
+}
+
+void Coordinator::Answer() {
+  for (Future<Epoch>& future : asked_) future.MarkFinished(decided_);
+  asked_.clear();
 }
 
 // Waits on the coordinating thread; shards go on.
@@ -395,6 +412,7 @@ Status Coordinator::Decide(bool final) {
   if (context_.dead_letters != nullptr)
     ARROW_RETURN_NOT_OK(context_.dead_letters->Sync(final));
   if (!checkpointed()) {
+    context_.progress->epochs_decided.fetch_add(1);
     last_ = decided_ = in_flight_->epoch;
     in_flight_.reset();
     return CommitDecided(std::move(tokens));
@@ -426,6 +444,9 @@ Status Coordinator::Decide(bool final) {
   ARROW_RETURN_NOT_OK(store.Promote(epoch));
   deciding_ = false;
   last_ = decided_ = epoch;
+  context_.progress->checkpoint_epoch.store(epoch.value);
+  context_.progress->checkpoint_micros.store(context_.clock->WallMicros());
+  context_.progress->epochs_decided.fetch_add(1);
   decided_tokens_ = tokens;
   in_flight_.reset();
   for (const std::string& name : savepoints_) {

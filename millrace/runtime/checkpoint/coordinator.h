@@ -18,6 +18,7 @@
 
 #include "millrace/base/clock.h"
 #include "millrace/base/executor.h"
+#include "millrace/base/future.h"
 #include "millrace/base/memory_budget.h"
 #include "millrace/base/timers.h"
 #include "millrace/connector/manifest_store.h"
@@ -81,7 +82,9 @@ class Coordinator final : public TaskReports {
   void Start();
   void Take(TaskReport report) override;
   /// Ask for a checkpoint now; `savepoint` is the name it is to be kept under, or empty.
-  void Checkpoint(std::string savepoint);
+  /// Answers the newest epoch that has a manifest once all that was read before the call
+  /// is in it, or errors::kCancelled where the pipeline ends without.
+  Future<Epoch> Checkpoint(std::string savepoint);
   /// As Checkpoint; afterwards stopped() answers true and no further epoch begins.
   void Stop(std::string savepoint);
 
@@ -129,6 +132,8 @@ class Coordinator final : public TaskReports {
   state::Manifest MakeManifest(bool final,
                                std::vector<connector::CommitToken> tokens) const;
   Status CommitDecided(std::vector<connector::CommitToken> tokens);
+  /// Tell those who wait for the epoch that has come to its end.
+  void Answer();
   Status Prune();
   template <typename F>
   Status Await(const F& future);
@@ -156,6 +161,7 @@ class Coordinator final : public TaskReports {
   bool stopped_ = false;
   bool deciding_ = false;  // an epoch's decision was begun and is not known to be made
   std::vector<std::string> savepoints_;  // names for the epoch in flight
+  std::vector<Future<Epoch>> asked_;     // who waits for the epoch in flight
   std::shared_ptr<Bell> bell_;           // rung by the timer
 
   std::mutex mutex_;
@@ -163,6 +169,7 @@ class Coordinator final : public TaskReports {
   bool wanted_ = false;  // a checkpoint, now
   bool stop_wanted_ = false;
   std::vector<std::string> wanted_names_;
+  std::vector<Future<Epoch>> wanted_by_;
 };
 
 }  // namespace millrace::runtime
