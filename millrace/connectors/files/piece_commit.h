@@ -51,7 +51,7 @@ class PieceCommit {
   const bool deep_;
   const bool durable_;
   Beginning beginning_;
-  bool ended_ = false;  // how the run began is forgotten
+  bool ended_ = false;                                  // how the run began is forgotten
   std::map<int64_t, std::set<std::string>> published_;  // by epoch, the latest
 };
 
