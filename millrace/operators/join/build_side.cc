@@ -28,6 +28,10 @@ constexpr const char* kFinished = "built";
 constexpr int kPlaceBits = 40;
 constexpr int64_t kWrittenRows = 64 * 1024;
 
+// The part of one task's copy of a build side that every task holds. Each writes its own,
+// as any of them may end before the others.
+std::string CopyOf(int task) { return fmt::format("{}.{}", kRows, task); }
+
 bool KeepsUnmatchedRight(JoinType type) {
   return type == JoinType::kRight || type == JoinType::kFull;
 }
@@ -81,7 +85,6 @@ Result<std::shared_ptr<arrow::Array>> BuildSide::KeyGroups(
 
 Status BuildSide::Snapshot(state::OperatorSnapshot& out) {
   out.SetFact(kFinished, finished() ? 1 : 0);
-  if (!dealt_by_key_ && out.task() != 0) return Status::OK();
   ARROW_RETURN_NOT_OK(WriteRows(out));
   return finished() && keeps_unmatched_ ? WriteMatched(out) : Status::OK();
 }
@@ -100,14 +103,19 @@ Status BuildSide::WriteRows(state::OperatorSnapshot& out) {
   }
   if (added.empty()) return Status::OK();
   StateRows written(schema_, evaluation_->memory());
+  // Of a copy all rows count as rows of the task's first key group.
+  const int own = (out.task() * data::kKeyGroups + out.tasks() - 1) / out.tasks();
   for (const auto& batch : added) {
-    ARROW_ASSIGN_OR_RAISE(auto groups, KeyGroups(*batch));
+    ARROW_ASSIGN_OR_RAISE(
+        auto groups, dealt_by_key_
+                         ? KeyGroups(*batch)
+                         : SameKeyGroup(own, batch->num_rows(), evaluation_->pool()));
     ARROW_RETURN_NOT_OK(written.Add(batch->columns(), std::move(groups)));
   }
   written_rows_ += written.rows();
   const Extent extent =
       std::exchange(rows_written_, true) ? Extent::kChanges : Extent::kWhole;
-  return written.Put(kRows, extent, out);
+  return written.Put(dealt_by_key_ ? kRows : CopyOf(out.task()), extent, out);
 }
 
 Status BuildSide::MakePlaces() {
@@ -149,14 +157,19 @@ Status BuildSide::WriteMatched(state::OperatorSnapshot& out) {
 
 Status BuildSide::Restore(const state::OperatorState& state) {
   using Kind = state::OperatorState::Rows;
-  ARROW_RETURN_NOT_OK(
-      state.Visit(kRows, dealt_by_key_ ? Kind::kMine : Kind::kAll,
-                  [this](const std::shared_ptr<arrow::RecordBatch>& rows, Extent) {
-                    rows_written_ = true;
-                    written_rows_ += rows->num_rows();
-                    buffer_.Add(rows);
-                    return Status::OK();
-                  }));
+  const auto add = [this](const std::shared_ptr<arrow::RecordBatch>& rows, Extent) {
+    rows_written_ = dealt_by_key_;
+    written_rows_ += dealt_by_key_ ? rows->num_rows() : 0;
+    buffer_.Add(rows);
+    return Status::OK();
+  };
+  if (dealt_by_key_) ARROW_RETURN_NOT_OK(state.Visit(kRows, Kind::kMine, add));
+  // All copies were the same at the barrier, but a task that had ended left none; the own
+  // one is written anew.
+  for (int task = 0; !dealt_by_key_ && buffer_.rows() == 0 && task < data::kKeyGroups;
+       ++task) {
+    ARROW_RETURN_NOT_OK(state.Visit(CopyOf(task), Kind::kAll, add));
+  }
   if (state.Fact(kFinished).value_or(0) == 0) return Status::OK();
   ARROW_RETURN_NOT_OK(Finish());
   return keeps_unmatched_ ? RestoreMatched(state) : Status::OK();
