@@ -79,8 +79,8 @@ class Committer {
   virtual ~Committer() = default;
   /// Make the pieces visible. Repeatable: a second call with the same tokens changes
   /// nothing. A kAtomic sink's writers answer kBlocked between Prepare(N) and Commit(N),
-  /// so that its transaction holds epoch N and nothing else; it is called for every epoch,
-  /// without tokens where no rows came.
+  /// so that its transaction holds epoch N and nothing else; it is called for every
+  /// epoch, without tokens where no rows came.
   virtual Future<> Commit(Epoch epoch, std::vector<CommitToken> tokens) = 0;
   /// Shut out a predecessor of this pipeline and answer the last epoch that the sink
   /// itself recorded (kAtomic), else 0.

@@ -81,16 +81,14 @@ Status Recovery::Choose(connector::Sink& sink) {
   if (!start.empty()) {
     chosen = nullptr;
     for (const ManifestEntry& entry : entries) {
-      const bool named =
-          entry.state == ManifestState::kSavepoint
-              ? entry.savepoint == start
-              : entry.state == ManifestState::kDecided &&
-                    std::to_string(entry.epoch.value) == start;
+      const bool named = entry.state == ManifestState::kSavepoint
+                             ? entry.savepoint == start
+                             : entry.state == ManifestState::kDecided &&
+                                   std::to_string(entry.epoch.value) == start;
       if (named) chosen = &entry;
     }
     if (chosen == nullptr) {
-      return errors::kNoCheckpoint.Make({}, "'{}' in {}", start,
-                                        store_->location());
+      return errors::kNoCheckpoint.Make({}, "'{}' in {}", start, store_->location());
     }
   }
   if (newest != nullptr) {

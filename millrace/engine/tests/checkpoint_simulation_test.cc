@@ -346,7 +346,9 @@ void CheckpointSimulation::Live(uint64_t seed) {
         break;
       case Ending::kCancelled: then = [&](Job& job) { job.Cancel(crash); }; break;
       case Ending::kStopped: then = [&](Job& job) { job.Stop("", crash); }; break;
-      case Ending::kSavepoint: then = [&](Job& job) { (void)job.Checkpoint("kept"); }; break;
+      case Ending::kSavepoint:
+        then = [&](Job& job) { (void)job.Checkpoint("kept"); };
+        break;
       default: break;
     }
     const auto at = static_cast<int64_t>(random.Below(60'000'000));
