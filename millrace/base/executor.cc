@@ -21,12 +21,17 @@ class ThreadExecutor final : public Executor {
     }
     changed_.notify_all();
     for (std::thread& thread : threads_) thread.join();
+    // From whoever is not one of us, after the last of us had looked.
+    for (; !queue_.empty(); queue_.pop_front()) queue_.front()();
   }
 
   void Submit(std::function<void()> work) override {
     std::lock_guard lock(mutex_);
     queue_.push_back(std::move(work));
-    if (idle_ < queue_.size() && threads_.size() < static_cast<size_t>(max_threads_)) {
+    // Work may bring more work while the threads are being joined: those that are there
+    // do it.
+    if (!closing_ && idle_ < queue_.size() &&
+        threads_.size() < static_cast<size_t>(max_threads_)) {
       threads_.emplace_back([this] { Loop(); });
     }
     changed_.notify_one();

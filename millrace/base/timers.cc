@@ -34,6 +34,7 @@ class ThreadTimers final : public Timers {
 
   void WakeAt(int64_t nanos, Waker waker) override {
     std::lock_guard lock(mutex_);
+    if (closing_) return;
     timers_.push({nanos, std::move(waker)});
     if (!thread_.joinable()) thread_ = std::thread([this] { Loop(); });
     if (timers_.top().nanos == nanos) changed_.notify_one();

@@ -79,8 +79,8 @@ class Engine {
   bool pin_ = false;
   int64_t memory_limit_ = 0;
   std::unique_ptr<Clock> clock_;
+  std::unique_ptr<Timers> timers_;  // outlive the executor, whose work may use them
   std::unique_ptr<Executor> executor_;
-  std::unique_ptr<Timers> timers_;
   std::unique_ptr<operators::SpillSpace> spill_;
   std::shared_ptr<io::FileSystem> files_;
   ConfigSpec::Lookup environment_;

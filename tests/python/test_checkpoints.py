@@ -31,7 +31,7 @@ class Life:
 
     def __call__(self, *options, failpoint=None, code=0, shards=2, query=None):
         # So that there is time for many epochs.
-        slow = f", rate_limit_rows = '{SLOW}'" if code < 0 else ""
+        slow = f", rate_limit_rows = '{SLOW}'" if failpoint else ""
         (self.folder / "life.sql").write_text(f"""
             SET name = 'life'; SET checkpoints = 'on'; SET checkpoint_interval = '1ms'; SET batch_rows = 100;
             CREATE SOURCE events (id BIGINT, k BIGINT, v BIGINT)

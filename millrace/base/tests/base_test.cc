@@ -1,10 +1,15 @@
 #include "millrace/base/testing.h"
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include <arrow/buffer.h>
 #include <arrow/memory_pool.h>
 
 #include "millrace/base/config/config.h"
 #include "millrace/base/error.h"
+#include "millrace/base/executor.h"
 #include "millrace/base/memory_budget.h"
 
 namespace millrace {
@@ -110,4 +115,22 @@ TEST(MemoryBudget, PoolOutlivesTheBudget) {
 }
 
 }  // namespace
+// Its destructor joins threads while work may still ask for new ones.
+TEST(Executor, WorkMayBringWorkUntilTheEnd) {
+  for (int round = 0; round < 50; ++round) {
+    std::atomic<int> done{0};
+    {
+      auto executor = MakeThreadExecutor(8);
+      for (int i = 0; i < 4; ++i) {
+        executor->Submit([&] {
+          std::this_thread::sleep_for(std::chrono::microseconds(200));
+          for (int j = 0; j < 8; ++j) executor->Submit([&] { ++done; });
+          ++done;
+        });
+      }
+    }
+    ASSERT_EQ(done.load(), 4 * 9);
+  }
+}
+
 }  // namespace millrace
