@@ -178,7 +178,7 @@ def test_a_disk_quota(life, tmp_path):
     done = subprocess.run(["bash", "-c", words], cwd=tmp_path, capture_output=True, text=True, timeout=60,
                           env={**os.environ, **life.millrace.environment})
     assert done.returncode == 1 and re.search(r"MR-\d{4}", done.stderr), done.stderr
-    assert not life.rows()
+    assert life.rows().total() < ROWS and life.rows() <= expected
     life(query=rows)
     life.check(expected)
 
@@ -245,7 +245,7 @@ def test_list_show_drop(life):
 def test_a_copy_is_killed_and_resumed(millrace, tmp_path, name):
     lines = [f"{i},row {i}" for i in range(ROWS)]
     (tmp_path / "in.csv").write_text("id,s\n" + "\n".join(lines) + "\n")
-    words = ["--shards", 2, "copy", "in.csv", name, "--resume", "--from", "split_size=16KB", "-o", "checkpoint_interval=1ms",
+    words = ["--shards", 2, "copy", "in.csv", name, "--resume", "--from", "split_size=4KB", "-o", "checkpoint_interval=1ms",
              "-o", "batch_rows=100", *(["--format", "csv"] if name == "parts/" else [])]
     for time in (2, 1, 3):
         millrace(*words, "--from", f"rate_limit_rows={SLOW}", code=-signal.SIGKILL, env={"MILLRACE_FAILPOINT": f"checkpoint.acknowledged@{time}"})
