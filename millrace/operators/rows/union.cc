@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <vector>
 
+#include <arrow/array.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
