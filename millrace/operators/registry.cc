@@ -1,5 +1,7 @@
 #include "millrace/operators/registry.h"
 
+#include <arrow/record_batch.h>
+
 #include <string_view>
 
 #include "millrace/base/error.h"

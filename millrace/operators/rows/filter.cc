@@ -1,3 +1,4 @@
+#include <arrow/array/array_primitive.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/record_batch.h>
 
