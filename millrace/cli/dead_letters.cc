@@ -238,7 +238,7 @@ Status Replay(const Letters& letters, const Program& program, Terminal& terminal
     return errors::kBadArgument.Make({}, "--remaining names the file that is replayed");
   }
   engine::JobOptions options;
-  options.name = "replay";
+  options.name.text = "replay";
   options.dead_letters = again;
   engine::Session session(engine.get(), options);
   ARROW_ASSIGN_OR_RAISE(const std::string columns, Columns(letters, session, all, from));
