@@ -56,13 +56,15 @@ class MemoryBudget::Pool final : public arrow::MemoryPool {
   }
   void ReleaseUnused() override { parent_->ReleaseUnused(); }
 
-  Status Charge(int64_t bytes) {
+  Status Charge(int64_t bytes) { return Charge(bytes, limit_); }
+
+  Status Charge(int64_t bytes, int64_t most) {
     const int64_t now = used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-    if (now > limit_) {
+    if (now > most) {
       Discharge(bytes);
       return errors::kMemoryExceeded.Make(
           {}, "{} bytes in use, {} more asked for, the limit is {}", now - bytes, bytes,
-          limit_);
+          most);
     }
     total_.fetch_add(bytes, std::memory_order_relaxed);
     int64_t peak = peak_.load(std::memory_order_relaxed);
@@ -98,6 +100,9 @@ MemoryBudget::~MemoryBudget() { pool_->Drop(); }
 
 arrow::MemoryPool* MemoryBudget::pool() const { return pool_; }
 Status MemoryBudget::Reserve(int64_t bytes) { return pool_->Charge(bytes); }
+Status MemoryBudget::ReserveSpillable(int64_t bytes) {
+  return pool_->Charge(bytes, limit() / 20 * 17);
+}
 void MemoryBudget::Release(int64_t bytes) { pool_->Discharge(bytes); }
 bool MemoryBudget::pressed() const { return used() > limit() / 10 * 7; }
 int64_t MemoryBudget::limit() const { return pool_->limit(); }

@@ -29,6 +29,9 @@ class MemoryBudget {
   /// Count `bytes` that don't come from pool(). Fails, counting nothing, when the limit
   /// would be passed.
   Status Reserve(int64_t bytes);
+  /// The same for state that can be put elsewhere: fails once 85 % would be in use, so
+  /// that there is room for what can't while it is put there.
+  Status ReserveSpillable(int64_t bytes);
   void Release(int64_t bytes);
 
   /// More than 70 % is in use: those that can should put state elsewhere, and nothing

@@ -23,8 +23,11 @@ using plan::AggregatePhase;
 // A first half that holds so many groups passes them on: the second half holds them
 // anyway, and a first half that hardly merges anything should not hold twice the memory.
 constexpr int64_t kPartialGroups = 4 * 1024 * 1024;
+// It can't put any elsewhere, so that it also takes no more than a small share of memory:
+// one group for so many bytes of the budget.
+constexpr int64_t kBudgetPerPartialGroup = 1024;
 // Where memory is short, this many.
-constexpr int64_t kPressedGroups = 64 * 1024;
+constexpr int64_t kPressedGroups = 16 * 1024;
 
 using KeyArrays = std::vector<std::shared_ptr<arrow::Array>>;
 
@@ -64,6 +67,8 @@ class AggregateBase : public UnaryOperator {
   /// Is a first half to pass on what it holds?
   bool IsFull(int64_t most_groups) const {
     if (!is_partial()) return false;
+    if (most_groups < kNoLimit)
+      most_groups = std::min(most_groups, memory_->limit() / kBudgetPerPartialGroup);
     if (memory_->pressed()) most_groups = std::min(most_groups, kPressedGroups);
     return most_groups < kNoLimit && slots_.size() > most_groups;
   }
@@ -126,7 +131,7 @@ class GroupBy final : public AggregateBase {
       return OpState::kNeedInput;
     }
     ARROW_RETURN_NOT_OK(AddTo(0, *batch.rows, keys));
-    return IsFull(kPartialGroups) || passes_rows() ? FlushAll(out) : OpState::kNeedInput;
+    return IsFull(kPartialGroups) || passes_rows() ? FlushAll(out) : Continue(out);
   }
 
   Result<OpState> OnBarrier(Output& out) override {
@@ -185,7 +190,7 @@ class WindowedGroupBy final : public AggregateBase {
     ARROW_RETURN_NOT_OK(has_watermark_ ? AddByWindow(rows, keys)
                                        : AddWithStarts(*rows, keys));
     const bool full = IsFull(has_watermark_ ? kNoLimit : kPartialGroups);
-    return full || passes_rows() ? FlushAll(out) : OpState::kNeedInput;
+    return full || passes_rows() ? FlushAll(out) : Continue(out);
   }
 
   // A window [s, e) is complete when the watermark has reached its last microsecond.

@@ -67,7 +67,8 @@ class AggregateSet {
   Answer AddCall(const plan::AggregateCall& call);
   Answer AddRowCount(const plan::AggregateCall& call);
   explicit AggregateSet(Evaluation& evaluation)
-      : evaluation_(&evaluation), reservation_(evaluation.memory()) {}
+      : evaluation_(&evaluation),
+        reservation_(evaluation.memory(), Reservation::Kind::kSpillable) {}
   Status MakeAccumulators(const std::vector<plan::AggregateCall>& calls);
   Status UpdateFeed(Feed& feed, const arrow::RecordBatch& rows, const uint32_t* ids);
   static size_t StateColumnOf(functions::Parts parts, functions::Part part);

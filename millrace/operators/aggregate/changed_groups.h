@@ -15,7 +15,7 @@ namespace millrace::operators {
 class ChangedGroups {
  public:
   explicit ChangedGroups(std::shared_ptr<MemoryBudget> memory)
-      : reservation_(std::move(memory)) {}
+      : reservation_(std::move(memory), Reservation::Kind::kSpillable) {}
 
   /// Rows were added to the groups `ids`; null: to group 0.
   void Mark(const uint32_t* ids, int64_t rows) {

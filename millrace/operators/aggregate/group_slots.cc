@@ -81,7 +81,7 @@ Result<int64_t> GroupSlots::Add(int64_t start, const arrow::RecordBatch& rows,
   Slot& slot = slots_[start];
   const int64_t before = slot.groups ? slot.groups->size() : 0;
   ARROW_RETURN_NOT_OK(Put(slot, start, rows, keys, false));
-  return slot.groups ? slot.groups->size() - before : 0;
+  return slot.groups ? std::max<int64_t>(slot.groups->size() - before, 0) : 0;
 }
 
 // Room for the groups is made before any row is added: where memory refuses it, the
@@ -92,8 +92,16 @@ Status GroupSlots::Put(Slot& slot, int64_t start, const arrow::RecordBatch& rows
     if (!slot.groups) ARROW_RETURN_NOT_OK(NewGroups().Value(&slot.groups));
     const Status status = slot.groups->Prepare(keys, rows.num_rows());
     if (status.ok()) break;
-    if (!IsMemory(status) || !MaySpill(slot)) return status;
-    ARROW_RETURN_NOT_OK(Spill(slot, start));
+    if (!IsMemory(status)) return status;
+    if (MaySpill(slot)) {
+      ARROW_RETURN_NOT_OK(Spill(slot, start));
+    } else if (phase_ == plan::AggregatePhase::kPartial && slot.groups->sized() > 0) {
+      // They go first, and the next ones begin small.
+      emission_.Add(std::move(slot.groups), StartOf(start), window_size_);
+      slot.rows_in_memory = 0;
+    } else {
+      return status;
+    }
   }
   ARROW_RETURN_NOT_OK(states ? slot.groups->MergeStates(rows, part_.first_state())
                              : slot.groups->Apply(rows, first_state_));

@@ -29,7 +29,7 @@ inline uint64_t Mix(int64_t key) {
 }  // namespace
 
 IntegerTable::IntegerTable(std::shared_ptr<MemoryBudget> memory)
-    : reservation_(std::move(memory)) {}
+    : reservation_(std::move(memory), Reservation::Kind::kSpillable) {}
 
 Status IntegerTable::Charge() {
   const auto bytes = static_cast<int64_t>(keys_.capacity() * sizeof(int64_t) +

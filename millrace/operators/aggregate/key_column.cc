@@ -208,7 +208,7 @@ class BytesColumn final : public KeyColumn {
   BytesColumn(std::shared_ptr<arrow::DataType> type, std::shared_ptr<MemoryBudget> memory)
       : type_(std::move(type)),
         memory_(memory),
-        reservation_(std::move(memory)),
+        reservation_(std::move(memory), Reservation::Kind::kSpillable),
         bytes_(memory_->pool()),
         ends_(memory_->pool()) {}
 
