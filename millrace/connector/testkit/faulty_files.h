@@ -19,6 +19,7 @@ class FaultyFiles final : public io::FileSystem,
  public:
   enum class Fault {
     kOnce,  ///< that change fails, later ones do not
+    kDone,  ///< the same, though that change has happened
     kDead,  ///< nothing changes any more: the disk is left as a killed process leaves it
   };
   FaultyFiles(std::shared_ptr<io::FileSystem> files, int64_t fail_at, Fault fault)
@@ -28,6 +29,8 @@ class FaultyFiles final : public io::FileSystem,
     killed_ = true;
     left_ = -1;
   }
+  /// Count anew: the n-th change from here fails.
+  void FailAfter(int64_t changes) { left_ = changes; }
   /// Has the fault been met?
   bool met() const { return left_ < 0; }
 
@@ -54,24 +57,19 @@ class FaultyFiles final : public io::FileSystem,
     return files_->CheckWritable(directory);
   }
   Status CopyPermissions(const std::string& from, const std::string& to) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->CopyPermissions(from, to);
+    return Change([&] { return files_->CopyPermissions(from, to); });
   }
   Status Rename(const std::string& from, const std::string& to) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->Rename(from, to);
+    return Change([&] { return files_->Rename(from, to); });
   }
   Status Remove(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->Remove(path);
+    return Change([&] { return files_->Remove(path); });
   }
   Status RemoveDirectory(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->RemoveDirectory(path);
+    return Change([&] { return files_->RemoveDirectory(path); });
   }
   Status CreateDirectories(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->CreateDirectories(path);
+    return Change([&] { return files_->CreateDirectories(path); });
   }
   Status SyncDirectory(const std::string& directory) override {
     // Counted only: no machine crashes here, and waiting for the disk takes minutes.
@@ -88,8 +86,7 @@ class FaultyFiles final : public io::FileSystem,
     File(std::unique_ptr<io::WritableFile> file, std::shared_ptr<FaultyFiles> owner)
         : file_(std::move(file)), owner_(std::move(owner)) {}
     Status Write(const void* data, int64_t size) override {
-      ARROW_RETURN_NOT_OK(owner_->Change());
-      return file_->Write(data, size);
+      return owner_->Change([&] { return file_->Write(data, size); });
     }
     Status Sync() override { return owner_->Change(); }
     Status Close() override { return file_->Close(); }
@@ -101,6 +98,14 @@ class FaultyFiles final : public io::FileSystem,
     const std::shared_ptr<FaultyFiles> owner_;
   };
 
+  template <typename Work>
+  Status Change(Work work) {
+    const Status change = Change();
+    if (change.ok() || (fault_ == Fault::kDone && !killed_)) {
+      ARROW_RETURN_NOT_OK(work());
+    }
+    return change;
+  }
   Status Change() {
     const int64_t left = left_--;
     if (left == 0 || (left < 0 && (killed_ || fault_ == Fault::kDead))) {

@@ -44,6 +44,7 @@ class PieceCommit {
   Status PublishWhole(Epoch epoch, const PieceToken& token, bool recovering);
   Result<bool> Waits(Epoch epoch, const std::string& piece, bool recovering);
   Status RemoveReplaced();
+  std::string FolderOf(const PieceToken::Part& part) const;
 
   const std::shared_ptr<Pieces> pieces_;
   const std::shared_ptr<Staging> staging_;

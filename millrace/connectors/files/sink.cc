@@ -235,10 +235,12 @@ Status FilesSink::CommitEpoch(Epoch epoch,
 Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
   std::vector<CommitPlan::Rename> renames;
   std::vector<std::string> deletes;
+  bool published = false;
   for (const connector::CommitToken& token : tokens) {
     ARROW_ASSIGN_OR_RAISE(const CommitPlan plan, CommitPlan::Decode(token.bytes));
     for (const CommitPlan::Rename& rename : plan.renames) {
-      // Renamed by an earlier call.
+      published = true;
+      // Renamed by an earlier call, which may have failed before that was safe.
       if (!files().Exists(rename.temporary)) continue;
       if (!plan.replaces && files().Exists(rename.name)) {
         return errors::kDestinationExists.Make({.file = rename.name},
@@ -268,7 +270,7 @@ Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
     Status status = files().Rename(renames[i].temporary, renames[i].name);
     if (!status.ok()) return undo(i, std::move(status));
   }
-  if (!renames.empty()) {
+  if (published) {
     Status synced = files().SyncDirectory(destination().directory);
     if (!synced.ok()) return undo(renames.size(), std::move(synced));
     staging_->Published();
