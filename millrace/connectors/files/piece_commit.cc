@@ -49,10 +49,10 @@ Status PieceCommit::BeginFirst() {
   return Save();
 }
 
-Status PieceCommit::BeginLater() {
+void PieceCommit::BeginLater() {
   beginning_ = {.published = true};
   pieces_->began = true;
-  return Save();
+  ended_ = true;
 }
 
 Status PieceCommit::Commit(Epoch epoch, const std::vector<connector::CommitToken>& tokens,
@@ -79,6 +79,7 @@ Status PieceCommit::Commit(Epoch epoch, const std::vector<connector::CommitToken
     ARROW_RETURN_NOT_OK(pieces_->ForgetBeginning());
     ARROW_RETURN_NOT_OK(pieces_->files().SyncDirectory(pieces_->directory()));
     ended_ = true;
+    pieces_->began = true;
   } else if (!ended_ && !std::exchange(beginning_.published, true)) {
     ARROW_RETURN_NOT_OK(Save());
   }

@@ -154,7 +154,10 @@ Status FilesSink::EnsurePieces() {
 // finished. `last`: what the checkpoints know.
 Status FilesSink::DecideBeginning(Epoch last) {
   if (std::exchange(begun_, true)) return Status::OK();
-  if (last.value > 0) return pieces_commit_->BeginLater();
+  if (last.value > 0) {
+    pieces_commit_->BeginLater();
+    return Status::OK();
+  }
   ARROW_RETURN_NOT_OK(CheckDestination());
   return pieces_commit_->BeginFirst();
 }
@@ -206,6 +209,7 @@ Result<std::unique_ptr<connector::SinkWriter>> FilesSink::OpenPieces(WriterId wr
   options.target = destination().target();
   options.append = mode_ == "append";
   options.runs = runs_;
+  options.ended = pieces_commit_->ended();
   return MakeSplicedWriter(std::move(options), schema_, surroundings_);
 }
 

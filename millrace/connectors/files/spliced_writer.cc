@@ -165,6 +165,11 @@ class SplicedWriter final : public connector::SinkWriter {
 
   Result<Future<connector::CommitToken>> PrepareWhole() {
     ARROW_RETURN_NOT_OK(failpoint::Reach("files.prepare"));
+    // The rows came to their end before the pipeline did, which has been started again:
+    // the file is there, and a second one without rows must not take its place.
+    if (options_.ended && !open_ && runs_.empty()) {
+      return Future<connector::CommitToken>::MakeFinished(connector::CommitToken());
+    }
     auto splice = std::make_shared<Splice>();
     splice->options = options_;
     splice->schema = schema_;

@@ -30,7 +30,7 @@ using connector::testkit::FaultyFiles;
 using Lines = std::vector<std::string>;
 
 // Lives that went wrong once and have no smaller test of their own.
-const std::vector<uint64_t> kFailedSeeds = {657, 763};
+const std::vector<uint64_t> kFailedSeeds = {657, 763, 1791};
 
 uint64_t Lives() {
   const char* value = std::getenv("MILLRACE_SEEDS");

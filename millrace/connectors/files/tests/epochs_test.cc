@@ -203,6 +203,56 @@ TEST_P(FilesEpochs, SingleFile) {
   EXPECT_EQ(Hidden({".begun"}), 0);
 }
 
+// Rows may come to an end (LIMIT) while the pipeline has none yet: a restart then opens
+// writers that end without a row, and what stands there stays as it is.
+TEST_P(FilesEpochs, AnEndBeforeThatOfThePipelineIsTheEnd) {
+  struct Way {
+    std::string suffix, mode;
+    int64_t rows;
+  };
+  const std::string file = "." + GetParam();
+  std::vector<Way> ways = {{file, "error", 48},     {file, "error", 0},
+                           {file, "overwrite", 48}, {"/", "error", 48},
+                           {"/", "error", 0},       {"/", "overwrite", 48}};
+  if (GetParam() != "parquet") ways.push_back({file, "append", 48});
+  for (const Way& way : ways) {
+    // Was the last commit asked for before the process ended?
+    for (const bool committed : {true, false}) {
+      SCOPED_TRACE(way.mode + " " + way.suffix + (committed ? ", committed" : ""));
+      const EpochCase test = Case(way.suffix, {{"mode", way.mode}}, way.mode != "error");
+      test.reset();
+      std::vector<connector::CommitToken> tokens;
+      for (int64_t attempt = 1; attempt <= 4; ++attempt) {
+        ASSERT_OK_AND_ASSIGN(auto sink, test.make("p", attempt, nullptr));
+        ASSERT_OK(sink->EnsureTable(test.rows->schema(), {}));
+        if (attempt > 1) {
+          ASSERT_OK(sink->committer().Recover(Epoch{attempt - 1}, tokens).status());
+        }
+        ASSERT_OK_AND_ASSIGN(auto writer, sink->Open(WriterId{0}));
+        if (attempt == 1 && way.rows > 0) {
+          ASSERT_OK(connector::testkit::WriteRows(*writer, test.rows));
+        }
+        // The third run is stopped before its writer comes to its end.
+        auto token = writer->Prepare(Epoch{attempt}, attempt != 3);
+        ASSERT_OK(token.status());
+        tokens = {*token.result()};
+        if (!committed && attempt < 4) continue;
+        ASSERT_OK(sink->committer().Commit(Epoch{attempt}, tokens).status());
+        Rows expected;
+        if (way.rows > 0) expected = connector::testkit::RowsOf(*test.rows).ValueOrDie();
+        if (way.mode == "append") {
+          expected.insert(expected.end(), test.before.begin(), test.before.end());
+        }
+        ASSERT_OK_AND_ASSIGN(const Rows seen, test.read());
+        EXPECT_EQ(connector::testkit::Sorted(seen), connector::testkit::Sorted(expected));
+      }
+      EXPECT_EQ(Hidden({".piece", ".begun"}), 0);
+      EXPECT_TRUE(way.suffix != "/" ||
+                  std::distance(fs::directory_iterator(target_), {}) == 1);
+    }
+  }
+}
+
 // Recover says whether what stands there was there before the first run.
 TEST_P(FilesEpochs, AnEarlierStartThatWasRefusedAllowsNothing) {
   for (const std::string& suffix : {std::string("/"), "." + GetParam()}) {
