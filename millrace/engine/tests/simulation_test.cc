@@ -18,6 +18,7 @@
 #include <arrow/record_batch.h>
 
 #include "millrace/base/testing.h"
+#include "millrace/connector/testkit/faulty_files.h"
 #include "millrace/engine/dead_letter_record.h"
 #include "millrace/engine/session.h"
 #include "millrace/engine/text.h"
@@ -28,90 +29,12 @@ namespace millrace::engine {
 namespace {
 
 namespace fs = std::filesystem;
+using connector::testkit::FaultyFiles;
 
 int Seeds() {
   const char* value = std::getenv("MILLRACE_SEEDS");
   return value != nullptr ? std::atoi(value) : 400;
 }
-
-// A file system whose n-th change of the disk fails as a full disk does.
-class FailingFiles final : public io::FileSystem {
- public:
-  FailingFiles(std::shared_ptr<io::FileSystem> files, int64_t fail_at)
-      : files_(std::move(files)), left_(fail_at) {}
-  int64_t left() const { return left_; }
-
-  Result<io::FileInfo> Stat(const std::string& path) override {
-    return files_->Stat(path);
-  }
-  bool Exists(const std::string& path) override { return files_->Exists(path); }
-  Result<std::vector<io::FileInfo>> List(const std::string& directory) override {
-    return files_->List(directory);
-  }
-  Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenRead(
-      const std::string& path) override {
-    return files_->OpenRead(path);
-  }
-  Result<std::unique_ptr<io::WritableFile>> OpenWrite(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(Change());
-    ARROW_ASSIGN_OR_RAISE(auto file, files_->OpenWrite(path));
-    return std::make_unique<File>(std::move(file), this);
-  }
-  Result<std::string> Resolve(const std::string& path) override {
-    return files_->Resolve(path);
-  }
-  Status CheckWritable(const std::string& directory) override {
-    return files_->CheckWritable(directory);
-  }
-  Status CopyPermissions(const std::string& from, const std::string& to) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->CopyPermissions(from, to);
-  }
-  Status Rename(const std::string& from, const std::string& to) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->Rename(from, to);
-  }
-  Status Remove(const std::string& path) override { return files_->Remove(path); }
-  Status RemoveDirectory(const std::string& path) override {
-    return files_->RemoveDirectory(path);
-  }
-  Status CreateDirectories(const std::string& path) override {
-    return files_->CreateDirectories(path);
-  }
-  Status SyncDirectory(const std::string& directory) override {
-    return files_->SyncDirectory(directory);
-  }
-  Result<std::shared_ptr<void>> TryLock(const std::string& path) override {
-    return files_->TryLock(path);
-  }
-
- private:
-  class File final : public io::WritableFile {
-   public:
-    File(std::unique_ptr<io::WritableFile> file, FailingFiles* owner)
-        : file_(std::move(file)), owner_(owner) {}
-    Status Write(const void* data, int64_t size) override {
-      ARROW_RETURN_NOT_OK(owner_->Change());
-      return file_->Write(data, size);
-    }
-    Status Sync() override {
-      ARROW_RETURN_NOT_OK(owner_->Change());
-      return file_->Sync();
-    }
-    Status Close() override { return file_->Close(); }
-    int64_t position() const override { return file_->position(); }
-
-   private:
-    std::unique_ptr<io::WritableFile> file_;
-    FailingFiles* const owner_;
-  };
-  Status Change() {
-    if (left_-- == 0) return errors::kDiskFull.Make({}, "injected");
-    return Status::OK();
-  }
-  const std::shared_ptr<io::FileSystem> files_;
-  int64_t left_;
-};
 
 // A file whose reads fail now and then, for a passing reason.
 class FlakyFile final : public arrow::io::RandomAccessFile {
@@ -442,8 +365,9 @@ TEST_F(Simulation, FullDiskLeavesNothingBehind) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     fs::create_directories(out);
     Random random(static_cast<uint64_t>(seed));
-    auto files = std::make_shared<FailingFiles>(io::MakeLocalFileSystem(),
-                                                static_cast<int64_t>(random.Below(8)));
+    auto files = std::make_shared<FaultyFiles>(io::MakeLocalFileSystem(),
+                                               static_cast<int64_t>(random.Below(16)),
+                                               FaultyFiles::Fault::kOnce);
     World world(static_cast<int>(1 + random.Below(3)), random.Next(), files);
     auto rows = Run(world, Script(insert, 700), 20);
     if (!rows.ok()) {
