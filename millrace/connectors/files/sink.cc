@@ -111,7 +111,7 @@ Status FilesSink::EnsureTable(const std::shared_ptr<arrow::Schema>& schema,
                             : files().CreateDirectories(directory));
     made_directory_ = true;
   }
-  ARROW_RETURN_NOT_OK(staging_->RemoveOrphans().status());
+  ARROW_RETURN_NOT_OK(staging_->RemoveOrphans(partitioned()).status());
   if (is(Kind::kFile) && mode_ == "append") {
     append_lock_path_ =
         io::JoinedPath(directory, ".millrace-" + destination().file + "-append.tmp");
@@ -311,7 +311,7 @@ Result<connector::RecoveryOutcome> FilesSink::Recover(
     ARROW_ASSIGN_OR_RAISE(outcome.aborted, pieces_commit_->Abort(runs_));
   }
   ARROW_ASSIGN_OR_RAISE(const int64_t aborted, staging_->Abort());
-  ARROW_ASSIGN_OR_RAISE(const int64_t orphans, staging_->RemoveOrphans());
+  ARROW_ASSIGN_OR_RAISE(const int64_t orphans, staging_->RemoveOrphans(partitioned()));
   outcome.aborted += aborted + orphans;
   return outcome;
 }

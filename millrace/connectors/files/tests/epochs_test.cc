@@ -218,6 +218,18 @@ TEST_P(FilesEpochs, Partitions) {
   connector::testkit::CheckEpochs(Case("/", options, true));
 }
 
+// A number that was reserved where a run was killed is free again.
+TEST_P(FilesEpochs, ReservationsInPartitionsDoNotStay) {
+  const EpochCase test = Case("/", {{"partition_by", "kind"}, {"mode", "append"}}, true);
+  test.reset();
+  const fs::path orphan =
+      fs::path(target_) / "kind=plain" / (".millrace-part-00001." + GetParam() + ".tmp");
+  std::ofstream(orphan).close();
+  ASSERT_OK_AND_ASSIGN(auto sink, test.make("p", 1, nullptr));
+  ASSERT_OK(sink->EnsureTable(test.rows->schema(), {}));
+  EXPECT_FALSE(fs::exists(orphan));
+}
+
 TEST_P(FilesEpochs, SingleFile) {
   const std::string suffix = "." + GetParam();
   connector::testkit::CheckEpochs(Case(suffix, {{"mode", "error"}}, false));
