@@ -76,7 +76,9 @@ Status PieceCommit::Commit(Epoch epoch, const std::vector<connector::CommitToken
   // neither, and the next call goes on here.
   ARROW_RETURN_NOT_OK(RemoveReplaced());
   if (last && durable_) {
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.forget"));
     ARROW_RETURN_NOT_OK(pieces_->ForgetBeginning());
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.forgotten"));
     ARROW_RETURN_NOT_OK(pieces_->files().SyncDirectory(pieces_->directory()));
     ended_ = true;
     pieces_->began = true;
@@ -114,7 +116,9 @@ Status PieceCommit::Publish(Epoch epoch, const std::vector<PieceToken::Part>& pa
       }
       ARROW_ASSIGN_OR_RAISE(const Staged number, staging_->BeginPart(part->folder));
       const std::string hidden = pieces_->PathOf(part->piece);
-      const Status status = files.Rename(hidden, number.name);
+      Status status = failpoint::Reach("files.rename");
+      if (status.ok()) status = files.Rename(hidden, number.name);
+      if (status.ok()) status = failpoint::Reach("files.renamed");
       // A rename that failed may have happened all the same.
       if (status.ok() || !files.Exists(hidden)) {
         renamed.emplace_back(part, hidden, number.name);
@@ -131,7 +135,7 @@ Status PieceCommit::Publish(Epoch epoch, const std::vector<PieceToken::Part>& pa
     for (const std::string& folder : folders) {
       ARROW_RETURN_NOT_OK(files.SyncDirectory(folder));
     }
-    return Status::OK();
+    return waiting.empty() ? Status::OK() : failpoint::Reach("files.synced");
   };
   const Status status = publish_all();
   for (const auto& [part, hidden, name] : renamed) {
@@ -165,6 +169,7 @@ Status PieceCommit::PublishWhole(Epoch epoch, const PieceToken& token, bool reco
         return errors::kDestinationChanged.Make({.file = target}, "");
       }
     }
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.whole.rename"));
     const std::string hidden = pieces_->PathOf(token.whole);
     const Status renamed = files.Rename(hidden, target);
     // A rename that failed may have happened all the same.
@@ -172,14 +177,18 @@ Status PieceCommit::PublishWhole(Epoch epoch, const PieceToken& token, bool reco
       published_[epoch.value].insert(token.whole);
     }
     ARROW_RETURN_NOT_OK(renamed);
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.whole.renamed"));
   }
   // Also where the rename was of an earlier call, which may have ended before it was
   // safe: what it was put together from goes now.
   ARROW_RETURN_NOT_OK(files.SyncDirectory(pieces_->directory()));
+  ARROW_RETURN_NOT_OK(failpoint::Reach("files.whole.synced"));
   for (const std::string& piece : pieces_->NamesOf(token.runs)) {
     ARROW_RETURN_NOT_OK(files.Remove(pieces_->PathOf(piece)));
   }
-  return token.runs.empty() ? Status::OK() : files.SyncDirectory(pieces_->directory());
+  if (token.runs.empty()) return Status::OK();
+  ARROW_RETURN_NOT_OK(failpoint::Reach("files.whole.removed"));
+  return files.SyncDirectory(pieces_->directory());
 }
 
 Status PieceCommit::RemoveReplaced() {
@@ -192,9 +201,11 @@ Status PieceCommit::RemoveReplaced() {
     // A repeated commit may meet another file under the old one's name.
     if (!now.ok() || now->size != old.size || now->modified_micros != old.modified_micros)
       continue;
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.replace"));
     ARROW_RETURN_NOT_OK(files.Remove(path));
     folders.insert(io::DirectoryOf(path));
   }
+  ARROW_RETURN_NOT_OK(failpoint::Reach("files.replaced"));
   for (const std::string& folder : folders) {
     ARROW_RETURN_NOT_OK(files.SyncDirectory(folder));
   }

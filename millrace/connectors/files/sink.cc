@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "millrace/base/failpoint.h"
 #include "millrace/connectors/files/durable.h"
 #include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/existing.h"
@@ -271,11 +272,14 @@ Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
     return status;
   };
   for (size_t i = 0; i < renames.size(); ++i) {
-    Status status = files().Rename(renames[i].temporary, renames[i].name);
+    Status status = failpoint::Reach("files.stage.rename");
+    if (status.ok()) status = files().Rename(renames[i].temporary, renames[i].name);
     if (!status.ok()) return undo(i, std::move(status));
   }
   if (published) {
-    Status synced = files().SyncDirectory(destination().directory);
+    Status synced = failpoint::Reach("files.stage.renamed");
+    if (synced.ok()) synced = files().SyncDirectory(destination().directory);
+    if (synced.ok()) synced = failpoint::Reach("files.stage.synced");
     if (!synced.ok()) return undo(renames.size(), std::move(synced));
     staging_->Published();
   }
@@ -284,6 +288,7 @@ Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
   bool deleted = false;
   for (const std::string& path : deletes) {
     if (!files().Exists(path)) continue;
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.stage.replace"));
     ARROW_RETURN_NOT_OK(files().Remove(path));
     deleted = true;
   }
