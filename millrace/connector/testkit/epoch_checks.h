@@ -254,12 +254,15 @@ inline void CheckOtherPipelines(const EpochCase& test) {
 
 /// Whichever change of the disk fails, once or for good, a restart completes the rows.
 inline void CheckFaults(const EpochCase& test) {
-  for (const auto fault : {FaultyFiles::Fault::kOnce, FaultyFiles::Fault::kDead}) {
+  for (const auto fault : {FaultyFiles::Fault::kOnce, FaultyFiles::Fault::kFull,
+                           FaultyFiles::Fault::kDead}) {
     // Not every change: two thirds of them bring nothing new and cost seconds.
     bool met = true;
     for (int64_t at = fault == FaultyFiles::Fault::kDead ? 1 : 0; met; at += 3) {
       SCOPED_TRACE("fault at change " + std::to_string(at) +
-                   (fault == FaultyFiles::Fault::kDead ? ", for good" : ""));
+                   (fault == FaultyFiles::Fault::kDead   ? ", for good"
+                    : fault == FaultyFiles::Fault::kFull ? ", as the disk is full"
+                                                         : ""));
       test.reset();
       EpochDriver driver(test, "p");
       auto files = std::make_shared<FaultyFiles>(io::MakeLocalFileSystem(), at, fault);
@@ -267,6 +270,7 @@ inline void CheckFaults(const EpochCase& test) {
       met = files->met();
       // A fault may be met where it does no harm, while cleaning up.
       for (int64_t again = at / 2; !status.ok(); again = INT64_MAX) {
+        ASSERT_EQ(ErrorNumber(status), errors::kDiskFull.number) << status.ToString();
         // The restart fails too, somewhere else.
         files = std::make_shared<FaultyFiles>(io::MakeLocalFileSystem(), again, fault);
         status = driver.Run(again == INT64_MAX ? Healthy() : files);
@@ -286,7 +290,7 @@ inline void CheckRepeatedCommits(const EpochCase& test) {
   for (const auto fault : {FaultyFiles::Fault::kOnce, FaultyFiles::Fault::kDone,
                            FaultyFiles::Fault::kDead}) {
     bool met = true;
-    for (int64_t at = 0; met; ++at) {
+    for (int64_t at = 0; met; at += 1 + at / 6) {
       SCOPED_TRACE("change " + std::to_string(at) + " of the commit fails" +
                    (fault == FaultyFiles::Fault::kDone   ? ", though it was done"
                     : fault == FaultyFiles::Fault::kDead ? ", and all after it"

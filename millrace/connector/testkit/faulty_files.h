@@ -20,6 +20,7 @@ class FaultyFiles final : public io::FileSystem,
   enum class Fault {
     kOnce,  ///< that change fails, later ones do not
     kDone,  ///< the same, though that change has happened
+    kFull,  ///< from there on nothing is made or written, though names change and go
     kDead,  ///< nothing changes any more: the disk is left as a killed process leaves it
   };
   FaultyFiles(std::shared_ptr<io::FileSystem> files, int64_t fail_at, Fault fault)
@@ -46,7 +47,7 @@ class FaultyFiles final : public io::FileSystem,
     return files_->OpenRead(path);
   }
   Result<std::unique_ptr<io::WritableFile>> OpenWrite(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(Change());
+    ARROW_RETURN_NOT_OK(Change(kTakesRoom));
     ARROW_ASSIGN_OR_RAISE(auto file, files_->OpenWrite(path));
     return std::make_unique<File>(std::move(file), shared_from_this());
   }
@@ -69,14 +70,14 @@ class FaultyFiles final : public io::FileSystem,
     return Change([&] { return files_->RemoveDirectory(path); });
   }
   Status CreateDirectories(const std::string& path) override {
-    return Change([&] { return files_->CreateDirectories(path); });
+    return Change([&] { return files_->CreateDirectories(path); }, kTakesRoom);
   }
   Status SyncDirectory(const std::string& directory) override {
     // Counted only: no machine crashes here, and waiting for the disk takes minutes.
     return Change();
   }
   Result<std::shared_ptr<void>> TryLock(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(Change());
+    ARROW_RETURN_NOT_OK(Change(kTakesRoom));
     return files_->TryLock(path);
   }
 
@@ -86,9 +87,9 @@ class FaultyFiles final : public io::FileSystem,
     File(std::unique_ptr<io::WritableFile> file, std::shared_ptr<FaultyFiles> owner)
         : file_(std::move(file)), owner_(std::move(owner)) {}
     Status Write(const void* data, int64_t size) override {
-      return owner_->Change([&] { return file_->Write(data, size); });
+      return owner_->Change([&] { return file_->Write(data, size); }, kTakesRoom);
     }
-    Status Sync() override { return owner_->Change(); }
+    Status Sync() override { return owner_->Change(kTakesRoom); }
     Status Close() override { return file_->Close(); }
     int64_t position() const override { return file_->position(); }
 
@@ -98,17 +99,21 @@ class FaultyFiles final : public io::FileSystem,
     const std::shared_ptr<FaultyFiles> owner_;
   };
 
+  static constexpr bool kTakesRoom = true;
+
   template <typename Work>
-  Status Change(Work work) {
-    const Status change = Change();
+  Status Change(Work work, bool takes_room = false) {
+    const Status change = Change(takes_room);
     if (change.ok() || (fault_ == Fault::kDone && !killed_)) {
       ARROW_RETURN_NOT_OK(work());
     }
     return change;
   }
-  Status Change() {
+  Status Change(bool takes_room = false) {
+    if (fault_ == Fault::kFull && !takes_room && !killed_) return Status::OK();
     const int64_t left = left_--;
-    if (left == 0 || (left < 0 && (killed_ || fault_ == Fault::kDead))) {
+    if (left == 0 ||
+        (left < 0 && (killed_ || fault_ == Fault::kDead || fault_ == Fault::kFull))) {
       return errors::kDiskFull.Make({}, "injected");
     }
     return Status::OK();

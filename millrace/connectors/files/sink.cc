@@ -233,7 +233,8 @@ Status FilesSink::CommitEpoch(Epoch epoch,
   if (is(Kind::kStream)) return Status::OK();
   if (!makes_pieces()) return CommitNow(tokens);
   ARROW_RETURN_NOT_OK(pieces_commit_->Commit(epoch, tokens, recovering));
-  committed_ = true;
+  // An abort commits nothing.
+  committed_ |= !tokens.empty();
   return Status::OK();
 }
 
@@ -264,9 +265,10 @@ Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
   }
 
   // A folder gets all of its new files or none: what was renamed before a failure goes
-  // back.
+  // back, and so does a file that took nobody's place.
+  const bool goes_back = is(Kind::kFolder) || mode_ == "error";
   auto undo = [&](size_t renamed, Status status) {
-    for (size_t i = 0; i < renamed && is(Kind::kFolder); ++i) {
+    for (size_t i = 0; i < renamed && goes_back; ++i) {
       (void)files().Rename(renames[i].name, renames[i].temporary);
     }
     return status;
@@ -293,7 +295,8 @@ Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
     deleted = true;
   }
   if (deleted) ARROW_RETURN_NOT_OK(files().SyncDirectory(destination().directory));
-  committed_ = true;
+  // An abort commits nothing.
+  committed_ |= published;
   return Status::OK();
 }
 
