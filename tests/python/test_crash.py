@@ -1,7 +1,7 @@
 """SIGKILL at every state edge: what a pipeline has written after it was run again is what one run without a kill writes.
 
-The program is the release build with four small sinks, one a commit class. A failpoint that is not reached does not
-kill, and fails its test.
+The program is the release build with four small sinks, one a commit class, and the files sink as it is. A failpoint
+that is not reached does not kill, and fails its test.
 """
 
 import collections
@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 
+import duckdb
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -61,17 +62,29 @@ PIPELINES = {
 }
 
 
+# Two thirds of the rows are read as fast as can be, the others after a pause that is long for the interval of
+# checkpoints: there are some on the quickest machine.
+RATE = ROWS * 20 // 3
+
+
 class Pipeline:
-    def __init__(self, folder, events, query, commit, shards, batch_rows=500):
-        self.folder, self.shards = folder, shards
+    """Rows into a ledger."""
+    script = """
+        SET name = 'crash'; SET checkpoints = '{checkpoints}'; SET checkpoint_interval = '1ms'; SET batch_rows = {batch_rows};
+        CREATE SOURCE events (id BIGINT, k BIGINT, v BIGINT, t TIMESTAMP, WATERMARK FOR t AS t - INTERVAL '1' HOUR)
+          WITH (connector = 'files', path = '{events}/*.csv', split_size = '64KB', rate_limit_rows = {rate});
+        CREATE SINK out WITH ({sink});
+        {query}
+    """
+
+    def __init__(self, folder, events, query, commit, shards, batch_rows=500, rate=RATE):
         self.out = folder / "out"
-        (folder / "pipeline.sql").write_text(f"""
-            SET name = 'crash'; SET checkpoints = 'on'; SET checkpoint_interval = '1ms'; SET batch_rows = {batch_rows};
-            CREATE SOURCE events (id BIGINT, k BIGINT, v BIGINT, t TIMESTAMP, WATERMARK FOR t AS t - INTERVAL '1' HOUR)
-              WITH (connector = 'files', path = '{events}/*.csv', split_size = '64KB');
-            CREATE SINK out WITH (connector = 'ledger', path = '{self.out}', commit = '{commit}');
-            {query}
-        """)
+        self.write(folder, shards, events=events, query=query, batch_rows=batch_rows, checkpoints="on", rate=rate,
+                   sink=f"connector = 'ledger', path = '{self.out}', commit = '{commit}'")
+
+    def write(self, folder, shards, **parts):
+        self.folder, self.shards = folder, shards
+        (folder / "pipeline.sql").write_text(self.script.format(**parts))
 
     def start(self, failpoint=None, shards=None):
         env = {**os.environ, "MILLRACE_STATE_DIR": str(self.folder / "state")}
@@ -85,10 +98,6 @@ class Pipeline:
         process = self.start(failpoint, shards)
         out, err = process.communicate(timeout=120)
         return process.returncode, out + err
-
-    def finished(self):
-        """What is visible was decided by a manifest; when there is none any more, the pipeline had come to its end."""
-        return bool(list(self.out.glob("rows-*"))) and not list((self.folder / "state").glob("crash/epoch-*"))
 
     def finished(self):
         """What is visible was decided by a manifest: when there is none any more, the pipeline had come to its end."""
@@ -137,7 +146,7 @@ def test_killed_at_every_edge(query, commit, shards, events, expected, tmp_path)
             folder.mkdir()
             pipeline = Pipeline(folder, events, PIPELINES[query], commit, shards)
             code, text = pipeline.run(f"{edge}@{time_of}")
-            # A quick run has fewer epochs; the first time has to come.
+            # A slow machine has fewer epochs; the first time has to come.
             if code != 0 or time_of == 1:
                 assert code == -signal.SIGKILL, f"{edge}@{time_of} was not reached: exit {code}\n{text}"
                 code, text = pipeline.run()
@@ -153,6 +162,9 @@ def test_killed_again_and_again(query, commit, events, expected, tmp_path):
     print("seed", seed)
     source = random.Random(seed)
     pipeline = Pipeline(tmp_path, events, PIPELINES[query], commit, 1, batch_rows=200)
+    # Whatever the machine's speed, it was killed once.
+    code, text = pipeline.run("checkpoint.committed")
+    assert code == -signal.SIGKILL, text
     kills = 0
     for _ in range(200):
         shards = source.choice([1, 2, 3, 8])
@@ -168,8 +180,117 @@ def test_killed_again_and_again(query, commit, events, expected, tmp_path):
             continue
         assert process.returncode == 0, process
         break
-    assert kills > 0, "it was never killed"
+    else:
+        # On a slow machine each of them was killed.
+        code, text = pipeline.run()
+        assert code == 0, text
     check(pipeline, expected[query], commit)
+
+
+# The files sink. Every edge between a file's first byte and the end of its commit, by what is written.
+WAYS = {
+    "folder": {"roll_rows": "700"},
+    "partitions": {"partition_by": "p", "roll_rows": "700"},
+    "file": {},
+    "replaced": {"mode": "overwrite"},  # a folder with parts of somebody's
+    "appended": {"mode": "append"},  # one file with rows of somebody's
+}
+BEGIN = ["files.begin.rename", "files.begin.renamed"]
+END = ["files.prepare", "files.prepared", "files.commit", "files.committed", "files.forget", "files.forgotten"]
+PART = ["files.part.sync", "files.part.synced", "files.rename", "files.renamed", "files.synced"]
+WHOLE = ["files.piece.sync", "files.piece.synced", "files.splice.sync", "files.splice.synced", "files.whole.rename",
+         "files.whole.renamed", "files.whole.synced", "files.whole.removed"]
+WAY_EDGES = {
+    "folder": ["files.folder.made", *BEGIN, *PART, *END],
+    "partitions": ["files.folder.made", *BEGIN, *PART, *END],
+    "file": [*BEGIN, *WHOLE, *END],
+    "replaced": [*BEGIN, *PART, "files.replace", "files.replaced", *END],
+    "appended": [*BEGIN, *WHOLE, *END],
+}
+# Of runs without checkpoints.
+STAGE_EDGES = ["files.stage.sync", "files.stage.rename", "files.stage.renamed", "files.stage.synced",
+               "files.stage.replace"]
+FILES_QUERY = "INSERT INTO out SELECT id, k, v, k % 3 AS p FROM events;"
+OLD = [(-1, 1, 1, 1), (-2, 2, 2, 2)]
+
+
+class FilesPipeline(Pipeline):
+    """Rows into files."""
+
+    def __init__(self, folder, events, way, form, shards, checkpoints="on"):
+        self.form = form
+        single = way in ("file", "appended")
+        self.out = folder / "out" / f"all.{form}" if single else folder / "out" / "parts"
+        if way in ("replaced", "appended"):
+            old = self.out if single else self.out / f"part-00000.{form}"
+            old.parent.mkdir(parents=True)
+            rows = ", ".join(map(str, OLD))
+            duckdb.sql(f"COPY (FROM (VALUES {rows}) r(id, k, v, p)) TO '{old}'")
+        elif single:
+            self.out.parent.mkdir()
+        options = {"connector": "files", "path": str(self.out) + ("" if single else "/"), "format": form, **WAYS[way]}
+        self.write(folder, shards, events=events, query=FILES_QUERY, batch_rows=500, checkpoints=checkpoints, rate=RATE,
+                   sink=", ".join(f"{name} = '{value}'" for name, value in options.items()))
+
+    def rows(self):
+        """As an independent reader sees them, partitions by the names of their folders."""
+        path = self.out if self.out.is_file() else f"{self.out}/**/*.{self.form}"
+        return collections.Counter(duckdb.sql(f"SELECT id, k, v, p::BIGINT FROM '{path}'").fetchall())
+
+    def hidden(self):
+        return [path.name for path in self.out.parent.rglob(".*")]
+
+
+@pytest.fixture(scope="session")
+def expected_files(tmp_path_factory, events):
+    pipeline = FilesPipeline(tmp_path_factory.mktemp("files"), events, "file", "csv", 1, checkpoints="off")
+    code, text = pipeline.run()
+    assert code == 0, text
+    rows = pipeline.rows()
+    read = duckdb.sql(f"SELECT id, k, v, k % 3 FROM '{events}/*.csv'").fetchall()
+    assert rows == collections.Counter(read) and len(rows) == ROWS
+    return rows
+
+
+@pytest.mark.parametrize("shards", [1, 4])
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+@pytest.mark.parametrize("way", WAYS)
+def test_files_killed_at_every_edge(way, form, shards, events, expected_files, tmp_path):
+    if (way, form) == ("appended", "parquet"):
+        form = "json"  # nobody appends to one Parquet file
+    expected = expected_files + collections.Counter(OLD if way == "appended" else [])
+    for edge in WAY_EDGES[way]:
+        folder = tmp_path / edge
+        folder.mkdir()
+        pipeline = FilesPipeline(folder, events, way, form, shards)
+        code, text = pipeline.run(edge)
+        assert code == -signal.SIGKILL, f"{edge} was not reached: exit {code}\n{text}"
+        code, text = pipeline.run(shards=3)
+        assert code == 0, f"{edge}: {text}"
+        rows = pipeline.rows()
+        assert rows == expected, f"{edge}: lost {list((expected - rows).items())[:5]}, " \
+                                 f"too many {list((rows - expected).items())[:5]}"
+        assert pipeline.hidden() == [], edge
+        assert not list((folder / "state").glob("crash/epoch-*")), edge
+
+
+@pytest.mark.parametrize("way", ["folder", "file", "replaced"])
+def test_files_without_checkpoints_killed_at_every_edge(way, events, expected_files, tmp_path):
+    """Nothing is half there under a final name, and the next run that may replace it completes."""
+    for edge in STAGE_EDGES if way == "replaced" else STAGE_EDGES[:-1]:
+        folder = tmp_path / edge
+        folder.mkdir()
+        pipeline = FilesPipeline(folder, events, way, "parquet", 2, checkpoints="off")
+        code, text = pipeline.run(edge)
+        assert code == -signal.SIGKILL, f"{edge} was not reached: exit {code}\n{text}"
+        if list(pipeline.out.parent.rglob("[!.]*.parquet")):
+            assert set(pipeline.rows()) <= {*expected_files, *OLD}
+        script = folder / "pipeline.sql"
+        script.write_text(script.read_text().replace("format =", "mode = 'overwrite', format =", way != "replaced"))
+        code, text = pipeline.run()
+        assert code == 0, f"{edge}: {text}"
+        assert pipeline.rows() == expected_files, edge
+        assert pipeline.hidden() == [], edge
 
 
 def test_every_failpoint_is_killed_at():
@@ -177,19 +298,21 @@ def test_every_failpoint_is_killed_at():
     named = set()
     for path in [*ROOT.glob("millrace/**/*.cc"), *ROOT.glob("tests/crash/*.cc")]:
         named.update(re.findall(r'failpoint::Reach\(\s*"([^"]+)"', path.read_text()))
-    known = {*EDGES, *STATE_EDGES, *(edge for edges in SINK_EDGES.values() for edge in edges)}
-    assert named - known - {name for name in named if name.startswith("files.")} == set()
+    lists = [EDGES, STATE_EDGES, STAGE_EDGES, *SINK_EDGES.values(), *WAY_EDGES.values()]
+    assert named == {edge for edges in lists for edge in edges}
 
 
 @pytest.mark.parametrize("name", ["orders", "naïve / name"])
 def test_two_processes_cannot_run_one_pipeline(name, events, tmp_path):
-    pipeline = Pipeline(tmp_path, events, PIPELINES["rows"], "two_phase", 1, batch_rows=1)
+    # It takes longer than anybody waits.
+    pipeline = Pipeline(tmp_path, events, PIPELINES["rows"], "two_phase", 1, batch_rows=1, rate=50)
     text = (tmp_path / "pipeline.sql").read_text().replace("'crash'", f"'{name}'")
     (tmp_path / "pipeline.sql").write_text(text)
     first = pipeline.start()
     try:
-        deadline = time.monotonic() + 30
-        while not list((tmp_path / "state").glob("*/epoch-*")) and time.monotonic() < deadline:
+        deadline = time.monotonic() + 120
+        while not list((tmp_path / "state").glob("*/epoch-*")):
+            assert first.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
         code, text = pipeline.run()
         assert code == 1 and "MR-4501" in text and f"process {first.pid}" in text, text

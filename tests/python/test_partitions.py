@@ -55,3 +55,135 @@ def test_bad_partition_columns(millrace, tmp_path):
         assert "MR-2412" in done.stderr and text in done.stderr
     assert "MR-2413" in millrace("copy", "source.csv", "-", "--format", "csv", "--to", "partition_by=kind", code=1).stderr
     assert not (tmp_path / "out").exists()
+
+
+def select(millrace, query, **options):
+    return millrace("sql", "--format", "csv", "-c", query, **options).stdout.splitlines()[1:]
+
+
+def test_partitions_are_read_back(millrace, tmp_path):
+    """What was written comes back, NULL and escaped names with it, as BIGINT, DATE and VARCHAR."""
+    source, back = tmp_path / "source.parquet", tmp_path / "back.parquet"
+    duckdb.sql(f"""COPY (
+        SELECT i AS id, i % 4 - 1 AS number, DATE '2024-02-28' + (i % 3)::INT AS day,
+               CASE i % 5 WHEN 0 THEN NULL WHEN 1 THEN 'b/c=d' WHEN 2 THEN '50%' ELSE 'näher ' || i % 5 END AS kind
+        FROM range(1000) r(i)) TO '{source}'""")
+    for form in ("parquet", "csv", "json"):
+        millrace("copy", "source.parquet", f"{form}/", "--format", form, "--to", "partition_by=number,day,kind")
+        for path in (f"{form}/", f"{form}/**/*.{form}"):
+            millrace("copy", path, "back.parquet", "--mode", "overwrite")
+            read = duckdb.sql(f"FROM '{back}'")
+            columns = [(name, str(kind)) for name, kind in zip(read.columns, read.types)]
+            assert columns == [("id", "BIGINT"), ("number", "BIGINT"), ("day", "DATE"), ("kind", "VARCHAR")], path
+            rows = {row[0]: row for row in read.fetchall()}
+            assert rows == {row[0]: row for row in duckdb.sql(f"FROM '{source}'").fetchall()}, path
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """Numbers, days and words by folder; each file of 40 rows."""
+    names = [(n, f"2024-01-0{n % 4 + 1}", ["north", "nose", "south", None][n % 4]) for n in range(-2, 6)]
+    for n, day, word in names:
+        folder = tmp_path / "tree" / f"n={n}" / f"day={day}" / f"word={word or '__HIVE_DEFAULT_PARTITION__'}"
+        folder.mkdir(parents=True)
+        duckdb.sql(f"COPY (SELECT i AS id, i % 5 AS v FROM range({n * 40}, {n * 40 + 40}) r(i)) TO '{folder}/x.parquet'")
+    return tmp_path / "tree"
+
+
+CONDITIONS = [
+    ("n = 3", [3]), ("n IN (1, 4, 17)", [1, 4]), ("n > 2 AND v < 2", [3, 4, 5]), ("n > 2 OR word = 'nose'", [1, 3, 4, 5]),
+    ("NOT n <= 3", [4, 5]), ("day = DATE '2024-01-02'", [1, 5]), ("day < DATE '2024-01-02'", [0, 4]),
+    ("word IS NULL", [-1, 3]), ("word IS NOT NULL AND n < 0", [-2]), ("NOT (word = 'north' OR n < 3)", [5]),
+    ("n BETWEEN -1 AND 0 AND (v = 1 OR id = 3)", [-1, 0]), ("n = 1 AND n = 2", []),
+]
+
+
+@pytest.mark.parametrize("condition, files", CONDITIONS)
+def test_conditions_leave_files_unopened(condition, files, millrace, tree):
+    query = "SELECT id, n, day, word, v FROM '{}' WHERE " + condition + " ORDER BY id"
+    expected = [",".join("" if value is None else str(value) for value in row)
+                for row in duckdb.sql(query.format(f"{tree}/**/*.parquet")).fetchall()]
+    # Nothing else is a Parquet file any more, but the first, which tells the columns.
+    paths = sorted(tree.rglob("*.parquet"))
+    for path in paths[1:]:
+        if int(path.parts[-4].removeprefix("n=")) not in files:
+            path.write_text("not to be read")
+    assert select(millrace, query.format("tree/")) == expected
+    assert (len(expected) > 0) == (len(files) > 0)
+
+
+def test_without_the_condition_they_are_opened(millrace, tree):
+    sorted(tree.rglob("*.parquet"))[-1].write_text("not to be read")
+    assert "MR-" in millrace("sql", "-c", "SELECT n FROM 'tree/'", code=1).stderr
+
+
+def test_folders_alone_answer_for_their_columns(millrace, tree):
+    expected = [f"{n},{day},40" for n, day in duckdb.sql(
+        f"SELECT DISTINCT n, day FROM '{tree}/**/*.parquet' ORDER BY n").fetchall()]
+    assert select(millrace, "SELECT n, day, COUNT(*) AS c FROM 'tree/' GROUP BY n, day ORDER BY n") == expected
+    assert select(millrace, "SELECT DISTINCT n FROM 'tree/' WHERE n > 3 ORDER BY n") == ["4", "5"]
+    assert select(millrace, "SELECT COUNT(*) AS c FROM 'tree/'") == ["320"]
+
+
+def test_large_files_have_the_columns_in_every_part(millrace, tmp_path):
+    folder = tmp_path / "large" / "k=7"
+    folder.mkdir(parents=True)
+    (folder / "a.csv").write_text("id,v\n" + "".join(f"{i},x\n" for i in range(20_000)))
+    script = ("CREATE SOURCE s WITH (connector = 'files', path = 'large/', split_size = '10KB'); "
+              "SELECT k, v, COUNT(*) AS c, MIN(id) AS l, MAX(id) AS m FROM s WHERE k = 7 GROUP BY k, v")
+    assert select(millrace, script) == ["7,x,20000,0,19999"]
+
+
+@pytest.mark.parametrize("names, kind, values", [
+    (["k=1", "k=-20"], "BIGINT", [-20, 1]), (["k=1", "k=02"], "VARCHAR", ["02", "1"]), (["k=1", "k=x"], "VARCHAR", ["1", "x"]),
+    (["k=1.5", "k=2"], "VARCHAR", ["1.5", "2"]), (["k=99999999999999999999", "k=1"], "VARCHAR", ["1", "99999999999999999999"]),
+    (["k=2024-02-29", "k=2024-03-01"], "DATE", None), (["k=2023-02-29", "k=2024-03-01"], "VARCHAR", ["2023-02-29", "2024-03-01"]),
+    (["k=a%20b%2", "k=%C3%A4"], "VARCHAR", ["a b%2", "ä"]), (["k=1", "k=__HIVE_DEFAULT_PARTITION__"], "BIGINT", [1, None]),
+    (["%6b=1", "k=2"], "BIGINT", [1, 2]),
+])
+def test_types_of_names(names, kind, values, millrace, tmp_path):
+    for name in names:
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "a.csv").write_text("v\n1\n")
+    millrace("copy", "in/", "out.parquet")
+    read = duckdb.sql(f"SELECT k FROM '{tmp_path}/out.parquet' ORDER BY k")
+    assert str(read.types[0]) == kind
+    assert values is None or [row[0] for row in read.fetchall()] == values
+
+
+def test_folders_stand_before_files(millrace, tmp_path):
+    for n in (1, 2):
+        (tmp_path / "in" / f"k={n}").mkdir(parents=True)
+        duckdb.sql(f"COPY (SELECT {n + 10} AS k, 'v' AS v) TO '{tmp_path}/in/k={n}/a.parquet'")
+    theirs = duckdb.sql(f"SELECT * FROM '{tmp_path}/in/**/*.parquet' ORDER BY 1")
+    assert theirs.columns == ["k", "v"] and theirs.fetchall() == [(1, "v"), (2, "v")]
+    assert select(millrace, "SELECT * FROM 'in/' ORDER BY k") == ["1,v", "2,v"]
+    assert select(millrace, "SELECT v FROM 'in/' WHERE k = 2") == ["v"]
+    declared = "CREATE SOURCE s (k {}, v VARCHAR) WITH (connector = 'files', path = 'in/'{}); SELECT * FROM s ORDER BY k"
+    assert select(millrace, declared.format("VARCHAR", "")) == ["1,v", "2,v"]
+    assert select(millrace, declared.format("INTEGER", ", hive_partitioning = 'off'")) == ["11,v", "12,v"]
+
+
+def test_declared_types_of_folders(millrace, tmp_path):
+    for n in ("2024-01-01", "2024-01-02"):
+        (tmp_path / "in" / f"k={n}" / "w=x").mkdir(parents=True)
+        (tmp_path / "in" / f"k={n}" / "w=x" / "a.csv").write_text("v\n1\n")
+    declared = "CREATE SOURCE s (k {}, v BIGINT) WITH (connector = 'files', path = 'in/'); SELECT * FROM s ORDER BY k"
+    assert select(millrace, declared.format("TIMESTAMP"))[0].startswith("2024-01-01")
+    assert select(millrace, declared.format("VARCHAR")) == ["2024-01-01,1", "2024-01-02,1"]
+    done = millrace("sql", "-c", declared.format("BIGINT"), code=1)
+    assert "MR-2419" in done.stderr and "2024-01-01" in done.stderr and "column k" in done.stderr
+
+
+def test_on_auto_and_off(millrace, tmp_path):
+    (tmp_path / "in" / "k=1").mkdir(parents=True)
+    (tmp_path / "in" / "k=1" / "a.csv").write_text("v\n5\n")
+    script = "CREATE SOURCE s WITH (connector = 'files', path = '{}', hive_partitioning = '{}'{}); SELECT * FROM s"
+    assert select(millrace, script.format("in/", "auto", "")) == ["5,1"]
+    assert select(millrace, script.format("in/k=1/a.csv", "on", "")) == ["5,1"]
+    assert select(millrace, script.format("in/", "off", "")) == ["5"]
+    (tmp_path / "in" / "b.csv").write_text("v\n6\n")
+    assert sorted(select(millrace, script.format("in/", "auto", ""))) == ["5", "6"]
+    assert "MR-2418" in millrace("sql", "-c", script.format("in/", "on", ""), code=1).stderr
+    watching = millrace("sql", "-c", script.format("in/", "on", ", mode = 'watch'"), code=2)
+    assert "MR-1003" in watching.stderr and "hive_partitioning" in watching.stderr

@@ -254,12 +254,15 @@ inline void CheckOtherPipelines(const EpochCase& test) {
 
 /// Whichever change of the disk fails, once or for good, a restart completes the rows.
 inline void CheckFaults(const EpochCase& test) {
-  for (const auto fault : {FaultyFiles::Fault::kOnce, FaultyFiles::Fault::kDead}) {
+  for (const auto fault : {FaultyFiles::Fault::kOnce, FaultyFiles::Fault::kFull,
+                           FaultyFiles::Fault::kDead}) {
     // Not every change: two thirds of them bring nothing new and cost seconds.
     bool met = true;
     for (int64_t at = fault == FaultyFiles::Fault::kDead ? 1 : 0; met; at += 3) {
       SCOPED_TRACE("fault at change " + std::to_string(at) +
-                   (fault == FaultyFiles::Fault::kDead ? ", for good" : ""));
+                   (fault == FaultyFiles::Fault::kDead   ? ", for good"
+                    : fault == FaultyFiles::Fault::kFull ? ", as the disk is full"
+                                                         : ""));
       test.reset();
       EpochDriver driver(test, "p");
       auto files = std::make_shared<FaultyFiles>(io::MakeLocalFileSystem(), at, fault);
@@ -267,6 +270,7 @@ inline void CheckFaults(const EpochCase& test) {
       met = files->met();
       // A fault may be met where it does no harm, while cleaning up.
       for (int64_t again = at / 2; !status.ok(); again = INT64_MAX) {
+        ASSERT_EQ(ErrorNumber(status), errors::kDiskFull.number) << status.ToString();
         // The restart fails too, somewhere else.
         files = std::make_shared<FaultyFiles>(io::MakeLocalFileSystem(), again, fault);
         status = driver.Run(again == INT64_MAX ? Healthy() : files);
@@ -280,11 +284,55 @@ inline void CheckFaults(const EpochCase& test) {
   }
 }
 
+/// A commit that fails anywhere on its way is asked for again, of the same sink, and
+/// completes: every row is seen once.
+inline void CheckRepeatedCommits(const EpochCase& test) {
+  for (const auto fault : {FaultyFiles::Fault::kOnce, FaultyFiles::Fault::kDone,
+                           FaultyFiles::Fault::kDead}) {
+    bool met = true;
+    for (int64_t at = 0; met; at += 1 + at / 6) {
+      SCOPED_TRACE("change " + std::to_string(at) + " of the commit fails" +
+                   (fault == FaultyFiles::Fault::kDone   ? ", though it was done"
+                    : fault == FaultyFiles::Fault::kDead ? ", and all after it"
+                                                         : ""));
+      test.reset();
+      const EpochDriver expected(test, "");
+      auto files =
+          std::make_shared<FaultyFiles>(io::MakeLocalFileSystem(), INT64_MAX, fault);
+      ASSERT_OK_AND_ASSIGN(auto sink, test.make("p", 1, files));
+      ASSERT_OK(sink->EnsureTable(test.rows->schema(), {}));
+      ASSERT_OK_AND_ASSIGN(auto writer, sink->Open(WriterId{0}));
+      const int64_t half = test.rows->num_rows() / 2;
+      ASSERT_OK(WriteRows(*writer, test.rows->Slice(0, half)));
+      auto first = writer->Prepare(Epoch{1}, false);
+      ASSERT_OK(first.status());
+      ASSERT_OK(sink->committer().Commit(Epoch{1}, {*first.result()}).status());
+      ASSERT_OK(WriteRows(*writer, test.rows->Slice(half)));
+      auto last = writer->Prepare(Epoch{2}, true);
+      ASSERT_OK(last.status());
+      files->FailAfter(at);
+      const Status status = sink->committer().Commit(Epoch{2}, {*last.result()}).status();
+      met = files->met();
+      EXPECT_TRUE(met || status.ok()) << status.ToString();
+      files->FailAfter(INT64_MAX);
+      if (!status.ok()) {
+        ASSERT_OK(sink->committer().Commit(Epoch{2}, {*last.result()}).status());
+      }
+      ASSERT_OK_AND_ASSIGN(const Rows rows, expected.Expected(EpochDriver::kEpochs));
+      ASSERT_OK_AND_ASSIGN(const Rows seen, test.read());
+      ASSERT_EQ(Sorted(seen), rows);
+      // The injected failure may be that of removing a part's reservation.
+      EXPECT_LE(test.leftovers(), met ? 1 : 0);
+    }
+  }
+}
+
 inline void CheckEpochs(const EpochCase& test) {
   CheckOverlappingEpochs(test);
   CheckRestart(test);
   CheckOtherPipelines(test);
   CheckFaults(test);
+  CheckRepeatedCommits(test);
 }
 
 }  // namespace millrace::connector::testkit

@@ -19,6 +19,8 @@ class FaultyFiles final : public io::FileSystem,
  public:
   enum class Fault {
     kOnce,  ///< that change fails, later ones do not
+    kDone,  ///< the same, though that change has happened
+    kFull,  ///< from there on nothing is made or written, though names change and go
     kDead,  ///< nothing changes any more: the disk is left as a killed process leaves it
   };
   FaultyFiles(std::shared_ptr<io::FileSystem> files, int64_t fail_at, Fault fault)
@@ -28,6 +30,8 @@ class FaultyFiles final : public io::FileSystem,
     killed_ = true;
     left_ = -1;
   }
+  /// Count anew: the n-th change from here fails.
+  void FailAfter(int64_t changes) { left_ = changes; }
   /// Has the fault been met?
   bool met() const { return left_ < 0; }
 
@@ -43,7 +47,7 @@ class FaultyFiles final : public io::FileSystem,
     return files_->OpenRead(path);
   }
   Result<std::unique_ptr<io::WritableFile>> OpenWrite(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(Change());
+    ARROW_RETURN_NOT_OK(Change(kTakesRoom));
     ARROW_ASSIGN_OR_RAISE(auto file, files_->OpenWrite(path));
     return std::make_unique<File>(std::move(file), shared_from_this());
   }
@@ -54,31 +58,26 @@ class FaultyFiles final : public io::FileSystem,
     return files_->CheckWritable(directory);
   }
   Status CopyPermissions(const std::string& from, const std::string& to) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->CopyPermissions(from, to);
+    return Change([&] { return files_->CopyPermissions(from, to); });
   }
   Status Rename(const std::string& from, const std::string& to) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->Rename(from, to);
+    return Change([&] { return files_->Rename(from, to); });
   }
   Status Remove(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->Remove(path);
+    return Change([&] { return files_->Remove(path); });
   }
   Status RemoveDirectory(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->RemoveDirectory(path);
+    return Change([&] { return files_->RemoveDirectory(path); });
   }
   Status CreateDirectories(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(Change());
-    return files_->CreateDirectories(path);
+    return Change([&] { return files_->CreateDirectories(path); }, kTakesRoom);
   }
   Status SyncDirectory(const std::string& directory) override {
     // Counted only: no machine crashes here, and waiting for the disk takes minutes.
     return Change();
   }
   Result<std::shared_ptr<void>> TryLock(const std::string& path) override {
-    ARROW_RETURN_NOT_OK(Change());
+    ARROW_RETURN_NOT_OK(Change(kTakesRoom));
     return files_->TryLock(path);
   }
 
@@ -88,10 +87,9 @@ class FaultyFiles final : public io::FileSystem,
     File(std::unique_ptr<io::WritableFile> file, std::shared_ptr<FaultyFiles> owner)
         : file_(std::move(file)), owner_(std::move(owner)) {}
     Status Write(const void* data, int64_t size) override {
-      ARROW_RETURN_NOT_OK(owner_->Change());
-      return file_->Write(data, size);
+      return owner_->Change([&] { return file_->Write(data, size); }, kTakesRoom);
     }
-    Status Sync() override { return owner_->Change(); }
+    Status Sync() override { return owner_->Change(kTakesRoom); }
     Status Close() override { return file_->Close(); }
     int64_t position() const override { return file_->position(); }
 
@@ -101,9 +99,21 @@ class FaultyFiles final : public io::FileSystem,
     const std::shared_ptr<FaultyFiles> owner_;
   };
 
-  Status Change() {
+  static constexpr bool kTakesRoom = true;
+
+  template <typename Work>
+  Status Change(Work work, bool takes_room = false) {
+    const Status change = Change(takes_room);
+    if (change.ok() || (fault_ == Fault::kDone && !killed_)) {
+      ARROW_RETURN_NOT_OK(work());
+    }
+    return change;
+  }
+  Status Change(bool takes_room = false) {
+    if (fault_ == Fault::kFull && !takes_room && !killed_) return Status::OK();
     const int64_t left = left_--;
-    if (left == 0 || (left < 0 && (killed_ || fault_ == Fault::kDead))) {
+    if (left == 0 ||
+        (left < 0 && (killed_ || fault_ == Fault::kDead || fault_ == Fault::kFull))) {
       return errors::kDiskFull.Make({}, "injected");
     }
     return Status::OK();

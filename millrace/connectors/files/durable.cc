@@ -4,6 +4,7 @@
 
 #include <arrow/io/interfaces.h>
 
+#include "millrace/base/failpoint.h"
 #include "millrace/io/path.h"
 
 namespace millrace::files {
@@ -16,6 +17,7 @@ Status MakeFolders(io::FileSystem& files, const std::string& path) {
   }
   if (missing.empty()) return Status::OK();
   ARROW_RETURN_NOT_OK(files.CreateDirectories(path));
+  ARROW_RETURN_NOT_OK(failpoint::Reach("files.folder.made"));
   for (const std::string& made : missing) {
     ARROW_RETURN_NOT_OK(files.SyncDirectory(io::DirectoryOf(made)));
   }
@@ -29,7 +31,9 @@ Status WriteWhole(io::FileSystem& files, const std::string& path,
   ARROW_RETURN_NOT_OK(file->Write(bytes.data(), static_cast<int64_t>(bytes.size())));
   ARROW_RETURN_NOT_OK(file->Sync());
   ARROW_RETURN_NOT_OK(file->Close());
+  ARROW_RETURN_NOT_OK(failpoint::Reach("files.begin.rename"));
   ARROW_RETURN_NOT_OK(files.Rename(draft, path));
+  ARROW_RETURN_NOT_OK(failpoint::Reach("files.begin.renamed"));
   return files.SyncDirectory(io::DirectoryOf(path));
 }
 

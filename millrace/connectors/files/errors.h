@@ -70,11 +70,20 @@ inline constexpr ErrorSpec kBadFilesState{
     "a checkpoint does not say which files were read",
     "the checkpoint is damaged: drop it and begin again"};
 
+inline constexpr ErrorSpec kPartitionFolders{
+    2418, arrow::StatusCode::Invalid, false,
+    "the folders of the files do not name the same columns",
+    "leave files of other folders out, or set hive_partitioning to 'auto' or 'off'"};
+inline constexpr ErrorSpec kPartitionValue{
+    2419, arrow::StatusCode::Invalid, false,
+    "a folder's name is no value of the declared column",
+    "declare the column with another type, VARCHAR takes every name"};
+
 inline constexpr const ErrorSpec* kFilesErrors[] = {
     &kUnknownFormat,        &kDestinationExists, &kCannotAppend,   &kSchemaDiffers,
     &kNeedsSeekableFile,    &kNeedsFormat,       &kForeignFiles,   &kAppendUnderWay,
     &kDestinationChanged,   &kMixedFormats,      &kFileChanged,    &kPartitionColumn,
     &kPartitionsNeedFolder, &kPieceMissing,      &kNothingToInfer, &kCannotWatch,
-    &kBadFilesState};
+    &kBadFilesState,        &kPartitionFolders,  &kPartitionValue};
 
 }  // namespace millrace::errors

@@ -2,15 +2,14 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 
 namespace millrace::files {
 
-/// One thread, which ends with the object. Thread-safe.
+/// One watcher's part of the notices. All of a process share one thread and one
+/// descriptor, of which the system gives a user 128 or so; they are there as long as any
+/// watcher is. Thread-safe.
 class FolderNotices {
  public:
   struct Listener {
@@ -19,8 +18,10 @@ class FolderNotices {
     /// The file at that path has other contents.
     std::function<void(const std::string& path)> contents_changed;
   };
-  /// Null when the system gives no notices. The listener is called on the thread.
+  /// Null when the system gives no notices. The listener is called on the thread, where
+  /// it must neither wait nor destroy a FolderNotices.
   static std::unique_ptr<FolderNotices> Make(Listener listener);
+  /// Waits for a call of the listener that is under way; there is none afterwards.
   ~FolderNotices();
 
   /// Watch the folder ("" is the working one), once. False when the system refuses: it
@@ -28,16 +29,12 @@ class FolderNotices {
   bool Watch(const std::string& folder);
 
  private:
-  FolderNotices(Listener listener, int notices, int stop);
-  void Loop();
+  class Watcher;
+  class Thread;
+  FolderNotices(std::shared_ptr<Thread> thread, std::shared_ptr<Watcher> watcher);
 
-  const Listener listener_;
-  const int notices_;  // descriptors
-  const int stop_;
-  std::mutex mutex_;
-  std::map<int, std::string> folders_;  // by watch
-  std::map<std::string, int> watches_;
-  std::thread thread_;
+  const std::shared_ptr<Thread> thread_;
+  const std::shared_ptr<Watcher> watcher_;
 };
 
 }  // namespace millrace::files

@@ -153,6 +153,16 @@ const ConfigSpec& SourceSpec() {
        .default_value = "16MiB",
        .doc = "Size of the parts in which one large file is read in parallel. Does not "
               "count in mode watch, where a file is one part."},
+      {.name = "hive_partitioning",
+       .type = OptionType::kEnum,
+       .default_value = "auto",
+       .choices = {"auto", "on", "off"},
+       .doc = "Columns from the names of folders: files below year=2024/country=DE get "
+              "year and country, BIGINT or DATE where all values are, VARCHAR otherwise, "
+              "or the declared type; __HIVE_DEFAULT_PARTITION__ is NULL. Files that a "
+              "condition on them rules out are not opened. auto: where the folders of "
+              "all files name the same columns; on: anything else is an error. Not in "
+              "mode watch."},
       {.name = "mode",
        .type = OptionType::kEnum,
        .default_value = "read",
@@ -218,6 +228,11 @@ Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
   if (parsed.own.given("compatibility") && !parsed.own.has("schema_policy")) {
     return errors::kBadOption.Make(
         {}, "{}: option 'compatibility' goes with schema_policy", kOwner);
+  }
+  if (parsed.own.GetString("mode") == "watch" &&
+      parsed.own.GetString("hive_partitioning") == "on") {
+    return errors::kBadOption.Make(
+        {}, "{}: option 'hive_partitioning' does not go with mode watch", kOwner);
   }
   return parsed;
 }

@@ -152,8 +152,10 @@ class PartWriter final : public connector::SinkWriter {
     syncs_.push_back(RunLater<arrow::internal::Empty>(
         executor_,
         [file = std::shared_ptr<io::WritableFile>(std::move(part.file))]() -> Status {
+          ARROW_RETURN_NOT_OK(failpoint::Reach("files.part.sync"));
           ARROW_RETURN_NOT_OK(file->Sync());
-          return file->Close();
+          ARROW_RETURN_NOT_OK(file->Close());
+          return failpoint::Reach("files.part.synced");
         }));
     return Status::OK();
   }

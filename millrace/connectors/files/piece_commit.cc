@@ -1,5 +1,7 @@
 #include "millrace/connectors/files/piece_commit.h"
 
+#include <tuple>
+
 #include "millrace/base/failpoint.h"
 #include "millrace/connectors/files/durable.h"
 #include "millrace/connectors/files/errors.h"
@@ -47,10 +49,10 @@ Status PieceCommit::BeginFirst() {
   return Save();
 }
 
-Status PieceCommit::BeginLater() {
+void PieceCommit::BeginLater() {
   beginning_ = {.published = true};
   pieces_->began = true;
-  return Save();
+  ended_ = true;
 }
 
 Status PieceCommit::Commit(Epoch epoch, const std::vector<connector::CommitToken>& tokens,
@@ -74,9 +76,12 @@ Status PieceCommit::Commit(Epoch epoch, const std::vector<connector::CommitToken
   // neither, and the next call goes on here.
   ARROW_RETURN_NOT_OK(RemoveReplaced());
   if (last && durable_) {
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.forget"));
     ARROW_RETURN_NOT_OK(pieces_->ForgetBeginning());
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.forgotten"));
     ARROW_RETURN_NOT_OK(pieces_->files().SyncDirectory(pieces_->directory()));
     ended_ = true;
+    pieces_->began = true;
   } else if (!ended_ && !std::exchange(beginning_.published, true)) {
     ARROW_RETURN_NOT_OK(Save());
   }
@@ -101,40 +106,51 @@ Status PieceCommit::Publish(Epoch epoch, const std::vector<PieceToken::Part>& pa
   }
   // The folder gets all of its new files or none: what was renamed before a failure goes
   // back.
-  std::vector<std::pair<std::string, std::string>> renamed;
+  std::vector<std::tuple<const PieceToken::Part*, std::string, std::string>> renamed;
   auto publish_all = [&]() -> Status {
     std::set<std::string> folders;
     for (const PieceToken::Part* part : waiting) {
-      const std::string folder = part->folder.empty()
-                                     ? pieces_->directory()
-                                     : io::JoinedPath(pieces_->directory(), part->folder);
+      const std::string folder = FolderOf(*part);
       if (folders.insert(folder).second && !part->folder.empty()) {
         ARROW_RETURN_NOT_OK(MakeFolders(files, folder));
       }
       ARROW_ASSIGN_OR_RAISE(const Staged number, staging_->BeginPart(part->folder));
       const std::string hidden = pieces_->PathOf(part->piece);
-      const Status status = files.Rename(hidden, number.name);
+      Status status = failpoint::Reach("files.rename");
+      if (status.ok()) status = files.Rename(hidden, number.name);
+      if (status.ok()) status = failpoint::Reach("files.renamed");
       // A rename that failed may have happened all the same.
-      if (status.ok() || !files.Exists(hidden)) renamed.emplace_back(hidden, number.name);
+      if (status.ok() || !files.Exists(hidden)) {
+        renamed.emplace_back(part, hidden, number.name);
+      }
       (void)files.Remove(number.temporary);
       ARROW_RETURN_NOT_OK(status);
     }
+    // Whoever renamed the others may have ended before they were safe.
+    for (const PieceToken::Part& part : parts) {
+      if (files.Exists(FolderOf(part))) folders.insert(FolderOf(part));
+    }
     // The names that went are in the destination's own folder.
-    if (!waiting.empty()) folders.insert(pieces_->directory());
+    if (!parts.empty()) folders.insert(pieces_->directory());
     for (const std::string& folder : folders) {
       ARROW_RETURN_NOT_OK(files.SyncDirectory(folder));
     }
-    return Status::OK();
+    return waiting.empty() ? Status::OK() : failpoint::Reach("files.synced");
   };
   const Status status = publish_all();
-  if (!status.ok()) {
-    for (const auto& [hidden, name] : renamed) (void)files.Rename(name, hidden);
-    return status;
+  for (const auto& [part, hidden, name] : renamed) {
+    // One that can't go back stays published.
+    if (!status.ok()) (void)files.Rename(name, hidden);
+    if (status.ok() || !files.Exists(hidden)) {
+      published_[epoch.value].insert(part->piece);
+    }
   }
-  for (const PieceToken::Part* part : waiting) {
-    published_[epoch.value].insert(part->piece);
-  }
-  return Status::OK();
+  return status;
+}
+
+std::string PieceCommit::FolderOf(const PieceToken::Part& part) const {
+  return part.folder.empty() ? pieces_->directory()
+                             : io::JoinedPath(pieces_->directory(), part.folder);
 }
 
 Status PieceCommit::PublishWhole(Epoch epoch, const PieceToken& token, bool recovering) {
@@ -153,14 +169,26 @@ Status PieceCommit::PublishWhole(Epoch epoch, const PieceToken& token, bool reco
         return errors::kDestinationChanged.Make({.file = target}, "");
       }
     }
-    ARROW_RETURN_NOT_OK(files.Rename(pieces_->PathOf(token.whole), target));
-    ARROW_RETURN_NOT_OK(files.SyncDirectory(pieces_->directory()));
-    published_[epoch.value].insert(token.whole);
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.whole.rename"));
+    const std::string hidden = pieces_->PathOf(token.whole);
+    const Status renamed = files.Rename(hidden, target);
+    // A rename that failed may have happened all the same.
+    if (renamed.ok() || !files.Exists(hidden)) {
+      published_[epoch.value].insert(token.whole);
+    }
+    ARROW_RETURN_NOT_OK(renamed);
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.whole.renamed"));
   }
+  // Also where the rename was of an earlier call, which may have ended before it was
+  // safe: what it was put together from goes now.
+  ARROW_RETURN_NOT_OK(files.SyncDirectory(pieces_->directory()));
+  ARROW_RETURN_NOT_OK(failpoint::Reach("files.whole.synced"));
   for (const std::string& piece : pieces_->NamesOf(token.runs)) {
     ARROW_RETURN_NOT_OK(files.Remove(pieces_->PathOf(piece)));
   }
-  return token.runs.empty() ? Status::OK() : files.SyncDirectory(pieces_->directory());
+  if (token.runs.empty()) return Status::OK();
+  ARROW_RETURN_NOT_OK(failpoint::Reach("files.whole.removed"));
+  return files.SyncDirectory(pieces_->directory());
 }
 
 Status PieceCommit::RemoveReplaced() {
@@ -173,9 +201,11 @@ Status PieceCommit::RemoveReplaced() {
     // A repeated commit may meet another file under the old one's name.
     if (!now.ok() || now->size != old.size || now->modified_micros != old.modified_micros)
       continue;
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.replace"));
     ARROW_RETURN_NOT_OK(files.Remove(path));
     folders.insert(io::DirectoryOf(path));
   }
+  ARROW_RETURN_NOT_OK(failpoint::Reach("files.replaced"));
   for (const std::string& folder : folders) {
     ARROW_RETURN_NOT_OK(files.SyncDirectory(folder));
   }

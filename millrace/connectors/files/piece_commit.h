@@ -28,8 +28,11 @@ class PieceCommit {
   Result<bool> Resume();
   /// This is the first run: what stands in the destination now is what it replaces.
   Status BeginFirst();
-  /// Other runs published, though nothing says how they began.
-  Status BeginLater();
+  /// Other runs published, and nothing says any more how they began: the last of them
+  /// came to the end of the rows.
+  void BeginLater();
+  /// Has a last writer's token been committed, by this run or one before?
+  bool ended() const { return ended_; }
 
   /// `recovering`: pieces that are missing were published by another process.
   Status Commit(Epoch epoch, const std::vector<connector::CommitToken>& tokens,
@@ -44,6 +47,7 @@ class PieceCommit {
   Status PublishWhole(Epoch epoch, const PieceToken& token, bool recovering);
   Result<bool> Waits(Epoch epoch, const std::string& piece, bool recovering);
   Status RemoveReplaced();
+  std::string FolderOf(const PieceToken::Part& part) const;
 
   const std::shared_ptr<Pieces> pieces_;
   const std::shared_ptr<Staging> staging_;

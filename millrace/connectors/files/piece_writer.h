@@ -26,6 +26,7 @@ struct PieceOptions {
   std::string target;
   bool append = false;                ///< begin with a copy of the target
   std::vector<PieceToken::Run> runs;  ///< pieces of earlier runs
+  bool ended = false;                 ///< an earlier run has completed the file
 };
 
 /// Writes parts of a folder: one file an epoch and partition, or several where they roll.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "millrace/base/failpoint.h"
 #include "millrace/connectors/files/durable.h"
 #include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/existing.h"
@@ -111,7 +112,7 @@ Status FilesSink::EnsureTable(const std::shared_ptr<arrow::Schema>& schema,
                             : files().CreateDirectories(directory));
     made_directory_ = true;
   }
-  ARROW_RETURN_NOT_OK(staging_->RemoveOrphans().status());
+  ARROW_RETURN_NOT_OK(staging_->RemoveOrphans(partitioned()).status());
   if (is(Kind::kFile) && mode_ == "append") {
     append_lock_path_ =
         io::JoinedPath(directory, ".millrace-" + destination().file + "-append.tmp");
@@ -154,7 +155,10 @@ Status FilesSink::EnsurePieces() {
 // finished. `last`: what the checkpoints know.
 Status FilesSink::DecideBeginning(Epoch last) {
   if (std::exchange(begun_, true)) return Status::OK();
-  if (last.value > 0) return pieces_commit_->BeginLater();
+  if (last.value > 0) {
+    pieces_commit_->BeginLater();
+    return Status::OK();
+  }
   ARROW_RETURN_NOT_OK(CheckDestination());
   return pieces_commit_->BeginFirst();
 }
@@ -206,6 +210,7 @@ Result<std::unique_ptr<connector::SinkWriter>> FilesSink::OpenPieces(WriterId wr
   options.target = destination().target();
   options.append = mode_ == "append";
   options.runs = runs_;
+  options.ended = pieces_commit_->ended();
   return MakeSplicedWriter(std::move(options), schema_, surroundings_);
 }
 
@@ -230,17 +235,20 @@ Status FilesSink::CommitEpoch(Epoch epoch,
   if (is(Kind::kStream)) return Status::OK();
   if (!makes_pieces()) return CommitNow(tokens);
   ARROW_RETURN_NOT_OK(pieces_commit_->Commit(epoch, tokens, recovering));
-  committed_ = true;
+  // An abort commits nothing.
+  committed_ |= !tokens.empty();
   return Status::OK();
 }
 
 Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
   std::vector<CommitPlan::Rename> renames;
   std::vector<std::string> deletes;
+  bool published = false;
   for (const connector::CommitToken& token : tokens) {
     ARROW_ASSIGN_OR_RAISE(const CommitPlan plan, CommitPlan::Decode(token.bytes));
     for (const CommitPlan::Rename& rename : plan.renames) {
-      // Renamed by an earlier call.
+      published = true;
+      // Renamed by an earlier call, which may have failed before that was safe.
       if (!files().Exists(rename.temporary)) continue;
       if (!plan.replaces && files().Exists(rename.name)) {
         return errors::kDestinationExists.Make({.file = rename.name},
@@ -259,19 +267,23 @@ Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
   }
 
   // A folder gets all of its new files or none: what was renamed before a failure goes
-  // back.
+  // back, and so does a file that took nobody's place.
+  const bool goes_back = is(Kind::kFolder) || mode_ == "error";
   auto undo = [&](size_t renamed, Status status) {
-    for (size_t i = 0; i < renamed && is(Kind::kFolder); ++i) {
+    for (size_t i = 0; i < renamed && goes_back; ++i) {
       (void)files().Rename(renames[i].name, renames[i].temporary);
     }
     return status;
   };
   for (size_t i = 0; i < renames.size(); ++i) {
-    Status status = files().Rename(renames[i].temporary, renames[i].name);
+    Status status = failpoint::Reach("files.stage.rename");
+    if (status.ok()) status = files().Rename(renames[i].temporary, renames[i].name);
     if (!status.ok()) return undo(i, std::move(status));
   }
-  if (!renames.empty()) {
-    Status synced = files().SyncDirectory(destination().directory);
+  if (published) {
+    Status synced = failpoint::Reach("files.stage.renamed");
+    if (synced.ok()) synced = files().SyncDirectory(destination().directory);
+    if (synced.ok()) synced = failpoint::Reach("files.stage.synced");
     if (!synced.ok()) return undo(renames.size(), std::move(synced));
     staging_->Published();
   }
@@ -280,11 +292,13 @@ Status FilesSink::CommitNow(const std::vector<connector::CommitToken>& tokens) {
   bool deleted = false;
   for (const std::string& path : deletes) {
     if (!files().Exists(path)) continue;
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.stage.replace"));
     ARROW_RETURN_NOT_OK(files().Remove(path));
     deleted = true;
   }
   if (deleted) ARROW_RETURN_NOT_OK(files().SyncDirectory(destination().directory));
-  committed_ = true;
+  // An abort commits nothing.
+  committed_ |= published;
   return Status::OK();
 }
 
@@ -307,7 +321,7 @@ Result<connector::RecoveryOutcome> FilesSink::Recover(
     ARROW_ASSIGN_OR_RAISE(outcome.aborted, pieces_commit_->Abort(runs_));
   }
   ARROW_ASSIGN_OR_RAISE(const int64_t aborted, staging_->Abort());
-  ARROW_ASSIGN_OR_RAISE(const int64_t orphans, staging_->RemoveOrphans());
+  ARROW_ASSIGN_OR_RAISE(const int64_t orphans, staging_->RemoveOrphans(partitioned()));
   outcome.aborted += aborted + orphans;
   return outcome;
 }

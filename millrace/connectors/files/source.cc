@@ -161,7 +161,38 @@ Status FilesSource::Expand() {
     files_.push_back(std::make_unique<File>());
     files_.back()->info = std::move(info);
   }
+  return FindHiveColumns();
+}
+
+Status FilesSource::FindHiveColumns() {
+  std::vector<std::string> paths;
+  for (const auto& file : files_) paths.push_back(file->info.path);
+  ARROW_ASSIGN_OR_RAISE(
+      HiveColumns columns,
+      HiveColumns::Make(options_.own.GetString("hive_partitioning"), paths, declared_,
+                        surroundings_.memory->pool()));
+  in_files_ = declared_ ? columns.Without(*declared_) : nullptr;
+  hive_ = std::make_shared<const HiveColumns>(std::move(columns));
   return Status::OK();
+}
+
+Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenRows(size_t file) {
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[file]));
+  if (hive_->empty()) return reader;
+  return MakeHiveFile(std::move(reader), schema_, hive_, file);
+}
+
+// Files may hold the columns that their folders name as well.
+Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFirst() {
+  auto opened = OpenFile(*files_.front());
+  if (opened.ok() || !declared_ || hive_->empty() || !files_.front()->info.seekable) {
+    return opened;
+  }
+  auto without = std::exchange(in_files_, declared_);
+  auto with = OpenFile(*files_.front());
+  if (with.ok()) return with;
+  in_files_ = std::move(without);
+  return opened;
 }
 
 Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
@@ -180,7 +211,7 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
   }
   // What the first file taught holds for all: a later one is not inferred again, it has
   // to fit.
-  const auto& expected = declared_ ? declared_ : schema_;
+  const auto& expected = in_files_;
   const bool is_first = &file == files_.front().get();
   std::shared_ptr<formats::FileReader> reader;
   if (options_.own.has("schema_policy") && input.file && expected) {
@@ -211,8 +242,13 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
 Result<std::shared_ptr<arrow::Schema>> FilesSource::InferSchema() {
   if (schema_) return schema_;
   ARROW_RETURN_NOT_OK(Expand());
-  ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_.front()));
-  schema_ = reader->schema();
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenFirst());
+  in_files_ = reader->schema();
+  if (hive_->empty()) {
+    schema_ = in_files_;
+  } else {
+    schema_ = declared_ ? declared_ : hive_->With(*in_files_);
+  }
   return schema_;
 }
 
@@ -252,6 +288,7 @@ Status FilesSource::Restore(const std::string& discovery_state,
     files_.push_back(std::make_unique<File>());
     files_.back()->info = std::move(info);
   }
+  ARROW_RETURN_NOT_OK(FindHiveColumns());
   ARROW_RETURN_NOT_OK(InferSchema().status());
   splits_.clear();
   std::set<size_t> ranged;
@@ -291,6 +328,10 @@ Result<std::vector<connector::Split>> FilesSource::Discover() {
   };
   for (size_t i = 0; i < files_.size(); ++i) {
     const io::FileInfo& info = files_[i]->info;
+    if (!MayMatch(i)) {
+      add(info.path, i, kWholeFile, 0, 0);
+      continue;
+    }
     if (!info.seekable || info.size <= target) {
       add(info.path, i, kWholeFile, std::max<int64_t>(info.size, 0), -1);
       continue;
@@ -314,7 +355,7 @@ Status FilesSource::FindEventTimes() {
   for (connector::Split& split : splits_) {
     const auto [file, range] = Described(split);
     if (range == kWholeFile) continue;
-    ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[file]));
+    ARROW_ASSIGN_OR_RAISE(auto reader, OpenRows(file));
     if (auto least = reader->MinEventTime(static_cast<size_t>(range), *event_time_)) {
       split.min_event_time = *least;
     }
@@ -360,8 +401,13 @@ Result<std::unique_ptr<connector::SplitReader>> FilesSource::Open(
     return errors::kFileUnreadable.Make({.file = opened.info.path},
                                         "a stream can't be read again");
   }
-  ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(opened));
   std::vector<size_t> ordinals;
+  // Its folders rule it out.
+  if (!MayMatch(file)) {
+    return std::make_unique<FileSplitReader>(
+        opened.info.path, nullptr, std::move(ordinals), pushdown_, FormatContext());
+  }
+  ARROW_ASSIGN_OR_RAISE(auto reader, OpenRows(file));
   if (range == kWholeFile) {
     ARROW_ASSIGN_OR_RAISE(auto ranges, reader->Ranges(split_size_));
     for (size_t i = 0; i < ranges.size(); ++i) ordinals.push_back(i);

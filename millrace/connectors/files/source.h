@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "millrace/connector/registry.h"
+#include "millrace/connectors/files/hive_columns.h"
 #include "millrace/connectors/files/options.h"
 
 namespace millrace::files {
@@ -42,8 +43,14 @@ class FilesSource final : public connector::Source {
     std::shared_ptr<formats::FileReader> kept;  // files that are read in parts
   };
   Status Expand();
+  Status FindHiveColumns();
   Status FindEventTimes();
+  /// With the file's own columns.
   Result<std::shared_ptr<formats::FileReader>> OpenFile(File& file);
+  Result<std::shared_ptr<formats::FileReader>> OpenFirst();
+  /// With all columns.
+  Result<std::shared_ptr<formats::FileReader>> OpenRows(size_t file);
+  bool MayMatch(size_t file) const { return hive_->MayMatch(file, pushdown_.predicate); }
   formats::Context FormatContext() const;
 
   const Parsed options_;
@@ -51,6 +58,8 @@ class FilesSource final : public connector::Source {
   const connector::Surroundings surroundings_;
   int64_t split_size_;
   std::shared_ptr<arrow::Schema> schema_;
+  std::shared_ptr<arrow::Schema> in_files_;  // what files have of it; null: not known
+  std::shared_ptr<const HiveColumns> hive_ = std::make_shared<HiveColumns>();
   std::vector<std::unique_ptr<File>> files_;
   formats::Pushdown pushdown_;
   std::vector<connector::Split> splits_;

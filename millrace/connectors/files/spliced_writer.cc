@@ -62,8 +62,10 @@ struct Splice {
       ARROW_RETURN_NOT_OK(appender->AppendFile(from));
     }
     ARROW_RETURN_NOT_OK(appender->Finish());
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.splice.sync"));
     ARROW_RETURN_NOT_OK(file->Sync());
     ARROW_RETURN_NOT_OK(file->Close());
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.splice.synced"));
     if (!own_piece.empty()) ARROW_RETURN_NOT_OK(files.Remove(own_piece));
     return plan;
   }
@@ -155,8 +157,10 @@ class SplicedWriter final : public connector::SinkWriter {
     return RunLater<connector::CommitToken>(
         executor_,
         [token, file, pieces = options_.pieces]() -> Result<connector::CommitToken> {
+          ARROW_RETURN_NOT_OK(failpoint::Reach("files.piece.sync"));
           ARROW_RETURN_NOT_OK(file->Sync());
           ARROW_RETURN_NOT_OK(file->Close());
+          ARROW_RETURN_NOT_OK(failpoint::Reach("files.piece.synced"));
           ARROW_RETURN_NOT_OK(pieces->files().SyncDirectory(pieces->directory()));
           ARROW_RETURN_NOT_OK(failpoint::Reach("files.prepared"));
           return token;
@@ -165,6 +169,11 @@ class SplicedWriter final : public connector::SinkWriter {
 
   Result<Future<connector::CommitToken>> PrepareWhole() {
     ARROW_RETURN_NOT_OK(failpoint::Reach("files.prepare"));
+    // The rows came to their end before the pipeline did, which has been started again:
+    // the file is there, and a second one without rows must not take its place.
+    if (options_.ended && !open_ && runs_.empty()) {
+      return Future<connector::CommitToken>::MakeFinished(connector::CommitToken());
+    }
     auto splice = std::make_shared<Splice>();
     splice->options = options_;
     splice->schema = schema_;

@@ -167,11 +167,22 @@ Result<int64_t> Staging::Abort() {
   return removed;
 }
 
-Result<int64_t> Staging::RemoveOrphans() {
+Result<int64_t> Staging::RemoveOrphans(bool deep) {
+  return RemoveOrphansOf(destination_.directory, deep);
+}
+
+Result<int64_t> Staging::RemoveOrphansOf(const std::string& directory, bool deep) {
   int64_t removed = 0;
-  ARROW_ASSIGN_OR_RAISE(auto entries, files_->List(destination_.directory));
+  ARROW_ASSIGN_OR_RAISE(auto entries, files_->List(directory));
   for (const io::FileInfo& entry : entries) {
-    if (entry.directory || !IsTemporaryName(io::NameOf(entry.path))) continue;
+    const std::string name = io::NameOf(entry.path);
+    if (entry.directory) {
+      if (!deep || name.starts_with('.') || name.starts_with('_')) continue;
+      ARROW_ASSIGN_OR_RAISE(const int64_t below, RemoveOrphansOf(entry.path, deep));
+      removed += below;
+      continue;
+    }
+    if (!IsTemporaryName(name)) continue;
     // Whoever still writes it holds the lock.
     auto lock = files_->TryLock(entry.path);
     if (!lock.ok() || *lock == nullptr) continue;
@@ -180,7 +191,7 @@ Result<int64_t> Staging::RemoveOrphans() {
   }
   for (const io::FileInfo& entry : entries) {
     const std::string name = io::NameOf(entry.path);
-    if (!IsOrphanedPiece(*files_, destination_.directory, name)) continue;
+    if (!IsOrphanedPiece(*files_, directory, name)) continue;
     ARROW_RETURN_NOT_OK(files_->Remove(entry.path));
     ++removed;
   }

@@ -74,13 +74,14 @@ class Staging {
   /// Remove what is prepared and not published; answers how many files.
   Result<int64_t> Abort();
   /// Remove temporaries in the destination's folder that nobody holds any more, those of
-  /// pipelines with checkpoints excepted.
-  Result<int64_t> RemoveOrphans();
+  /// pipelines with checkpoints excepted. `deep`: in the folders inside it too.
+  Result<int64_t> RemoveOrphans(bool deep);
 
   io::FileSystem& files() { return *files_; }
   const Destination& destination() const { return destination_; }
 
  private:
+  Result<int64_t> RemoveOrphansOf(const std::string& directory, bool deep);
   Status LookInto(const std::string& directory, bool deep, Contents* out) const;
 
   const std::shared_ptr<io::FileSystem> files_;

@@ -64,7 +64,7 @@ class WatchedFiles : public std::enable_shared_from_this<WatchedFiles> {
   WatchedFiles(const Parsed& options, connector::Surroundings surroundings);
   /// Begin to look by itself.
   void Start();
-  /// No more looking. Waits for the thread of notices.
+  /// No more looking. Waits for a notice that is being told.
   void Stop();
 
   /// A file that an earlier run knew.

@@ -3,6 +3,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
+#include "millrace/base/failpoint.h"
 #include "millrace/connectors/files/existing.h"
 #include "millrace/io/errors.h"
 
@@ -133,6 +134,7 @@ class FileSinkWriter final : public connector::SinkWriter {
 
   Status End() {
     ARROW_RETURN_NOT_OK(open_->writer->Finish());
+    ARROW_RETURN_NOT_OK(failpoint::Reach("files.stage.sync"));
     ARROW_RETURN_NOT_OK(open_->file->Sync());
     bytes_ += open_->file->position() - std::exchange(copied_, 0);
     ARROW_RETURN_NOT_OK(open_->file->Close());

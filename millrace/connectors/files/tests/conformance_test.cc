@@ -71,8 +71,10 @@ class FilesConformance : public testing::TestWithParam<FormatCase> {
   }
 
   // Writes `rows` through the sink, which CheckSink tests by itself.
-  void Write(const std::string& path, const std::shared_ptr<arrow::RecordBatch>& rows) {
+  void Write(const std::string& path, const std::shared_ptr<arrow::RecordBatch>& rows,
+             const Options& more = {}) {
     Options options = GetParam().write_options;
+    options.insert(more.begin(), more.end());
     options["path"] = path;
     connector::testkit::SinkCase test;
     test.rows = rows;
@@ -170,6 +172,26 @@ TEST_P(FilesConformance, ManyFiles) {
   test.make = [&] { return MakeSource({{"path", Path("*." + GetParam().name)}}); };
   test.overshoot = GetParam().overshoot;
   test.least_splits = 3;
+  connector::testkit::CheckSource(test);
+}
+
+// Columns of folders are columns like others, in every split and behind every position.
+TEST_P(FilesConformance, PartitionsInManySplits) {
+  connector::testkit::SourceCase test;
+  const auto sample = Sample(240);
+  arrow::Int64Builder parts(ProcessMemoryPool());
+  for (int64_t i = 0; i < sample->num_rows(); ++i) ASSERT_OK(parts.Append(i / 80 - 1));
+  ASSERT_OK_AND_ASSIGN(test.rows,
+                       sample->AddColumn(3, arrow::field("part", arrow::int64()),
+                                         parts.Finish().ValueOrDie()));
+  const std::string path = Path("parts/");
+  Write(path, test.rows, {{"partition_by", "part"}, {"format", GetParam().name}});
+  test.make = [&] {
+    return connector_.make_source({{"path", path}, {"split_size", "400"}},
+                                  test.rows->schema(), surroundings_);
+  };
+  test.overshoot = GetParam().overshoot;
+  test.least_splits = 6;
   connector::testkit::CheckSource(test);
 }
 

@@ -23,6 +23,8 @@ using connector::testkit::Bell;
 // The values of column n, in the order of their arrival.
 using Numbers = std::vector<int64_t>;
 
+constexpr int kExecutorThreads = 2;
+
 class FilesWatch : public testing::TestWithParam<bool> {
  protected:
   FilesWatch() {
@@ -164,7 +166,7 @@ class FilesWatch : public testing::TestWithParam<bool> {
   fs::path folder_;
   SystemClock clock_;
   std::unique_ptr<Timers> timers_ = MakeThreadTimers(&clock_);
-  std::unique_ptr<Executor> executor_ = MakeThreadExecutor(2);
+  std::unique_ptr<Executor> executor_ = MakeThreadExecutor(kExecutorThreads);
   connector::Surroundings surroundings_;
   connector::ConnectorSpec connector_ =
       MakeFilesConnector({formats::MakeCsvFormat(), formats::MakeJsonFormat(),
@@ -403,6 +405,112 @@ TEST_P(FilesWatch, ThousandsOfQuietFiles) {
   ASSERT_TRUE(UntilRows(kFiles + 1));
   EXPECT_EQ(rows_.back(), 5000);
 }
+
+// Sources that nothing but a notice wakes.
+class FilesNotices : public FilesWatch {
+ protected:
+  struct Watching {
+    std::unique_ptr<connector::Source> source;
+    std::shared_ptr<Flag> told = std::make_shared<Flag>();
+  };
+  Result<Watching> Watch(const std::string& pattern) {
+    connector::Options options = Options(pattern);
+    options["poll_interval"] = "1h";
+    Watching out;
+    ARROW_ASSIGN_OR_RAISE(out.source,
+                          connector_.make_source(options, declared_, surroundings_));
+    ARROW_RETURN_NOT_OK(out.source->Discover().status());
+    out.told->Take();
+    out.source->WakeOnNewSplits(Waker(out.told));
+    return out;
+  }
+  // The names of splits that were found since.
+  static std::vector<std::string> Found(Watching& watching) {
+    std::vector<std::string> out;
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (out.empty() && std::chrono::steady_clock::now() < deadline) {
+      if (!watching.told->Take()) {
+        ::usleep(1000);
+        continue;
+      }
+      for (const auto& split : watching.source->Discover().ValueOrDie()) {
+        out.push_back(fs::path(split.name).filename().string());
+      }
+    }
+    return out;
+  }
+
+  static int Instances() {
+    int out = 0;
+    for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+      std::error_code error;
+      out += fs::read_symlink(entry, error) == "anon_inode:inotify" ? 1 : 0;
+    }
+    return out;
+  }
+  static int64_t Threads() {
+    return std::distance(fs::directory_iterator("/proc/self/task"), {});
+  }
+};
+
+// The system gives a user 128 instances; a thread for each of 300 would be as many.
+TEST_P(FilesNotices, WatchersOfAProcessShareOneThread) {
+  constexpr int kWatchers = 300;
+  std::vector<Watching> all;
+  int64_t threads = 0;
+  for (int i = 0; i < kWatchers; ++i) {
+    const std::string folder = std::to_string(i);
+    fs::create_directories(folder_ / folder);
+    ASSERT_OK_AND_ASSIGN(Watching watching, Watch(folder + "/*.csv"));
+    all.push_back(std::move(watching));
+    if (i == 0) threads = Threads();
+  }
+  EXPECT_EQ(Instances(), 1);
+  // Those of the executor may have begun meanwhile.
+  EXPECT_LE(Threads(), threads + kExecutorThreads);
+  for (int i = 0; i < kWatchers; ++i) {
+    Append(fmt::format("{}/{}.csv", i, i), "n\n1\n");
+  }
+  for (int i = 0; i < kWatchers; ++i) {
+    ASSERT_EQ(Found(all[static_cast<size_t>(i)]),
+              std::vector<std::string>{fmt::format("{}.csv", i)});
+  }
+  threads = Threads();
+  all.clear();
+  EXPECT_EQ(Instances(), 0);
+  // A thread that was joined may be listed for a moment.
+  for (int i = 0; i < 1000 && Threads() >= threads; ++i) ::usleep(1000);
+  EXPECT_EQ(Threads(), threads - 1);
+}
+
+TEST_P(FilesNotices, WatchersOfOneFolderDoNotNeedEachOther) {
+  fs::create_directories(folder_ / "same");
+  fs::create_directory_symlink(folder_ / "same", folder_ / "link");
+  ASSERT_OK_AND_ASSIGN(Watching first, Watch("same/*.csv"));
+  ASSERT_OK_AND_ASSIGN(Watching second, Watch("same/*.csv"));
+  ASSERT_OK_AND_ASSIGN(Watching third, Watch("link/*.csv"));
+  Append("same/a.csv", "n\n1\n");
+  for (Watching* one : {&first, &second, &third}) {
+    EXPECT_EQ(Found(*one), std::vector<std::string>{"a.csv"});
+  }
+  first.source.reset();
+  Append("same/b.csv", "n\n1\n");
+  for (Watching* one : {&second, &third}) {
+    EXPECT_EQ(Found(*one), std::vector<std::string>{"b.csv"});
+  }
+  second.source.reset();
+  Append("link/c.csv", "n\n1\n");
+  EXPECT_EQ(Found(third), std::vector<std::string>{"c.csv"});
+  // The folder goes, and another one comes under its name.
+  fs::rename(folder_ / "same", folder_ / "away");
+  fs::create_directories(folder_ / "same");
+  Append("away/d.csv", "n\n1\n");
+  third.source.reset();
+  EXPECT_EQ(Instances(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(How, FilesNotices, testing::Values(true),
+                         [](const auto&) { return std::string("Notices"); });
 
 INSTANTIATE_TEST_SUITE_P(How, FilesWatch, testing::Values(true, false),
                          [](const auto& info) {
