@@ -46,7 +46,7 @@ Result<Session::Lowered> Session::Lower(std::string_view yaml, const std::string
     ARROW_RETURN_NOT_OK(
         At(Set(setting.key, setting.value, false), In(file, setting.where)));
   }
-  for (const YamlPipeline::Source& source : pipeline->sources) {
+  for (const YamlPipeline::Declared& source : pipeline->sources) {
     const Where where = In(file, source.where);
     ARROW_RETURN_NOT_OK(At(catalog_.AddTable(source.table, false), where));
     // Asked for its columns now, so that what is wrong is shown where it is declared.
@@ -54,6 +54,9 @@ Result<Session::Lowered> Session::Lower(std::string_view yaml, const std::string
   }
   ARROW_RETURN_NOT_OK(
       At(catalog_.AddTable(pipeline->sink, false), In(file, pipeline->sink_where)));
+  for (const YamlPipeline::Declared& sink : pipeline->sinks) {
+    ARROW_RETURN_NOT_OK(At(catalog_.AddTable(sink.table, false), In(file, sink.where)));
+  }
 
   // A place in the SELECT becomes the place in the file.
   out.locate = [pipeline, file](const Status& status) {

@@ -189,6 +189,14 @@ const ConfigSpec& SettingsSpec() {
   return spec;
 }
 
+std::optional<std::pair<int64_t, int64_t>> SettingRange(const std::string& key) {
+  for (const Setting& setting : Settings()) {
+    if (setting.spec.name == key && setting.low < setting.high)
+      return std::pair(setting.low, setting.high);
+  }
+  return std::nullopt;
+}
+
 Status ApplySetting(const std::string& key, const std::string* value,
                     const JobOptions& defaults, JobOptions* options) {
   for (const Setting& setting : Settings()) {

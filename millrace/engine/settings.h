@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "millrace/base/config/config.h"
 #include "millrace/engine/dead_letters.h"
@@ -57,6 +58,9 @@ struct JobOptions {
 
 /// The settings there are.
 const ConfigSpec& SettingsSpec();
+
+/// The least and the greatest value of a number; none for other settings.
+std::optional<std::pair<int64_t, int64_t>> SettingRange(const std::string& key);
 
 /// Give `options` the value of setting `key`, or that of `defaults` where `value` is
 /// null. Fails with kUnknownOption or kBadOption.

@@ -51,7 +51,7 @@ class Reader {
 
   Result<YamlPipeline> Read(const YAML::Node& root) {
     ARROW_ASSIGN_OR_RAISE(auto entries, Entries(root, "a pipeline"));
-    const Names keys = {"name", "source", "sources", "sql", "sink", "settings"};
+    const Names keys = {"name", "source", "sources", "sql", "sink", "sinks", "settings"};
     for (const Entry& entry : entries) {
       Status status;
       if (entry.key == "name") {
@@ -71,6 +71,8 @@ class Reader {
         out_.sink.name = kPipelineSink;
         out_.sink.can_read = false;
         status = ReadTable(entry.value, entry.where, false, &out_.sink);
+      } else if (entry.key == "sinks") {
+        status = ReadSinks(entry);
       } else if (entry.key == "settings") {
         status = ReadSettings(entry.value);
       } else {
@@ -184,13 +186,33 @@ class Reader {
     return Status::OK();
   }
 
-  Status ReadSource(const std::string& name, const Where& where, const YAML::Node& node) {
+  Status CheckName(const std::string& name, const Where& where,
+                   std::string_view what) const {
     if (Lowered(name) == kPipelineSink) {
       return errors::kPipelineKey.Make(where, "'{}' is the destination's name", name);
     }
     if (name.empty() || name.find('"') != std::string::npos)
-      return errors::kPipelineKey.Make(where, "'{}' is no name for a source", name);
-    YamlPipeline::Source source;
+      return errors::kPipelineKey.Make(where, "'{}' is no name for a {}", name, what);
+    return Status::OK();
+  }
+
+  Status ReadSinks(const Entry& sinks) {
+    ARROW_ASSIGN_OR_RAISE(auto entries, Entries(sinks.value, "'sinks'"));
+    for (const Entry& entry : entries) {
+      ARROW_RETURN_NOT_OK(CheckName(entry.key, entry.where, "sink"));
+      YamlPipeline::Declared sink;
+      sink.where = entry.where;
+      sink.table.name = entry.key;
+      sink.table.can_read = false;
+      ARROW_RETURN_NOT_OK(ReadTable(entry.value, entry.where, false, &sink.table));
+      out_.sinks.push_back(std::move(sink));
+    }
+    return Status::OK();
+  }
+
+  Status ReadSource(const std::string& name, const Where& where, const YAML::Node& node) {
+    ARROW_RETURN_NOT_OK(CheckName(name, where, "source"));
+    YamlPipeline::Declared source;
     source.where = where;
     source.table.name = name;
     source.table.can_write = false;
@@ -201,7 +223,10 @@ class Reader {
 
   Status ReadTable(const YAML::Node& node, const Where& where, bool source,
                    plan::Table* table) {
-    const std::string what = source ? fmt::format("source '{}'", table->name) : "'sink'";
+    const std::string what = source ? fmt::format("source '{}'", table->name)
+                             : table->name == kPipelineSink
+                                 ? std::string("'sink'")
+                                 : fmt::format("sink '{}'", table->name);
     ARROW_ASSIGN_OR_RAISE(auto entries, Entries(node, what));
     const connector::ConnectorSpec* spec = nullptr;
     for (const Entry& entry : entries) {

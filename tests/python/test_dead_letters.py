@@ -110,6 +110,22 @@ def test_letters_go_to_a_sink(millrace, bad):
     assert set(table.column("code").to_pylist()) == {"MR-2105"}
 
 
+def test_letters_go_to_a_sink_of_a_yaml_pipeline(millrace, bad):
+    (bad / "p.yaml").write_text(
+        "source: {connector: files, path: in.csv, on_error: dead_letter, sample_rows: 1}\n"
+        "sink: {connector: files, path: out.csv}\n"
+        "sinks:\n  aside: {connector: files, path: aside.parquet, compression: none}\n"
+        "settings: {dead_letters: aside}\n")
+    millrace("run", "p.yaml")
+    assert pq.read_table(bad / "aside.parquet").column("raw").to_pylist() == ["2,n/a", "4,xx"]
+    assert not (bad / "aside").exists()
+    # Nobody's but that of the letters: an option that is none is found in it.
+    (bad / "p.yaml").write_text((bad / "p.yaml").read_text().replace("compression", "compresion"))
+    assert "p.yaml, line 4:50" in millrace("run", "p.yaml", code=2).stderr
+    (bad / "p.yaml").write_text((bad / "p.yaml").read_text().replace("  aside:", "  sink:"))
+    assert "the destination's name" in millrace("run", "p.yaml", code=2).stderr
+
+
 def test_statements_keep_each_others_letters(millrace, bad):
     source = "CREATE SOURCE s WITH (connector = 'files', path = 'in.csv', on_error = 'dead_letter', sample_rows = 1); "
     millrace("sql", "--dead-letters", "aside.ndjson", "-c", source +
