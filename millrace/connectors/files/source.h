@@ -42,6 +42,7 @@ class FilesSource final : public connector::Source {
     std::shared_ptr<formats::FileReader> kept;  // files that are read in parts
   };
   Status Expand();
+  Status CompareFiles();
   Status FindEventTimes();
   Result<std::shared_ptr<formats::FileReader>> OpenFile(File& file);
   formats::Context FormatContext() const;
