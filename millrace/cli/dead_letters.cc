@@ -75,11 +75,14 @@ Status Show(const Letters& letters, const Program& program) {
                                      letters.file, records.size(), letters.number);
   }
   const DeadLetterRecord& record = records[static_cast<size_t>(letters.number) - 1];
-  const std::string out =
-      fmt::format("reason    {}\ntime      {}\npipeline  {}\nattempt   {}\n{}raw:\n{}{}",
-                  record.reason, record.time, record.pipeline, record.attempt,
-                  record.cut ? "only the beginning was kept\n" : "", record.raw,
-                  record.raw.ends_with('\n') ? "" : "\n");
+  const std::string out = fmt::format(
+      "reason    {}\nsource    {}{}\nsplit     {}\nposition  {}\ntime      "
+      "{}\npipeline  {}\nattempt   {}\n{}raw:\n{}{}",
+      record.reason, record.source,
+      record.connector.empty() ? "" : " (" + record.connector + ")", record.split,
+      record.position, record.time, record.pipeline, record.attempt,
+      record.cut ? "only the beginning was kept\n" : "", record.raw,
+      record.raw.ends_with('\n') ? "" : "\n");
   std::fwrite(out.data(), 1, out.size(), stdout);
   return Status::OK();
 }

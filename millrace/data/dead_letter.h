@@ -21,6 +21,13 @@ struct DeadLetter {
   Where where;       ///< file, row, column, byte
   int32_t code = 0;  ///< number of the error
   std::string reason;
+  /// Where the row begins in its split, in the words of the connector: an offset, an LSN.
+  /// The engine takes byte or row of `where` when it is empty.
+  std::string position;
+  // Filled in by the engine.
+  std::string source;     ///< table
+  std::string connector;  ///< of the table
+  std::string split;
 };
 
 }  // namespace millrace::data

@@ -26,6 +26,10 @@ std::string DeadLetterLine(const DeadLetterRecord& record) {
   if (where.row >= 0) line["row"] = where.row;
   if (!where.column.empty()) line["column"] = where.column;
   if (where.byte >= 0) line["byte"] = where.byte;
+  if (!record.source.empty()) line["source"] = record.source;
+  if (!record.connector.empty()) line["connector"] = record.connector;
+  if (!record.split.empty()) line["split"] = record.split;
+  if (!record.position.empty()) line["position"] = record.position;
   line["time"] = record.time;
   line["pipeline"] = record.pipeline;
   line["attempt"] = record.attempt;
@@ -60,6 +64,10 @@ bool ParseLetter(std::string_view text, DeadLetterRecord* out) {
   out->where.row = number("row", -1);
   out->where.column = string("column");
   out->where.byte = number("byte", -1);
+  out->source = string("source");
+  out->connector = string("connector");
+  out->split = string("split");
+  out->position = string("position");
   out->time = string("time");
   out->pipeline = string("pipeline");
   out->attempt = number("attempt", 1);

@@ -16,7 +16,11 @@ struct DeadLetterRecord {
   std::string code;    ///< "MR-2103"
   std::string reason;  ///< the whole message
   Where where;
-  std::string time;  ///< when it was set aside, UTC
+  std::string source;     ///< the table that it was read for
+  std::string connector;  ///< of that table
+  std::string split;      ///< the part of the source
+  std::string position;   ///< where in the split: "byte 17", "row 3", an LSN, an offset
+  std::string time;       ///< when it was set aside, UTC
   std::string pipeline;
   int64_t attempt = 1;  ///< how often the row has failed: more than 1 after a replay
   std::string raw;      ///< the row's bytes, exactly

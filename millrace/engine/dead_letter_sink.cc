@@ -40,8 +40,9 @@ Status AppendNumber(arrow::Int64Builder& builder, int64_t number) {
 
 Result<std::shared_ptr<arrow::RecordBatch>> RowsOf(
     const std::vector<DeadLetterRecord>& letters, arrow::MemoryPool* pool) {
-  arrow::StringBuilder code(pool), reason(pool), file(pool), column(pool), time(pool),
-      pipeline(pool), raw(pool), base64(pool);
+  arrow::StringBuilder code(pool), reason(pool), file(pool), column(pool), source(pool),
+      connector(pool), split(pool), position(pool), time(pool), pipeline(pool), raw(pool),
+      base64(pool);
   arrow::Int64Builder row(pool), byte(pool), attempt(pool);
   for (const DeadLetterRecord& letter : letters) {
     ARROW_RETURN_NOT_OK(code.Append(letter.code));
@@ -50,6 +51,10 @@ Result<std::shared_ptr<arrow::RecordBatch>> RowsOf(
     ARROW_RETURN_NOT_OK(AppendNumber(row, letter.where.row));
     ARROW_RETURN_NOT_OK(AppendText(column, letter.where.column));
     ARROW_RETURN_NOT_OK(AppendNumber(byte, letter.where.byte));
+    ARROW_RETURN_NOT_OK(AppendText(source, letter.source));
+    ARROW_RETURN_NOT_OK(AppendText(connector, letter.connector));
+    ARROW_RETURN_NOT_OK(AppendText(split, letter.split));
+    ARROW_RETURN_NOT_OK(AppendText(position, letter.position));
     ARROW_RETURN_NOT_OK(time.Append(letter.time));
     ARROW_RETURN_NOT_OK(pipeline.Append(letter.pipeline));
     ARROW_RETURN_NOT_OK(attempt.Append(letter.attempt));
@@ -60,9 +65,9 @@ Result<std::shared_ptr<arrow::RecordBatch>> RowsOf(
                              : base64.Append(arrow::util::base64_encode(letter.raw)));
   }
   std::vector<std::shared_ptr<arrow::Array>> columns;
-  arrow::ArrayBuilder* const builders[] = {&code,    &reason, &file,  &row,
-                                           &column,  &byte,   &time,  &pipeline,
-                                           &attempt, &raw,    &base64};
+  arrow::ArrayBuilder* const builders[] = {
+      &code,  &reason,   &file, &row,      &column,  &byte, &source, &connector,
+      &split, &position, &time, &pipeline, &attempt, &raw,  &base64};
   for (arrow::ArrayBuilder* builder : builders) {
     ARROW_ASSIGN_OR_RAISE(auto array, builder->Finish());
     columns.push_back(std::move(array));
@@ -158,6 +163,8 @@ std::shared_ptr<arrow::Schema> DeadLetterSchema() {
   return arrow::schema({field("code", arrow::utf8()), field("reason", arrow::utf8()),
                         field("file", arrow::utf8()), field("row", arrow::int64()),
                         field("column", arrow::utf8()), field("byte", arrow::int64()),
+                        field("source", arrow::utf8()), field("connector", arrow::utf8()),
+                        field("split", arrow::utf8()), field("position", arrow::utf8()),
                         field("time", arrow::utf8()), field("pipeline", arrow::utf8()),
                         field("attempt", arrow::int64()), field("raw", arrow::utf8()),
                         field("raw_base64", arrow::utf8())});

@@ -279,6 +279,8 @@ class Pipeline::Builder {
     if (!accepted.columns || columns.size() != scan.columns().size()) {
       for (int column : scan.columns()) shared->keep_columns.push_back(index_of(column));
     }
+    shared->table = scan.table()->name;
+    shared->connector = scan.table()->connector;
     shared->ordinal = next_scan_++;
     shared->splits = std::make_shared<SplitQueue>();
     shared->bounded = shared->source->bounded();

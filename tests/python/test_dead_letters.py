@@ -5,6 +5,7 @@ import json
 import subprocess
 import time
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -30,8 +31,21 @@ def test_a_letter_says_all_that_is_known(millrace, bad):
     assert (first["code"], first["file"], first["row"], first["column"]) == ("MR-2105", "in.csv", 2, "amount")
     # "n/a" begins behind "id,amount\n1,10\n2,".
     assert (first["byte"], first["raw"], first["pipeline"], first["attempt"]) == (17, "2,n/a", "copy", 1)
+    assert (first["source"], first["connector"]) == ("in.csv", "files")
+    assert (first["split"], first["position"], second["position"]) == ("in.csv", "byte 17", "byte 28")
     assert "is no BIGINT" in first["reason"] and first["time"].startswith("20")
     assert (second["row"], second["raw"]) == (4, "4,xx")
+
+
+def test_the_split_and_the_row_of_a_parquet_file(millrace, tmp_path):
+    # Three row groups, which become three splits; the bad rows are the 3rd and the 7th of the file.
+    pq.write_table(pa.table({"v": [1]}), tmp_path / "1.parquet")
+    pq.write_table(pa.table({"v": ["1", "2", "x", "4", "5", "6", "y", "8", "9"]}), tmp_path / "2.parquet", row_group_size=3)
+    millrace("copy", "*.parquet", "out.csv", "--from", "schema_policy=flexible", "--from", "split_size=1",
+             "--from", "on_error=dead_letter")
+    found = letters(tmp_path / "out.csv.dead-letters.ndjson")
+    assert [(letter["row"], letter["position"]) for letter in found] == [(3, "row 3"), (7, "row 7")]
+    assert [letter["split"] for letter in found] == ["2.parquet[1/3]", "2.parquet[3/3]"]
 
 
 def test_raw_bytes_are_kept_exactly(millrace, tmp_path):
@@ -46,6 +60,7 @@ def test_list_and_show(millrace, bad):
     listed = millrace("dead-letters", "list", "out.csv.dead-letters.ndjson").stdout.splitlines()
     assert len(listed) == 3 and "2,n/a" in listed[1] and "row 4" in listed[2]
     shown = millrace("dead-letters", "show", "out.csv.dead-letters.ndjson", "2").stdout
+    assert "position  byte 28" in shown and "source    in.csv (files)" in shown
     assert "4,xx" in shown and "'xx' is no BIGINT" in shown and "n/a" not in shown
     assert "MR-1101" in millrace("dead-letters", "show", "out.csv.dead-letters.ndjson", "3", code=2).stderr
     assert "MR-2511" in millrace("dead-letters", "list", "in.csv", code=1).stderr
@@ -107,6 +122,8 @@ def test_letters_go_to_a_sink(millrace, bad):
     table = pq.read_table(bad / "aside.parquet")
     assert table.column("raw").to_pylist() == ["2,n/a", "4,xx"]
     assert table.column("row").to_pylist() == [2, 4]
+    assert table.column("position").to_pylist() == ["byte 17", "byte 28"]
+    assert [table.column(name)[0].as_py() for name in ("source", "connector", "split")] == ["s", "files", "in.csv"]
     assert set(table.column("code").to_pylist()) == {"MR-2105"}
 
 

@@ -1,5 +1,6 @@
 // A file with the columns of another.
 #include <algorithm>
+#include <mutex>
 #include <numeric>
 #include <utility>
 
@@ -12,6 +13,7 @@
 #include "millrace/connectors/files/schema_check.h"
 #include "millrace/data/errors.h"
 #include "millrace/data/type_name.h"
+#include "millrace/formats/input.h"
 
 namespace millrace::files {
 
@@ -37,11 +39,13 @@ class AdaptedRange final : public formats::RangeReader {
  public:
   AdaptedRange(std::string name, std::unique_ptr<formats::RangeReader> range,
                std::shared_ptr<const data::SchemaAdaptor> adaptor,
-               std::vector<int> wanted, const formats::Context& context)
+               std::vector<int> wanted, int64_t first_row,
+               const formats::Context& context)
       : name_(std::move(name)),
         range_(std::move(range)),
         adaptor_(std::move(adaptor)),
         wanted_(std::move(wanted)),
+        first_row_(first_row),
         context_(context) {}
 
   Status Seek(const data::Position& position) override { return range_->Seek(position); }
@@ -53,7 +57,8 @@ class AdaptedRange final : public formats::RangeReader {
     ARROW_ASSIGN_OR_RAISE(auto adapted, adaptor_->Adapt(*rows, wanted_, context_.pool));
     read.rows = std::move(adapted.rows);
     for (const data::SchemaAdaptor::BadRow& bad : adapted.bad) {
-      const Where where{.file = name_, .column = bad.column};
+      const Where where{
+          .file = name_, .row = RowOf(read, *rows, bad.row), .column = bad.column};
       const auto type = adaptor_->earlier().GetFieldByName(bad.column)->type();
       const Status status = errors::kValueNotMappable.Make(where, "'{}' as {}", bad.value,
                                                            data::SqlTypeName(*type));
@@ -68,10 +73,20 @@ class AdaptedRange final : public formats::RangeReader {
   }
 
  private:
+  // Its number in the file, from 1; −1 where the format does not count rows. Nothing was
+  // left out of them: no predicate is pushed below.
+  int64_t RowOf(const formats::ReadResult& read, const arrow::RecordBatch& rows,
+                int64_t row) const {
+    int64_t end = 0;
+    if (first_row_ < 0 || !formats::OffsetOf(read.position, &end)) return -1;
+    return first_row_ + end - rows.num_rows() + row + 1;
+  }
+
   const std::string name_;
   const std::unique_ptr<formats::RangeReader> range_;
   const std::shared_ptr<const data::SchemaAdaptor> adaptor_;
   const std::vector<int> wanted_;
+  const int64_t first_row_;
   const formats::Context context_;
 };
 
@@ -87,7 +102,10 @@ class AdaptedFile final : public formats::FileReader {
   const std::shared_ptr<arrow::Schema>& schema() const override { return schema_; }
 
   Result<std::vector<formats::Range>> Ranges(int64_t target_bytes) override {
-    return file_->Ranges(target_bytes);
+    ARROW_ASSIGN_OR_RAISE(auto ranges, file_->Ranges(target_bytes));
+    std::lock_guard lock(mutex_);
+    ranges_ = ranges;
+    return ranges;
   }
 
   std::optional<int64_t> MinEventTime(size_t ordinal, int column) override {
@@ -112,14 +130,25 @@ class AdaptedFile final : public formats::FileReader {
     // The predicate speaks of the expected columns; the engine filters in any case.
     ARROW_ASSIGN_OR_RAISE(auto range, file_->Open(ordinal, inner, context));
     return std::make_unique<AdaptedRange>(name_, std::move(range), adaptor_,
-                                          std::move(wanted), context);
+                                          std::move(wanted), FirstRow(ordinal), context);
   }
 
  private:
+  int64_t FirstRow(size_t ordinal) {
+    std::lock_guard lock(mutex_);
+    // Formats that count their rows count them exactly.
+    if (ordinal >= ranges_.size() || ranges_[ordinal].approximate_rows < 0) return -1;
+    int64_t rows = 0;
+    for (size_t i = 0; i < ordinal; ++i) rows += ranges_[i].approximate_rows;
+    return rows;
+  }
+
   const std::string name_;
   const std::shared_ptr<formats::FileReader> file_;
   const std::shared_ptr<arrow::Schema> schema_;
   const std::shared_ptr<const data::SchemaAdaptor> adaptor_;
+  std::mutex mutex_;
+  std::vector<formats::Range> ranges_;
 };
 
 }  // namespace
