@@ -4,7 +4,9 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "millrace/cli/commands.h"
 #include "millrace/cli/result_printer.h"
 #include "millrace/cli/run_job.h"
 #include "millrace/cli/terminal.h"
@@ -35,6 +37,12 @@ class ScriptListener final : public engine::SessionListener {
   Terminal* const terminal_;
   const bool plans_as_rows_;
 };
+
+/// The text of script or pipeline `file` with its variables filled in; `variables` are
+/// "name=value".
+Result<std::string> ScriptText(const std::string& file,
+                               const std::vector<std::string>& variables,
+                               const Program& program);
 
 /// The excerpt of `text` at the error's line with a caret under its column; empty when
 /// the error has no place in it.

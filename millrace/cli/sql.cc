@@ -1,8 +1,5 @@
 // `millrace sql`, `millrace run` and `millrace check`.
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -14,7 +11,6 @@
 #include "millrace/cli/script.h"
 #include "millrace/cli/shell.h"
 #include "millrace/engine/yaml_pipeline.h"
-#include "millrace/io/errors.h"
 
 namespace millrace::cli {
 
@@ -29,21 +25,6 @@ struct Arguments {
   ResultFormat format = ResultFormat::kTable;
   int64_t max_rows = 40;
 };
-
-Result<std::string> ReadText(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    return errors::kFileUnreadable.Make({.file = path}, "it is a folder");
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return errors::kFileNotFound.Make({.file = path}, "");
-  std::string text((std::istreambuf_iterator<char>(file)),
-                   std::istreambuf_iterator<char>());
-  // Some editors begin a text with a byte order mark.
-  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
-  if (file.bad()) return errors::kFileUnreadable.Make({.file = path}, "");
-  return text;
-}
 
 // What the commands share: an engine, a session, a printer.
 class Runner {
@@ -110,18 +91,8 @@ int RunText(const std::string& text, const Arguments& arguments, const Program& 
   return Report(status, text, terminal);
 }
 
-// The script with its variables filled in.
-Result<std::string> ScriptText(const Arguments& arguments, const Program& program) {
-  ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
-  ARROW_ASSIGN_OR_RAISE(auto settings, Pairs(arguments.variables, "name=value"));
-  ARROW_ASSIGN_OR_RAISE(std::string text, ReadText(arguments.file));
-  auto replaced = engine::Substitute(text, settings, engine->environment());
-  if (!replaced.ok()) return WithWhere(replaced.status(), {.file = arguments.file});
-  return replaced;
-}
-
 int RunFile(const Arguments& arguments, const Program& program) {
-  auto text = ScriptText(arguments, program);
+  auto text = ScriptText(arguments.file, arguments.variables, program);
   if (!text.ok()) {
     Terminal terminal(program.talk);
     return Report(text.status(), "", terminal);
@@ -131,7 +102,7 @@ int RunFile(const Arguments& arguments, const Program& program) {
 
 int CheckFile(const Arguments& arguments, const Program& program) {
   Terminal terminal(program.talk);
-  auto text = ScriptText(arguments, program);
+  auto text = ScriptText(arguments.file, arguments.variables, program);
   if (!text.ok()) return Report(text.status(), "", terminal);
   auto runner = Runner::Make(arguments, program, &terminal);
   if (!runner.ok()) return Report(runner.status(), "", terminal);

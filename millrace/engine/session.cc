@@ -7,6 +7,7 @@
 #include <arrow/compute/exec.h>
 
 #include "millrace/engine/errors.h"
+#include "millrace/engine/yaml_pipeline.h"
 #include "millrace/expr/evaluate.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/write_node.h"
@@ -198,6 +199,37 @@ void Session::Check(const sql::Statement& statement, const std::string& subject,
     }
     if (!status.ok()) report.Error("sink " + table.name, status);
   }
+}
+
+Status Session::PlanWrite(const sql::Statement& statement, const Locate& locate,
+                          std::vector<plan::NodePtr>* writes) {
+  Planning planning(*this);
+  auto planned = sql::Plan(statement, planning.context);
+  if (!planned.ok()) return locate(planned.status());
+  using Action = sql::PlannedStatement::Action;
+  if (planned->action == Action::kSet)
+    return locate(Set(planned->key, planned->value, planned->reset));
+  if (planned->action == Action::kWrite) writes->push_back(planned->root);
+  return Status::OK();
+}
+
+Result<std::vector<plan::NodePtr>> Session::PlanWrites(std::string_view text,
+                                                       const std::string& file) {
+  std::vector<plan::NodePtr> out;
+  if (IsYamlPath(file)) {
+    ARROW_ASSIGN_OR_RAISE(Lowered lowered, Lower(text, file));
+    ARROW_RETURN_NOT_OK(PlanWrite(*lowered.insert, lowered.locate, &out));
+    return out;
+  }
+  const Locate locate = [&file](const Status& status) {
+    return WithWhere(status, {.file = file});
+  };
+  auto parsed = sql::Parse(text);
+  if (!parsed.ok()) return locate(parsed.status());
+  for (const auto& statement : parsed->statements) {
+    ARROW_RETURN_NOT_OK(PlanWrite(*statement, locate, &out));
+  }
+  return out;
 }
 
 Result<plan::NodePtr> Session::PlanSelect(std::string_view select) {

@@ -20,6 +20,8 @@ struct Statement;
 
 namespace millrace::engine {
 
+struct YamlPipeline;
+
 /// Who sees what a session does. Called by the thread that runs the session, except
 /// OnRows.
 class SessionListener {
@@ -67,6 +69,11 @@ class Session {
   void CheckPipeline(std::string_view yaml, const std::string& file,
                      connector::Report& report, std::vector<std::string>& plans);
 
+  /// Let every statement of a script or pipeline act that declares or sets something, and
+  /// plan, without running them, those that write.
+  Result<std::vector<plan::NodePtr>> PlanWrites(std::string_view text,
+                                                const std::string& file);
+
   /// The plan of one SELECT over the session's names; any other statement is refused.
   Result<plan::NodePtr> PlanSelect(std::string_view select);
 
@@ -79,7 +86,14 @@ class Session {
 
  private:
   struct Planning;
-  struct Lowered;
+  // A YAML pipeline as a statement.
+  struct Lowered {
+    std::shared_ptr<const sql::Statement> insert;
+    std::shared_ptr<const YamlPipeline> pipeline;
+    Locate locate;
+  };
+  Status PlanWrite(const sql::Statement& statement, const Locate& locate,
+                   std::vector<plan::NodePtr>* writes);
   Status Run(const sql::Statement& statement, const Locate& locate,
              SessionListener& listener);
   void Check(const sql::Statement& statement, const std::string& subject,

@@ -26,12 +26,6 @@ Where In(const std::string& file, Where where) {
 
 }  // namespace
 
-struct Session::Lowered {
-  sql::StatementPtr insert;
-  std::shared_ptr<const YamlPipeline> pipeline;
-  Locate locate;
-};
-
 Result<Session::Lowered> Session::Lower(std::string_view yaml, const std::string& file) {
   auto parsed = ParseYamlPipeline(yaml, engine_->connectors());
   if (!parsed.ok()) return WithWhere(parsed.status(), {.file = file});

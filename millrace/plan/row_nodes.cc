@@ -143,6 +143,9 @@ Status WriteNode::CheckNames() const {
 std::string WriteNode::Describe() const {
   return table_->name + " (" + table_->connector + ")";
 }
+NodePtr WriteNode::WithTable(NodePtr input, TablePtr table) const {
+  return Make(std::move(input), std::move(table));
+}
 NodePtr WriteNode::WithInputs(std::vector<NodePtr> inputs) const {
   return Make(std::move(inputs[0]), table_);
 }

@@ -17,6 +17,8 @@ class WriteNode final : public Node {
   NodePtr WithInputs(std::vector<NodePtr> inputs) const override;
 
   const TablePtr& table() const { return table_; }
+  /// The same write of other rows to another table.
+  NodePtr WithTable(NodePtr input, TablePtr table) const;
 
   /// Fails with kColumnTwice: most readers could not tell such columns apart.
   Status CheckNames() const;
