@@ -72,6 +72,7 @@ Json ConnectorSchema(const connector::ConnectorSpec& spec, bool source) {
     properties["columns"] = {{"$ref", "#/$defs/columns"}};
     properties["watermark"] = {{"$ref", "#/$defs/watermark"}};
   }
+  if (!source) properties["validate"] = {{"$ref", "#/$defs/validate"}};
   return {{"type", "object"},
           {"description", spec.doc},
           {"properties", properties},
@@ -110,6 +111,17 @@ Json Definitions() {
                       {{"type", "object"},
                        {"minProperties", 1},
                        {"additionalProperties", type}}})}}},
+      {"validate",
+       {{"description",
+         "Conditions that every row has to satisfy, perhaps by name; on_invalid says "
+         "what "
+         "happens to others."},
+        {"anyOf",
+         Json::array(
+             {{{"type", "array"}, {"minItems", 1}, {"items", {{"type", "string"}}}},
+              {{"type", "object"},
+               {"minProperties", 1},
+               {"additionalProperties", {{"type", "string"}}}}})}}},
       {"watermark",
        {{"description",
          "Rows with a time up to max(column) - delay are complete. Needs columns."},

@@ -241,6 +241,11 @@ Result<plan::NodePtr> Session::PlanSelect(std::string_view select) {
   return sql::PlanQuery(*query->query, planning.context);
 }
 
+Result<plan::NodePtr> Session::MakeWrite(plan::NodePtr rows, plan::TablePtr table) {
+  Planning planning(*this);
+  return sql::MakeWrite(std::move(rows), std::move(table), planning.context);
+}
+
 Result<std::string> Substitute(std::string_view text,
                                const std::map<std::string, std::string>& settings,
                                const ConfigSpec::Lookup& environment) {

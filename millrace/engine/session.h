@@ -77,6 +77,9 @@ class Session {
   /// The plan of one SELECT over the session's names; any other statement is refused.
   Result<plan::NodePtr> PlanSelect(std::string_view select);
 
+  /// The write of `rows` into `table` with its checks.
+  Result<plan::NodePtr> MakeWrite(plan::NodePtr rows, plan::TablePtr table);
+
   /// Write the rows of every SELECT into `table` instead of giving them to the listener.
   void SendResultsTo(plan::TablePtr table) { results_ = std::move(table); }
 

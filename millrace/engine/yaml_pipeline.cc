@@ -247,6 +247,8 @@ class Reader {
       if (entry.key == "connector") continue;
       if (source && entry.key == "columns") {
         ARROW_RETURN_NOT_OK(ReadColumns(entry.value, table));
+      } else if (!source && entry.key == "validate") {
+        ARROW_RETURN_NOT_OK(ReadChecks(entry.value, table));
       } else if (source && entry.key == "watermark") {
         watermark = &entry;
       } else {
@@ -261,7 +263,11 @@ class Reader {
   Status ReadOption(const Entry& entry, const connector::ConnectorSpec& spec, bool source,
                     plan::Table* table) {
     Names names = {"connector"};
-    if (source) names.insert(names.end(), {"columns", "watermark"});
+    if (source) {
+      names.insert(names.end(), {"columns", "watermark"});
+    } else {
+      names.push_back("validate");
+    }
     Status refused;
     bool known = false, fits = false;
     ARROW_ASSIGN_OR_RAISE(std::string text, OptionText(entry));
@@ -342,6 +348,35 @@ class Reader {
     }
     table->schema = arrow::schema(std::move(fields));
     table->declared = true;
+    return Status::OK();
+  }
+
+  // A list of conditions, or a mapping of names to conditions.
+  Status ReadChecks(const YAML::Node& node, plan::Table* table) {
+    auto add = [&](const std::string& name, const YAML::Node& condition) -> Status {
+      ARROW_ASSIGN_OR_RAISE(std::string text, Text(condition, "validate"));
+      auto parsed = sql::ParseExpression(text);
+      if (!parsed.ok()) {
+        const ErrorDetail* detail = ErrorDetail::Of(parsed.status());
+        return detail == nullptr
+                   ? parsed.status()
+                   : detail->spec().MakeText(At(condition), detail->values());
+      }
+      table->checks.push_back({name, std::move(text)});
+      return Status::OK();
+    };
+    if (node.IsMap()) {
+      ARROW_ASSIGN_OR_RAISE(auto entries, Entries(node, "'validate'"));
+      for (const Entry& entry : entries) ARROW_RETURN_NOT_OK(add(entry.key, entry.value));
+    } else if (node.IsSequence()) {
+      for (const auto& item : node) ARROW_RETURN_NOT_OK(add("", item));
+    }
+    if (table->checks.empty()) {
+      return errors::kPipelineValue.Make(
+          At(node),
+          "'validate' is a list of conditions or a mapping of names to conditions, and "
+          "not empty");
+    }
     return Status::OK();
   }
 

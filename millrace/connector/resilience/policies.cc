@@ -65,6 +65,13 @@ std::vector<OptionSpec> PolicyOptions(bool source) {
     out.push_back(Count("max_connections", "0",
                         "Readers open at the same time, others wait; 0 for no limit."));
   } else {
+    out.push_back({.name = "on_invalid",
+                   .type = OptionType::kEnum,
+                   .default_value = "fail",
+                   .choices = {"fail", "dead_letter", "drop"},
+                   .doc = "What a row does that breaks a rule of the table (CHECK, NOT "
+                          "NULL, validate): end the pipeline, be set aside, or be left "
+                          "out and counted."});
     out.push_back(Duration("timeout_write", "0s",
                            "Longest time in which the sink takes no rows; then the "
                            "pipeline fails. 0s for no limit."));

@@ -6,34 +6,17 @@
 
 #include <arrow/array/array_base.h>
 #include <arrow/record_batch.h>
-#include <arrow/scalar.h>
 #include <arrow/type.h>
-#include <nlohmann/json.hpp>
 
 #include "millrace/connectors/files/schema_check.h"
 #include "millrace/data/errors.h"
+#include "millrace/data/row_text.h"
 #include "millrace/data/type_name.h"
 #include "millrace/formats/input.h"
 
 namespace millrace::files {
 
 namespace {
-
-// A row of a format that has no text of its own, so that people and a replay can read it.
-Result<std::string> RowText(const arrow::RecordBatch& rows, int64_t row) {
-  nlohmann::ordered_json out = nlohmann::ordered_json::object();
-  for (int i = 0; i < rows.num_columns(); ++i) {
-    ARROW_ASSIGN_OR_RAISE(const auto value, rows.column(i)->GetScalar(row));
-    nlohmann::ordered_json& text = out[rows.schema()->field(i)->name()];
-    if (!value->is_valid) continue;
-    text = value->ToString();
-    if (!arrow::is_integer(value->type->id()) && !arrow::is_floating(value->type->id()))
-      continue;
-    auto number = nlohmann::ordered_json::parse(value->ToString(), nullptr, false);
-    if (number.is_number()) text = std::move(number);
-  }
-  return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
 
 class AdaptedRange final : public formats::RangeReader {
  public:
@@ -63,7 +46,7 @@ class AdaptedRange final : public formats::RangeReader {
       const Status status = errors::kValueNotMappable.Make(where, "'{}' as {}", bad.value,
                                                            data::SqlTypeName(*type));
       if (context_.bad_rows == data::BadRowPolicy::kFail) return status;
-      ARROW_ASSIGN_OR_RAISE(std::string raw, RowText(*rows, bad.row));
+      ARROW_ASSIGN_OR_RAISE(std::string raw, data::RowText(*rows, bad.row));
       read.dead_letters.push_back({.raw = std::move(raw),
                                    .where = where,
                                    .code = errors::kValueNotMappable.number,
