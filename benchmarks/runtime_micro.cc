@@ -84,6 +84,9 @@ class MemorySource final : public connector::Source {
     for (int i = 0; i < splits_; ++i) out[static_cast<size_t>(i)].id = SplitId{i};
     return out;
   }
+  Status Restore(const std::string&, const std::vector<connector::SplitState>&) override {
+    return Status::OK();
+  }
   Status Preflight(connector::Report&) override { return Status::OK(); }
   Status Setup() override { return Status::OK(); }
   Status Teardown() override { return Status::OK(); }
@@ -246,8 +249,11 @@ Result3 ByPipeline(const plan::NodePtr& aggregate,
   plan::ParallelizeOptions cut;
   cut.shards = shards;
   auto plan = plan::Parallelize(plan::WriteNode::Make(aggregate, table), cut);
-  auto pipeline = Must(runtime::Pipeline::Make(plan, connectors, options, &scheduler,
-                                               &clock, memory, nullptr));
+  const auto executor = MakeThreadExecutor(1);
+  const auto timers = MakeThreadTimers(&clock);
+  auto pipeline = Must(runtime::Pipeline::Make(
+      plan, connectors, options,
+      {&scheduler, &clock, executor.get(), timers.get(), memory, nullptr, nullptr}));
   pipeline->Start();
   Must(pipeline->Finish());
   return out;

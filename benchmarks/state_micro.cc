@@ -31,7 +31,7 @@ class Held final : public state::OperatorState {
  public:
   Status Take(state::OperatorSnapshot& snapshot) {
     facts_ = snapshot.facts();
-    for (state::Piece& piece : snapshot.pieces()) {
+    for (state::Piece& piece : snapshot.TakePieces()) {
       if (piece.extent == state::Extent::kWhole) batches_.clear();
       for (;;) {
         std::shared_ptr<arrow::RecordBatch> rows;
@@ -52,6 +52,7 @@ class Held final : public state::OperatorState {
     }
     return Status::OK();
   }
+  Outline Look(std::string_view, Rows) const override { return {rows_, false}; }
   int64_t rows() const { return rows_; }
   int64_t bytes() const { return bytes_; }
 

@@ -12,6 +12,7 @@ tools/format.sh check
 
 step "release build"
 tools/build.sh release
+tools/build.sh release benchmarks
 step "release: unit tests and simulation"
 ctest --test-dir build/release --output-on-failure
 

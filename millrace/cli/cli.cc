@@ -128,13 +128,16 @@ void AddSettings(CLI::App* command, std::vector<std::string>* words) {
       ->allow_extra_args(false);
 }
 
-Status ApplySettings(const std::vector<std::string>& words, engine::JobOptions* options) {
+Result<std::set<std::string>> ApplySettings(const std::vector<std::string>& words,
+                                            engine::JobOptions* options) {
   ARROW_ASSIGN_OR_RAISE(auto settings, Pairs(words, "name=value"));
   const engine::JobOptions defaults;
+  std::set<std::string> given;
   for (const auto& [key, value] : settings) {
     ARROW_RETURN_NOT_OK(engine::ApplySetting(key, &value, defaults, options));
+    given.insert(key);
   }
-  return Status::OK();
+  return given;
 }
 
 void AddCommands(CLI::App& app, Program& program) {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,9 @@ Result<std::map<std::string, std::string>> Pairs(const std::vector<std::string>&
 
 /// The option --option, and its words put into `options`.
 void AddSettings(CLI::App* command, std::vector<std::string>* words);
-Status ApplySettings(const std::vector<std::string>& words, engine::JobOptions* options);
+/// Returns the names of what was given.
+Result<std::set<std::string>> ApplySettings(const std::vector<std::string>& words,
+                                            engine::JobOptions* options);
 
 void AddCopy(CLI::App& app, Program& program);
 void AddRun(CLI::App& app, Program& program);

@@ -83,14 +83,13 @@ Status CheckUpsert(const Copy& copy, const engine::Engine& engine,
 Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
   ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
   engine::JobOptions options;
-  options.name = "copy";
+  options.name.text = "copy";
   options.since_nanos = engine->clock().MonotonicNanos();
   if (copy.resume) {
-    options.name = NameOf(copy, *engine);
-    options.named = true;
+    options.name = {NameOf(copy, *engine), true};
     options.checkpoints = engine::WhenCheckpoints::kOn;
   }
-  ARROW_RETURN_NOT_OK(ApplySettings(copy.settings, &options));
+  ARROW_RETURN_NOT_OK(ApplySettings(copy.settings, &options).status());
   engine::Session session(engine.get(), {});
   engine::SessionCatalog& catalog = session.catalog();
   ARROW_ASSIGN_OR_RAISE(auto from, Pairs(copy.from, "option=value"));

@@ -192,7 +192,7 @@ Status Replay(const Letters& letters, const Program& program, Terminal& terminal
     return Status::OK();
   }
   engine::JobOptions options;
-  options.name = "replay";
+  options.name.text = "replay";
   engine::Session session(engine.get(), options);
   engine::ReplayRequest request;
   request.file = letters.file;

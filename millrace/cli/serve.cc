@@ -32,7 +32,7 @@ Status Serve(const ServeArguments& arguments, const Program& program,
              Terminal& terminal) {
   ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
   engine::JobOptions options;
-  ARROW_RETURN_NOT_OK(ApplySettings(arguments.settings, &options));
+  ARROW_RETURN_NOT_OK(ApplySettings(arguments.settings, &options).status());
   const std::string socket = arguments.socket.empty()
                                  ? server::DefaultSocket(engine->environment())
                                  : arguments.socket;

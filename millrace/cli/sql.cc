@@ -35,13 +35,18 @@ class Runner {
     std::unique_ptr<Runner> runner(new Runner);
     ARROW_ASSIGN_OR_RAISE(runner->engine_, program.MakeEngine());
     engine::JobOptions options;
-    options.name = arguments.file.empty() ? "sql" : arguments.file;
+    options.name.text = arguments.file.empty() ? "sql" : arguments.file;
     if (!arguments.dead_letters.empty()) options.dead_letters = arguments.dead_letters;
     if (!arguments.max_dead_letters.empty()) {
       ARROW_ASSIGN_OR_RAISE(options.max_dead_letters,
                             engine::DeadLetterLimit::Parse(arguments.max_dead_letters));
     }
-    ARROW_RETURN_NOT_OK(ApplySettings(arguments.settings, &options));
+    ARROW_ASSIGN_OR_RAISE(auto given, ApplySettings(arguments.settings, &options));
+    if (!arguments.dead_letters.empty()) given.insert("dead_letters");
+    if (!arguments.max_dead_letters.empty()) given.insert("max_dead_letters");
+    // What is typed after the command line comes later and counts; a file was there
+    // before.
+    if (!arguments.file.empty()) options.fixed = std::move(given);
     runner->session_ = std::make_unique<engine::Session>(runner->engine_.get(), options);
     runner->printer_ =
         MakeResultPrinter(arguments.format, arguments.max_rows, ProcessMemoryPool());

@@ -35,6 +35,8 @@ struct Surroundings {
   /// Counts the starts of a checkpointed pipeline, from 1: part of the names of prepared
   /// pieces, so that two runs never give the same name.
   int64_t attempt = 0;
+  /// The input has no end: whoever reads what a sink writes waits for every row.
+  bool endless = false;
 };
 
 /// Options as the user wrote them.

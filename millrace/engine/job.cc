@@ -11,6 +11,7 @@
 #include "millrace/engine/dead_letter_file.h"
 #include "millrace/engine/dead_letter_sink.h"
 #include "millrace/engine/errors.h"
+#include "millrace/engine/promise.h"
 #include "millrace/plan/errors.h"
 #include "millrace/plan/identity.h"
 #include "millrace/plan/parallelize.h"
@@ -75,25 +76,6 @@ Result<std::unique_ptr<DeadLetterStore>> MakeStore(
                             &engine->scheduler(), surroundings.memory);
 }
 
-Status CheckChanges(plan::ChangeMode mode, const connector::Sink& sink,
-                    const std::string& name) {
-  const connector::Accepts accepts = sink.accepts();
-  const bool fits = mode == plan::ChangeMode::kAppend   ? accepts.append
-                    : mode == plan::ChangeMode::kUpsert ? accepts.upsert
-                                                        : accepts.retract;
-  if (fits) return Status::OK();
-  return errors::kSinkCannotTake.Make({}, "{} takes rows to append only", name);
-}
-
-bool WantsCheckpoints(const plan::Node& plan, const JobOptions& options) {
-  switch (options.checkpoints) {
-    case WhenCheckpoints::kOn: return true;
-    case WhenCheckpoints::kOff: return false;
-    case WhenCheckpoints::kAuto: break;
-  }
-  return !plan.bounded();
-}
-
 }  // namespace
 
 Job::Job(Engine* engine, JobOptions options)
@@ -111,7 +93,7 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   job->memory_ = engine->NewBudget();
   job->since_nanos_ = job->options_.since_nanos >= 0 ? job->options_.since_nanos
                                                      : engine->clock().MonotonicNanos();
-  connector::Surroundings surroundings = engine->For(job->options_.name, job->memory_);
+  connector::Surroundings surroundings = engine->For(job->name(), job->memory_);
   const auto* write = plan::As<plan::WriteNode>(plan);
   if (write == nullptr)
     return errors::kInternal.Make({}, "a job's plan must end in a write");
@@ -123,6 +105,7 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
     const auto path = letters_sink->options.find("path");
     letters_path = path == letters_sink->options.end() ? "" : path->second;
   }
+  surroundings.endless = !plan->bounded();
   if (!letters_path.empty()) {
     ARROW_RETURN_NOT_OK(CheckDeadLetters(plan, letters_path, *surroundings.files));
   }
@@ -138,8 +121,8 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
     ARROW_ASSIGN_OR_RAISE(job->sink_, MakeSink(engine, *write->table(), surroundings));
   }
   ARROW_RETURN_NOT_OK(
-      CheckChanges(plan->change_mode(), *job->sink_, write->table()->name));
-  ARROW_RETURN_NOT_OK(job->CheckGuarantee());
+      CheckPromise(*plan, *job->sink_, write->table()->name, job->options_));
+  job->guarantee_ = PromiseOf(*plan, *job->sink_, job->options_).text;
   const auto operators = plan::IdentifyOperators(plan);
   const std::string sink_text =
       fmt::format("'{}' ({})", write->table()->name, write->table()->connector);
@@ -183,9 +166,8 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
       {"sink " + write->table()->name, connector::resilience::HealthOf(*job->sink_)});
   ARROW_ASSIGN_OR_RAISE(
       auto store, MakeStore(engine, catalog, letters_sink, job->options_, surroundings));
-  job->dead_letters_ =
-      std::make_unique<DeadLetters>(std::move(store), job->options_.max_dead_letters,
-                                    job->options_.name, &engine->clock());
+  job->dead_letters_ = std::make_unique<DeadLetters>(
+      std::move(store), job->options_.max_dead_letters, job->name(), &engine->clock());
   ARROW_RETURN_NOT_OK(
       job->sink_->EnsureTable(plan->schema(), write->table()->primary_key));
   if (job->recovery_) {
@@ -220,7 +202,7 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   };
 
   runtime::PipelineOptions pipeline_options;
-  pipeline_options.name = job->options_.name;
+  pipeline_options.name = job->name();
   pipeline_options.parallelism = parallelism;
   pipeline_options.batch_rows = job->options_.batch_rows;
   if (job->recovery_) {
@@ -303,27 +285,6 @@ std::string Job::start() const {
   return fmt::format("goes on from checkpoint {}",
                      options_.start_from.empty() ? std::to_string(manifest->epoch.value)
                                                  : options_.start_from);
-}
-
-// What is read again after a failure decides as much as the sink: without checkpoints a
-// run either ends or leaves nothing.
-std::string Job::guarantee() const {
-  switch (sink_->commit_class()) {
-    case connector::CommitClass::kTwoPhase: return "exactly once (two-phase commit)";
-    case connector::CommitClass::kAtomic: return "exactly once (atomic commit)";
-    case connector::CommitClass::kIdempotent: return "exactly once (idempotent commit)";
-    case connector::CommitClass::kNone: break;
-  }
-  return "at least once (rows are visible as they are written)";
-}
-
-Status Job::CheckGuarantee() const {
-  if (options_.guarantee == Guarantee::kExactlyOnce &&
-      sink_->commit_class() == connector::CommitClass::kNone) {
-    return errors::kGuaranteeMissed.Make({}, "exactly once; this pipeline gives {}",
-                                         guarantee());
-  }
-  return Status::OK();
 }
 
 std::string Job::ExplainAnalyzed() const {

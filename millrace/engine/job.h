@@ -79,15 +79,14 @@ class Job {
   /// The plan as it runs, exchanges included; after Finish with rows and time per node.
   std::string ExplainAnalyzed() const;
   const plan::NodePtr& plan() const { return plan_; }
-  const std::string& name() const { return options_.name; }
+  const std::string& name() const { return options_.name.text; }
   /// What the job goes on from, as one line; empty where it begins.
   std::string start() const;
   /// What the pipeline promises, as one line: "exactly once (two-phase commit)".
-  std::string guarantee() const;
+  const std::string& guarantee() const { return guarantee_; }
 
  private:
   Job(Engine* engine, JobOptions options);
-  Status CheckGuarantee() const;
   Result<connector::Source*> AddSource(SessionCatalog* catalog,
                                        const plan::ScanNode& scan,
                                        const connector::Surroundings& surroundings,
@@ -98,6 +97,7 @@ class Job {
   std::shared_ptr<MemoryBudget> memory_;
   std::unique_ptr<Recovery> recovery_;  // null: nothing outlives the process
   std::unique_ptr<connector::Sink> sink_;
+  std::string guarantee_;
   std::vector<std::unique_ptr<connector::Source>> sources_;
   struct Watched {
     std::string name;

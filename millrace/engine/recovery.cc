@@ -21,13 +21,13 @@ std::string DefaultStateDir(const ConfigSpec::Lookup& environment) {
 
 Result<std::unique_ptr<Recovery>> Recovery::Open(Engine* engine,
                                                  const JobOptions& options) {
-  if (!options.named) return errors::kNeedsName.Make({}, "");
+  if (!options.name.chosen) return errors::kNeedsName.Make({}, "");
   std::unique_ptr<Recovery> out(new Recovery(options));
   out->store_ = state::MakeLocalManifestStore(engine->shared_files(), &engine->clock(),
                                               options.state_dir.empty()
                                                   ? DefaultStateDir(engine->environment())
                                                   : options.state_dir,
-                                              options.name);
+                                              options.name.text);
   ARROW_ASSIGN_OR_RAISE(out->attempt_, out->store_->Acquire());
   return out;
 }
@@ -117,7 +117,7 @@ Status Recovery::Fit(const std::vector<std::string>& scans,
                      const std::string& sink) {
   if (!manifest_) return Status::OK();
   auto refuse = [this](const std::string& why) {
-    return errors::kStateRefused.Make({}, "pipeline '{}': {}", options_.name, why);
+    return errors::kStateRefused.Make({}, "pipeline '{}': {}", options_.name.text, why);
   };
   if (manifest_->sink != sink) {
     return refuse(
@@ -148,7 +148,7 @@ Status Recovery::Fit(const std::vector<std::string>& scans,
           fmt::format("there is no state for '{}'{}", identity.description,
                       manifest_->operators.empty()
                           ? ""
-                          : fmt::format("; there is some of '{}'",
+                          : fmt::format(", but some of '{}'",
                                         manifest_->operators.front().description)));
     }
     ordered.push_back(std::move(*found));

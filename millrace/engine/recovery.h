@@ -13,6 +13,7 @@
 #include "millrace/plan/identity.h"
 #include "millrace/runtime/checkpoint/coordinator.h"
 #include "millrace/state/manifest.h"
+#include "millrace/state/retention.h"
 
 namespace millrace::engine {
 
@@ -45,7 +46,7 @@ class Recovery {
   /// Commit what is decided, abort every stray. After EnsureTable, before Open.
   Status RecoverSink(connector::Sink& sink);
   /// A finished pipeline has no checkpoint any more.
-  Status Forget() { return store_->RemoveAll(); }
+  Status Forget() { return state::Retire(*store_); }
 
   runtime::CheckpointOptions PipelineOptions(
       std::vector<plan::OperatorIdentity> operators, std::string sink) const;

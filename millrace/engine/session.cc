@@ -7,6 +7,7 @@
 #include <arrow/compute/exec.h>
 
 #include "millrace/engine/errors.h"
+#include "millrace/engine/promise.h"
 #include "millrace/engine/yaml_pipeline.h"
 #include "millrace/expr/evaluate.h"
 #include "millrace/plan/scan_node.h"
@@ -183,7 +184,7 @@ void Session::Check(const sql::Statement& statement, const std::string& subject,
   if (!planned->root) return;
   plans.push_back(plan::Explain(planned->root));
   const connector::Surroundings surroundings =
-      engine_->For(options_.name, planning_memory_);
+      engine_->For(options_.name.text, planning_memory_);
   ForEachTable(planned->root, [&](const plan::TablePtr& table) {
     auto source = catalog_.SourceOf(table, surroundings);
     Status status = source.ok() ? (*source)->Preflight(report) : source.status();
@@ -196,6 +197,7 @@ void Session::Check(const sql::Statement& statement, const std::string& subject,
     if (status.ok() && (*spec)->make_sink) {
       auto sink = (*spec)->make_sink(table.options, surroundings);
       status = sink.ok() ? (*sink)->Preflight(report) : sink.status();
+      if (status.ok()) status = CheckPromise(*write, **sink, table.name, options_);
     }
     if (!status.ok()) report.Error("sink " + table.name, status);
   }

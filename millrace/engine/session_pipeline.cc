@@ -33,8 +33,7 @@ Result<Session::Lowered> Session::Lower(std::string_view yaml, const std::string
   auto pipeline = std::make_shared<const YamlPipeline>(std::move(*parsed));
   out.pipeline = pipeline;
   if (!pipeline->name.empty()) {
-    options_.name = pipeline->name;
-    options_.named = true;
+    ARROW_RETURN_NOT_OK(Set("name", pipeline->name, false));
   }
   for (const YamlPipeline::Setting& setting : pipeline->settings) {
     ARROW_RETURN_NOT_OK(

@@ -1,179 +1,154 @@
 #include "millrace/engine/settings.h"
 
+#include <algorithm>
+#include <functional>
+#include <utility>
+
 #include "millrace/base/error.h"
 
 namespace millrace::engine {
 
 namespace {
 
-// One setting: how it is written, and the member that it fills.
+std::optional<std::string> DefaultOf(std::string_view text) {
+  return text.empty() ? std::nullopt : std::optional<std::string>(text);
+}
+
+// One setting: how it is written, and the members that it fills.
 struct Setting {
   OptionSpec spec;
   int64_t low = 0, high = 0;  // of a number
-  Status (*take)(const Config& value, JobOptions* options);
-  void (*reset)(const JobOptions& defaults, JobOptions* options);
+  std::function<Status(const Config& value, JobOptions* options)> take;
+  std::function<void(const JobOptions& defaults, JobOptions* options)> reset;
+
+  Setting&& Within(int64_t least, int64_t most) && {
+    low = least;
+    high = most;
+    return std::move(*this);
+  }
 };
 
-OptionSpec Spec(std::string name, OptionType type, std::string default_value,
-                std::string doc, std::vector<std::string> choices = {}) {
-  OptionSpec out;
-  out.name = std::move(name);
-  out.type = type;
-  if (!default_value.empty()) out.default_value = std::move(default_value);
-  out.doc = std::move(doc);
-  out.choices = std::move(choices);
+template <typename Member, typename Parse>
+Setting Parsed(OptionSpec spec, Member JobOptions::*member, Parse parse) {
+  Setting out;
+  out.take = [name = spec.name, member, parse](const Config& value, JobOptions* options) {
+    ARROW_ASSIGN_OR_RAISE(options->*member, parse(value, name));
+    return Status::OK();
+  };
+  out.reset = [member](const JobOptions& defaults, JobOptions* options) {
+    options->*member = defaults.*member;
+  };
+  out.spec = std::move(spec);
   return out;
+}
+
+Setting Text(const char* name, const char* default_value, const char* doc,
+             std::string JobOptions::*member) {
+  return Parsed({.name = name,
+                 .type = OptionType::kString,
+                 .default_value = DefaultOf(default_value),
+                 .doc = doc},
+                member, [](const Config& value, const std::string& name) {
+                  return Result<std::string>(value.GetString(name));
+                });
+}
+
+template <typename Number>
+Setting Whole(const char* name, const char* default_value, const char* doc,
+              Number JobOptions::*member, OptionType type = OptionType::kInt) {
+  return Parsed(
+      {.name = name, .type = type, .default_value = DefaultOf(default_value), .doc = doc},
+      member, [](const Config& value, const std::string& name) {
+        return Result<Number>(static_cast<Number>(value.GetInt(name)));
+      });
+}
+
+Setting Duration(const char* name, const char* default_value, const char* doc,
+                 int64_t JobOptions::*nanos) {
+  return Whole(name, default_value, doc, nanos, OptionType::kDuration);
+}
+
+/// The first of `choices` is the default.
+template <typename Enum>
+Setting Choice(const char* name, std::vector<std::pair<std::string, Enum>> choices,
+               const char* doc, Enum JobOptions::*member) {
+  OptionSpec spec{.name = name,
+                  .type = OptionType::kEnum,
+                  .default_value = choices.front().first,
+                  .doc = doc};
+  for (const auto& choice : choices) spec.choices.push_back(choice.first);
+  return Parsed(
+      std::move(spec), member,
+      [choices = std::move(choices)](const Config& value, const std::string& name) {
+        const auto chosen = std::find_if(
+            choices.begin(), choices.end(),
+            [&](const auto& choice) { return choice.first == value.GetString(name); });
+        return Result<Enum>(chosen->second);
+      });
 }
 
 const std::vector<Setting>& Settings() {
   static const std::vector<Setting> settings = {
-      {Spec("name", OptionType::kString, "",
-            "Name of the pipeline, by which its checkpoints are found"),
-       0, 0,
-       [](const Config& value, JobOptions* options) {
-         options->name = value.GetString("name");
-         options->named = true;
-         return Status::OK();
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->name = defaults.name;
-         options->named = defaults.named;
-       }},
-      {Spec("parallelism", OptionType::kInt, "",
-            "Tasks of a stage; as many as there are shards when absent"),
-       1, 1024,
-       [](const Config& value, JobOptions* options) {
-         options->parallelism = static_cast<int>(value.GetInt("parallelism"));
-         return Status::OK();
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->parallelism = defaults.parallelism;
-       }},
-      {Spec("batch_rows", OptionType::kInt, "65536", "Rows of a batch at the most"), 1,
-       1024 * 1024,
-       [](const Config& value, JobOptions* options) {
-         options->batch_rows = value.GetInt("batch_rows");
-         return Status::OK();
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->batch_rows = defaults.batch_rows;
-       }},
-      {Spec("dead_letters", OptionType::kString, "dead-letters.ndjson",
-            "Where rows go that are set aside: a file, a sink, or discard"),
-       0, 0,
-       [](const Config& value, JobOptions* options) {
-         options->dead_letters = value.GetString("dead_letters");
-         return Status::OK();
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->dead_letters = defaults.dead_letters;
-       }},
-      {Spec("max_dead_letters", OptionType::kString, "none",
-            "More rows set aside end the run: a number, or a share like 0.5%"),
-       0, 0,
-       [](const Config& value, JobOptions* options) {
-         return DeadLetterLimit::Parse(value.GetString("max_dead_letters"))
-             .Value(&options->max_dead_letters);
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->max_dead_letters = defaults.max_dead_letters;
-       }},
-      {Spec("checkpoints", OptionType::kEnum, "auto",
-            "Are checkpoints written? auto: where the input has no end",
-            {"auto", "on", "off"}),
-       0, 0,
-       [](const Config& value, JobOptions* options) {
-         const std::string& text = value.GetString("checkpoints");
-         options->checkpoints = text == "on"    ? WhenCheckpoints::kOn
-                                : text == "off" ? WhenCheckpoints::kOff
-                                                : WhenCheckpoints::kAuto;
-         return Status::OK();
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->checkpoints = defaults.checkpoints;
-       }},
-      {Spec("checkpoint_interval", OptionType::kDuration, "10s",
-            "Time from the end of one checkpoint to the start of the next; 0s: only when "
-            "asked for, and at a stop"),
-       0, 0,
-       [](const Config& value, JobOptions* options) {
-         options->checkpoint_interval_nanos = value.GetInt("checkpoint_interval");
-         return Status::OK();
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->checkpoint_interval_nanos = defaults.checkpoint_interval_nanos;
-       }},
-      {Spec("checkpoints_retained", OptionType::kInt, "1",
-            "Checkpoints that are kept besides the newest"),
-       1, 1000,
-       [](const Config& value, JobOptions* options) {
-         options->checkpoints_retained =
-             static_cast<int>(value.GetInt("checkpoints_retained"));
-         return Status::OK();
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->checkpoints_retained = defaults.checkpoints_retained;
-       }},
-      {Spec(
-           "state_dir", OptionType::kString, "",
+      Parsed({.name = "name",
+              .type = OptionType::kString,
+              .doc = "Name of the pipeline, by which its checkpoints are found"},
+             &JobOptions::name,
+             [](const Config& value, const std::string& name) {
+               return Result<PipelineName>({value.GetString(name), true});
+             }),
+      Whole("parallelism", "",
+            "Tasks of a stage; as many as there are shards when absent",
+            &JobOptions::parallelism)
+          .Within(1, 1024),
+      Whole("batch_rows", "65536", "Rows of a batch at the most", &JobOptions::batch_rows)
+          .Within(1, 1024 * 1024),
+      Text("dead_letters", "dead-letters.ndjson",
+           "Where rows go that are set aside: a file, a sink, or discard",
+           &JobOptions::dead_letters),
+      Parsed({.name = "max_dead_letters",
+              .type = OptionType::kString,
+              .default_value = "none",
+              .doc = "More rows set aside end the run: a number, or a share like 0.5%"},
+             &JobOptions::max_dead_letters,
+             [](const Config& value, const std::string& name) {
+               return DeadLetterLimit::Parse(value.GetString(name));
+             }),
+      Choice<WhenCheckpoints>("checkpoints",
+                              {{"auto", WhenCheckpoints::kAuto},
+                               {"on", WhenCheckpoints::kOn},
+                               {"off", WhenCheckpoints::kOff}},
+                              "Are checkpoints written? auto: where the input has no end",
+                              &JobOptions::checkpoints),
+      Duration("checkpoint_interval", "10s",
+               "Time from the end of one checkpoint to the start of the next; 0s: only "
+               "when asked for, and at a stop",
+               &JobOptions::checkpoint_interval_nanos),
+      Whole("checkpoints_retained", "1", "Checkpoints that are kept besides the newest",
+            &JobOptions::checkpoints_retained)
+          .Within(1, 1000),
+      Text("state_dir", "",
            "Folder of checkpoints; $MILLRACE_STATE_DIR, or millrace in the user's folder "
-           "for state, when absent"),
-       0, 0,
-       [](const Config& value, JobOptions* options) {
-         options->state_dir = value.GetString("state_dir");
-         return Status::OK();
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->state_dir = defaults.state_dir;
-       }},
-      {Spec("start_from", OptionType::kString, "",
-            "Epoch or savepoint to start from; the newest checkpoint when absent"),
-       0, 0,
-       [](const Config& value, JobOptions* options) {
-         options->start_from = value.GetString("start_from");
-         return Status::OK();
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->start_from = defaults.start_from;
-       }},
-      {Spec("guarantee", OptionType::kEnum, "any",
-            "Refuse to run where less than this can be promised",
-            {"any", "at_least_once", "exactly_once"}),
-       0, 0,
-       [](const Config& value, JobOptions* options) {
-         const std::string& text = value.GetString("guarantee");
-         options->guarantee = text == "exactly_once"    ? Guarantee::kExactlyOnce
-                              : text == "at_least_once" ? Guarantee::kAtLeastOnce
-                                                        : Guarantee::kAny;
-         return Status::OK();
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->guarantee = defaults.guarantee;
-       }},
-      {Spec(
-           "restart_attempts", OptionType::kInt, "3",
-           "Under `millrace serve`: times in a row that a pipeline is started again from "
-           "its last checkpoint when it failed with an error worth retrying; 0: never. "
-           "Ten minutes without failure forget earlier ones"),
-       0, 1'000'000,
-       [](const Config& value, JobOptions* options) {
-         options->restart_attempts = static_cast<int>(value.GetInt("restart_attempts"));
-         return Status::OK();
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->restart_attempts = defaults.restart_attempts;
-       }},
-      {Spec("restart_backoff", OptionType::kDuration, "1s",
-            "Under `millrace serve`: longest wait before the first restart; doubles with "
-            "every failure in a row, up to 60s"),
-       0, 0,
-       [](const Config& value, JobOptions* options) {
-         options->restart_backoff_nanos = value.GetInt("restart_backoff");
-         return Status::OK();
-       },
-       [](const JobOptions& defaults, JobOptions* options) {
-         options->restart_backoff_nanos = defaults.restart_backoff_nanos;
-       }},
+           "for state, when absent",
+           &JobOptions::state_dir),
+      Text("start_from", "",
+           "Epoch or savepoint to start from; the newest checkpoint when absent",
+           &JobOptions::start_from),
+      Choice<Guarantee>("guarantee",
+                        {{"any", Guarantee::kAny},
+                         {"at_least_once", Guarantee::kAtLeastOnce},
+                         {"exactly_once", Guarantee::kExactlyOnce}},
+                        "Refuse to run where less than this can be promised",
+                        &JobOptions::guarantee),
+      Whole("restart_attempts", "3",
+            "Under `millrace serve`: times in a row that a pipeline is started again "
+            "from its last checkpoint when it failed with an error worth retrying; 0: "
+            "never. Ten minutes without failure forget earlier ones",
+            &JobOptions::restart_attempts)
+          .Within(0, 1'000'000),
+      Duration("restart_backoff", "1s",
+               "Under `millrace serve`: longest wait before the first restart; doubles "
+               "with every failure in a row, up to 60s",
+               &JobOptions::restart_backoff_nanos),
   };
   return settings;
 }
@@ -205,6 +180,8 @@ Status ApplySetting(const std::string& key, const std::string* value,
       setting.reset(defaults, options);
       return Status::OK();
     }
+    JobOptions left_alone;
+    if (options->fixed.contains(key)) options = &left_alone;
     ARROW_ASSIGN_OR_RAISE(
         Config config, ConfigSpec({setting.spec}).Parse("SET", {{key, *value}}, nullptr));
     if (setting.low < setting.high) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -18,16 +19,23 @@ enum class WhenCheckpoints {
   kOff,
 };
 
+/// From the least to the most.
 enum class Guarantee {
   kAny,  ///< what source and sink can give
   kAtLeastOnce,
   kExactlyOnce,
 };
 
+struct PipelineName {
+  std::string text = "job";
+  bool chosen = false;  ///< by somebody, so that the next run bears it too
+};
+
 struct JobOptions {
   /// Of the pipeline: what its checkpoints are found by.
-  std::string name = "job";
-  bool named = false;  ///< somebody chose the name
+  PipelineName name;
+  /// Settings that SET leaves alone, because whoever runs the job has given them.
+  std::set<std::string> fixed;
   /// Tasks of a stage; 0: the engine's shards.
   int parallelism = 0;
   int64_t batch_rows = 64 * 1024;
@@ -63,7 +71,7 @@ const ConfigSpec& SettingsSpec();
 std::optional<std::pair<int64_t, int64_t>> SettingRange(const std::string& key);
 
 /// Give `options` the value of setting `key`, or that of `defaults` where `value` is
-/// null. Fails with kUnknownOption or kBadOption.
+/// null. One that is fixed keeps its value. Fails with kUnknownOption or kBadOption.
 Status ApplySetting(const std::string& key, const std::string* value,
                     const JobOptions& defaults, JobOptions* options);
 

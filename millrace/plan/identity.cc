@@ -1,9 +1,12 @@
 #include "millrace/plan/identity.h"
 
+#include <utility>
+
 #include <arrow/type.h>
 #include <fmt/format.h>
 #include <xxhash.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/plan/aggregate_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
@@ -20,7 +23,13 @@ constexpr int kLayoutVersion = 1;
 // What a scan is to the operators above: its columns and its idea of time. What was
 // pushed into the source only spares work.
 std::string Text(const ScanNode& scan) {
-  std::string out = scan.table()->name;
+  std::string out = scan.table()->name + " (";
+  const char* joint = "";
+  for (const auto& field : scan.schema()->fields()) {
+    out += std::exchange(joint, ", ") + field->name() + " " +
+           data::SqlTypeName(*field->type());
+  }
+  out += ")";
   if (const auto& watermark = scan.table()->watermark) {
     out += fmt::format(" watermark {} {}",
                        scan.table()->schema->field(watermark->column)->name(),
@@ -29,22 +38,27 @@ std::string Text(const ScanNode& scan) {
   return out;
 }
 
-std::string Visit(const NodePtr& node, std::vector<OperatorIdentity>* out) {
+OperatorIdentity Visit(const NodePtr& node, std::vector<OperatorIdentity>* out) {
   const size_t place = out->size();
   if (IsStateful(*node)) out->emplace_back();
   const auto* scan = As<ScanNode>(node);
-  std::string text = fmt::format("{} {} {}(", kLayoutVersion, node->kind(),
+  OperatorIdentity self;
+  self.description = fmt::format("{} {}", node->kind(),
                                  scan != nullptr ? Text(*scan) : node->Describe());
+  std::string text = fmt::format("{} {}(", kLayoutVersion, self.description);
   for (const auto& field : node->schema()->fields()) {
     text += field->name() + " " + field->type()->ToString() + ",";
   }
   text += ")";
-  for (const NodePtr& input : node->inputs()) text += " " + Visit(input, out);
-  std::string fingerprint = fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
-  if (IsStateful(*node)) {
-    (*out)[place] = {fingerprint, std::string(node->kind()) + " " + node->Describe()};
+  const char* joint = " of ";
+  for (const NodePtr& input : node->inputs()) {
+    const OperatorIdentity below = Visit(input, out);
+    text += " " + below.fingerprint;
+    self.description += std::exchange(joint, " and ") + below.description;
   }
-  return fingerprint;
+  self.fingerprint = fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
+  if (IsStateful(*node)) (*out)[place] = self;
+  return self;
 }
 
 }  // namespace

@@ -12,7 +12,9 @@ struct OperatorIdentity {
   /// Of the node's own settings, its types, and all that stands below it, as 16
   /// hexadecimal digits: equal for equal computations, whatever their exchanges.
   std::string fingerprint;
-  std::string description;  ///< for people: "aggregate by (carrier) count(*)"
+  /// For people, with what stands below: "aggregate by (carrier) count(*) of scan
+  /// flights (carrier VARCHAR)".
+  std::string description;
 };
 
 /// Does a node of this kind keep state between batches?

@@ -8,8 +8,7 @@ namespace millrace::server {
 
 Status Attempt::Execute(const PipelineFile& file, const engine::JobOptions& defaults) {
   engine::JobOptions options = defaults;
-  options.name = file.name;
-  options.named = true;
+  options.name = {file.name, true};
   engine::Session session(engine_, std::move(options));
   const Status status = engine::IsYamlPath(file.path)
                             ? session.ExecutePipeline(file.text, file.path, *this)

@@ -33,7 +33,8 @@ inline constexpr ErrorSpec kStateFolder{
 inline constexpr ErrorSpec kGuaranteeMissed{
     4508, arrow::StatusCode::Invalid, false,
     "the guarantee that was asked for can't be given",
-    "choose a sink that commits, or ask for less with guarantee 'at_least_once'"};
+    "choose a sink that commits, let checkpoints be written, or ask for less with "
+    "`guarantee`"};
 inline constexpr ErrorSpec kNeedsName{
     4509, arrow::StatusCode::Invalid, false, "a pipeline with checkpoints needs a name",
     "add `name:` to the YAML file, SET name = '…' to the script, or -o name=NAME"};

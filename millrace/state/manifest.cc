@@ -160,7 +160,6 @@ std::string Manifest::Encode() const {
     for (const auto& split : scan.unfinished) splits.push_back(ToJson(split));
     out["scans"].push_back({{"table", Base64(scan.table)},
                             {"discovery", Base64(scan.discovery_state)},
-                            {"next_split", scan.next_split},
                             {"splits", std::move(splits)}});
   }
   for (const OperatorEntry& entry : operators) {
@@ -212,7 +211,6 @@ Result<Manifest> Manifest::Decode(const std::string& text, const std::string& wh
     ScanEntry made;
     made.table = scan.Bytes("table");
     made.discovery_state = scan.Bytes("discovery");
-    made.next_split = scan.Integer("next_split");
     for (const json& split : scan.List("splits"))
       made.unfinished.push_back(SplitFrom(split, &good));
     out.scans.push_back(std::move(made));

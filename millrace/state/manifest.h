@@ -47,7 +47,6 @@ struct ScanEntry {
   std::string table;
   std::string discovery_state;
   std::vector<connector::SplitState> unfinished;
-  int64_t next_split = 0;  ///< id for the first split that is not known yet
 };
 
 struct Manifest {

@@ -95,6 +95,13 @@ class OperatorState {
   virtual Status Visit(std::string_view part, Rows rows,
                        const Visitor& visitor) const = 0;
 
+  struct Outline {
+    int64_t rows = 0;      ///< about how many there are in whole pieces
+    bool changes = false;  ///< later rows may take the place of earlier ones
+  };
+  /// What a Visit will show, without reading it.
+  virtual Outline Look(std::string_view part, Rows rows) const = 0;
+
  protected:
   std::map<std::string, int64_t> facts_;
 };

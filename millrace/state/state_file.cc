@@ -7,7 +7,6 @@
 #include <arrow/compute/api_vector.h>
 #include <arrow/compute/exec.h>
 #include <arrow/io/interfaces.h>
-#include <arrow/io/memory.h>
 #include <arrow/ipc/reader.h>
 #include <arrow/ipc/writer.h>
 #include <arrow/record_batch.h>
@@ -88,6 +87,63 @@ Result<Section> WritePiece(io::WritableFile& file, const Piece& piece,
   return section;
 }
 
+// A section as an IPC reader reads it. It is as large as the state of a task, so that it
+// is never in memory as a whole.
+class SectionReader final : public arrow::io::InputStream {
+ public:
+  SectionReader(std::shared_ptr<arrow::io::RandomAccessFile> file, const Section& section,
+                arrow::MemoryPool* pool)
+      : file_(std::move(file)),
+        begin_(section.offset),
+        length_(section.length),
+        pool_(pool) {
+    set_mode(arrow::io::FileMode::READ);
+  }
+
+  Result<int64_t> Read(int64_t bytes, void* out) override {
+    ARROW_ASSIGN_OR_RAISE(
+        const int64_t read,
+        file_->ReadAt(begin_ + at_, std::min(bytes, length_ - at_), out));
+    at_ += read;
+    return read;
+  }
+  Result<std::shared_ptr<arrow::Buffer>> Read(int64_t bytes) override {
+    bytes = std::min(bytes, length_ - at_);
+    ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(bytes, pool_));
+    ARROW_ASSIGN_OR_RAISE(const int64_t read, Read(bytes, buffer->mutable_data()));
+    ARROW_RETURN_NOT_OK(buffer->Resize(read, /*shrink_to_fit=*/false));
+    return std::shared_ptr<arrow::Buffer>(std::move(buffer));
+  }
+  Result<int64_t> Tell() const override { return at_; }
+  Status Close() override { return Status::OK(); }
+  bool closed() const override { return false; }
+
+ private:
+  const std::shared_ptr<arrow::io::RandomAccessFile> file_;
+  const int64_t begin_;
+  const int64_t length_;
+  arrow::MemoryPool* const pool_;
+  int64_t at_ = 0;
+};
+
+Result<uint64_t> ChecksumOf(arrow::io::RandomAccessFile& file, const Section& section) {
+  constexpr int64_t kBlock = 256 * 1024;  // stays in the second-level cache
+  const std::unique_ptr<XXH3_state_t, decltype(&XXH3_freeState)> hash(XXH3_createState(),
+                                                                      &XXH3_freeState);
+  XXH3_64bits_reset(hash.get());
+  std::vector<char> block(static_cast<size_t>(std::min(kBlock, section.length)));
+  for (int64_t at = 0; at < section.length;) {
+    ARROW_ASSIGN_OR_RAISE(
+        const int64_t read,
+        file.ReadAt(section.offset + at, std::min(kBlock, section.length - at),
+                    block.data()));
+    if (read == 0) break;  // shorter than it was: the checksum says so
+    XXH3_64bits_update(hash.get(), block.data(), static_cast<size_t>(read));
+    at += read;
+  }
+  return XXH3_64bits_digest(hash.get());
+}
+
 class StoredState final : public OperatorState {
  public:
   StoredState(connector::ManifestStore* store, const OperatorEntry* entry, int task,
@@ -96,10 +152,26 @@ class StoredState final : public OperatorState {
     facts_ = entry->facts;
   }
 
+  Outline Look(std::string_view part, Rows rows) const override {
+    Outline out;
+    for (const Section& section : entry_->sections) {
+      if (!Concerns(section, part, rows)) continue;
+      if (section.extent == Extent::kChanges) {
+        out.changes = true;
+        continue;
+      }
+      int mine = 0;
+      for (int group = section.first_group; group <= section.last_group; ++group)
+        mine += rows == Rows::kAll || IsMine(group) ? 1 : 0;
+      // Key groups are alike: they are dealt by a hash.
+      out.rows += section.rows * mine / (section.last_group - section.first_group + 1);
+    }
+    return out;
+  }
+
   Status Visit(std::string_view part, Rows rows, const Visitor& visitor) const override {
     for (const Section& section : entry_->sections) {
-      if (section.part != part || section.rows == 0) continue;
-      if (rows == Rows::kMine && !Mine(section)) continue;
+      if (!Concerns(section, part, rows)) continue;
       const Where where{.file = store_->location() + "/state/" + section.file,
                         .byte = section.offset};
       auto status = VisitSection(section, rows, visitor, where);
@@ -109,6 +181,10 @@ class StoredState final : public OperatorState {
   }
 
  private:
+  bool Concerns(const Section& section, std::string_view part, Rows rows) const {
+    return section.part == part && section.rows > 0 &&
+           (rows == Rows::kAll || Mine(section));
+  }
   bool IsMine(int group) const { return data::ShardOfKeyGroup(group, tasks_) == task_; }
   // Groups are dealt to tasks in ranges, so looking at both ends is enough.
   bool Mine(const Section& section) const {
@@ -130,14 +206,8 @@ class StoredState final : public OperatorState {
     if (section.offset + section.length > size) {
       return errors::kStateDamaged.Make(where, "it ends at byte {}", size);
     }
-    // Through the pool: a part of the state is as large as the state.
-    ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> buffer,
-                          arrow::AllocateBuffer(section.length, pool_));
-    ARROW_ASSIGN_OR_RAISE(int64_t read,
-                          file->ReadAt(section.offset, section.length,
-                                       const_cast<uint8_t*>(buffer->mutable_data())));
-    if (read != section.length ||
-        XXH3_64bits(buffer->data(), static_cast<size_t>(read)) != section.checksum) {
+    ARROW_ASSIGN_OR_RAISE(const uint64_t checksum, ChecksumOf(*file, section));
+    if (checksum != section.checksum) {
       return errors::kStateDamaged.Make(where, "its checksum does not fit");
     }
     arrow::ipc::IpcReadOptions options;
@@ -146,7 +216,7 @@ class StoredState final : public OperatorState {
     ARROW_ASSIGN_OR_RAISE(
         auto reader,
         arrow::ipc::RecordBatchStreamReader::Open(
-            std::make_shared<arrow::io::BufferReader>(std::move(buffer)), options));
+            std::make_shared<SectionReader>(std::move(file), section, pool_), options));
     const bool all = wanted == Rows::kAll || AllMine(section);
     for (;;) {
       std::shared_ptr<arrow::RecordBatch> rows;

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import subprocess
+import time
 
 import pytest
 
@@ -26,6 +27,17 @@ class Millrace:
 
     def start(self, *words, **options):
         return subprocess.Popen([BINARY, *map(str, words)], cwd=self.folder, **{"env": {**os.environ, **self.environment}, **options})
+
+
+def wait_for(condition, seconds=60):
+    """What `condition` answers once that is true."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError("it did not come true")
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,14 @@
 import collections
 import os
 import re
+import shutil
 import signal
 import subprocess
 
 import pyarrow.parquet as pq
 import pytest
 
-from program import BINARY, binary, millrace  # noqa: F401 (fixtures)
+from program import BINARY, binary, millrace, wait_for  # noqa: F401 (fixtures)
 
 ROWS = 12_000
 SLOW = 1500
@@ -281,9 +282,90 @@ def test_what_can_not_be_promised(life, millrace, tmp_path):
         CREATE SINK out WITH (connector = 'files', path = '-', format = 'csv');
         INSERT INTO out SELECT * FROM '{tmp_path}/in/0.csv';""")
     assert "MR-4508" in millrace("run", "stdout.sql", code=1).stderr
+    # What the command line says goes over what the script says.
+    for less in ("at_least_once", "any"):
+        done = millrace("run", "stdout.sql", "-o", f"guarantee={less}")
+        assert len(done.stdout.splitlines()) == 1 + ROWS // 4
     (tmp_path / "unnamed.sql").write_text(f"""
         SET checkpoints = 'on';
         CREATE SINK out WITH (connector = 'files', path = '{tmp_path}/out/', format = 'csv');
         INSERT INTO out SELECT * FROM '{tmp_path}/in/0.csv';""")
     assert "MR-4509" in millrace("run", "unnamed.sql", code=1).stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("guarantee, checkpoints, runs", [
+    ("exactly_once", "off", False), ("at_least_once", "off", False), ("any", "off", True), ("exactly_once", "on", True)])
+def test_input_without_an_end_needs_checkpoints_to_promise_anything(millrace, tmp_path, guarantee, checkpoints, runs):
+    (tmp_path / "watched").mkdir()
+    (tmp_path / "watched" / "1.csv").write_text("id,v\n1,2\n")
+    (tmp_path / "watch.sql").write_text(f"""
+        SET name = 'watch'; SET guarantee = '{guarantee}'; SET checkpoints = '{checkpoints}';
+        CREATE SOURCE s (id BIGINT, v BIGINT) WITH (connector = 'files', path = '{tmp_path}/watched/', format = 'csv',
+          mode = 'watch');
+        CREATE SINK out WITH (connector = 'files', path = '{tmp_path}/out/', format = 'csv');
+        INSERT INTO out SELECT * FROM s;""")
+    checked = millrace("check", "watch.sql", code=0 if runs else 2)
+    assert ("MR-4508" in checked.stdout + checked.stderr) == (not runs)
+    if not runs:
+        assert "MR-4508" in millrace("run", "watch.sql", code=1).stderr
+
+
+def test_new_files_are_found_without_checkpoints(millrace, tmp_path):
+    watched = tmp_path / "watched"
+    watched.mkdir()
+    (watched / "1.csv").write_text("id,v\n1,2\n")
+    (tmp_path / "watch.sql").write_text(f"""
+        SET checkpoints = 'off';
+        CREATE SOURCE s (id BIGINT, v BIGINT) WITH (connector = 'files', path = '{watched}/', format = 'csv',
+          mode = 'watch');
+        CREATE SINK out WITH (connector = 'files', path = '-', format = 'csv');
+        INSERT INTO out SELECT * FROM s;""")
+    out = tmp_path / "stdout"
+    process = millrace.start("run", "watch.sql", stdout=out.open("w"))
+    try:
+        wait_for(lambda: out.read_text() == "id,v\n1,2\n")
+        (watched / "2.csv").write_text("id,v\n3,4\n")
+        wait_for(lambda: out.read_text() == "id,v\n1,2\n3,4\n")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
+def test_the_command_line_wins_over_the_file(life, millrace, tmp_path):
+    life.cut_off()
+    (tmp_path / "p.yaml").write_text(f"""
+        name: in_the_file
+        source: {{connector: files, path: {tmp_path}/in/0.csv}}
+        sink: {{connector: files, path: {tmp_path}/yaml/, format: csv}}
+        settings: {{checkpoints: 'on'}}
+        """)
+    millrace("run", "p.yaml", "-o", "name=chosen", env={"MILLRACE_FAILPOINT": "checkpoint.committed"},
+             code=-signal.SIGKILL)
+    assert (life.state.parent / "chosen").is_dir() and not (life.state.parent / "in_the_file").exists()
+    # At a prompt what is typed later counts.
+    done = millrace("sql", "-o", "guarantee=exactly_once", "-c", f"""
+        SET guarantee = 'any';
+        CREATE SINK out WITH (connector = 'files', path = '-', format = 'csv');
+        INSERT INTO out SELECT id FROM '{tmp_path}/in/0.csv' LIMIT 1""")
+    assert done.stdout.splitlines() == ["id", "0"]
+
+
+def test_savepoints_outlive_the_end_of_their_pipeline(life):
+    life.cut_off()
+    shutil.copy(life.manifests()[-1], life.state / "savepoint-nightly.manifest")
+    life()
+    life.check()
+    assert "nightly" in life.millrace("checkpoint", "list").stdout
+    shutil.rmtree(life.folder / "out")
+    life("-o", "start_from=nightly")
+    assert sum(life.rows().values()) == 3, "what the groups were is known"
+    life.check()
+
+
+def test_a_refusal_says_what_differs(life):
+    life.cut_off()
+    text = life(code=1, query="SELECT k, count(*) AS n FROM events WHERE v > 3 GROUP BY k")
+    assert "MR-4505" in text
+    there_is_none, there_is = re.search(r"no state for '(.*?)', but some of '(.*?)'", text).groups()
+    assert "filter" in there_is_none and "filter" not in there_is

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from program import Millrace, binary, millrace  # noqa: F401 (fixtures)
+from program import Millrace, binary, millrace, wait_for  # noqa: F401 (fixtures)
 
 WATCH = """\
 name: {name}
@@ -30,16 +30,6 @@ settings:
   dead_letters: discard
   restart_backoff: 10ms
 """
-
-
-def wait_for(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    raise AssertionError("it did not come true")
 
 
 class Server:

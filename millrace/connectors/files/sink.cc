@@ -210,6 +210,8 @@ Result<std::unique_ptr<connector::SinkWriter>> FilesSink::OpenPieces(WriterId wr
 }
 
 Result<std::unique_ptr<data::RowEncoder>> FilesSink::NewEncoder() {
+  // An encoder holds rows back until there are many.
+  if (is(Kind::kStream) && surroundings_.endless) return nullptr;
   if (max_writers() > 1 || !options_.format->encodes_splits(options_.format_options)) {
     return nullptr;
   }

@@ -45,12 +45,14 @@ class StreamWriter final : public connector::SinkWriter {
       : options_(std::move(options)),
         file_(std::move(file)),
         schema_(std::move(schema)),
-        memory_(surroundings.memory) {}
+        memory_(surroundings.memory),
+        live_(surroundings.endless) {}
 
   Result<connector::WriteState> Write(const data::Batch& batch, const Waker&) override {
     ARROW_RETURN_NOT_OK(Begin());
     rows_ += batch.num_rows();
     ARROW_RETURN_NOT_OK(writer_->Write(batch.rows));
+    if (live_) ARROW_RETURN_NOT_OK(writer_->Flush());
     return connector::WriteState::kAccepted;
   }
 
@@ -93,6 +95,7 @@ class StreamWriter final : public connector::SinkWriter {
   const std::unique_ptr<io::WritableFile> file_;
   const std::shared_ptr<arrow::Schema> schema_;
   const std::shared_ptr<MemoryBudget> memory_;
+  const bool live_;  // somebody waits for the rows
   std::unique_ptr<formats::FileWriter> writer_;
   int64_t rows_ = 0;
   int64_t told_ = 0;  // bytes that tokens have told

@@ -68,6 +68,13 @@ Result<std::vector<std::shared_ptr<arrow::Array>>> GroupTable::Keys(
   return out;
 }
 
+// With several key columns each has fewer values than there are groups, nobody knows how
+// many.
+void GroupTable::Expect(int64_t groups) {
+  if (columns_.size() == 1) columns_[0]->Expect(groups);
+  if (!pairs_.empty()) pairs_.back()->Expect(groups);
+}
+
 void GroupTable::Clear() {
   for (auto& column : columns_) column->Clear();
   for (auto& pair : pairs_) pair->Clear();

@@ -34,6 +34,8 @@ class GroupTable {
   /// Key columns of `groups`.
   Result<std::vector<std::shared_ptr<arrow::Array>>> Keys(
       const expr::GroupSelection& groups);
+  /// So many groups are to come: make room for them at once, when the first do.
+  void Expect(int64_t groups);
   void Clear();
 
  private:

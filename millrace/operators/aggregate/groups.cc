@@ -66,21 +66,26 @@ Result<std::vector<std::shared_ptr<arrow::Array>>> Groups::State(
   return columns;
 }
 
+Status Groups::Expect(int64_t groups) {
+  table_.Expect(groups);
+  return aggregates_.Resize(groups);
+}
+
 Status Groups::RestoreRows(const arrow::RecordBatch& rows,
                            const std::vector<std::shared_ptr<arrow::Array>>& keys,
-                           int first_state, bool merge) {
+                           int first_state) {
   ARROW_ASSIGN_OR_RAISE(const uint32_t* ids, table_.Map(keys, rows.num_rows()));
-  last_rows_.resize(static_cast<size_t>(table_.size()));
-  for (int64_t i = 0; i < rows.num_rows(); ++i)
-    last_rows_[ids == nullptr ? 0 : ids[i]] = restored_rows_++;
-  if (!merge) return Status::OK();
   ARROW_RETURN_NOT_OK(aggregates_.Resize(table_.size()));
   return aggregates_.Merge(rows, ids, first_state);
 }
 
-void Groups::RestoreAgain() {
-  aggregates_.Clear();
-  restored_rows_ = 0;
+Status Groups::FindLast(const arrow::RecordBatch& rows,
+                        const std::vector<std::shared_ptr<arrow::Array>>& keys) {
+  ARROW_ASSIGN_OR_RAISE(const uint32_t* ids, table_.Map(keys, rows.num_rows()));
+  last_rows_.resize(static_cast<size_t>(table_.size()));
+  for (int64_t i = 0; i < rows.num_rows(); ++i)
+    last_rows_[ids == nullptr ? 0 : ids[i]] = found_rows_++;
+  return Status::OK();
 }
 
 Status Groups::RestoreLast(const std::shared_ptr<arrow::RecordBatch>& rows,
@@ -110,7 +115,7 @@ Status Groups::RestoreLast(const std::shared_ptr<arrow::RecordBatch>& rows,
 
 Status Groups::EndRestore() {
   last_rows_ = {};
-  restored_rows_ = 0;
+  found_rows_ = restored_rows_ = 0;
   sized_ = size();
   ARROW_RETURN_NOT_OK(aggregates_.Resize(sized_));
   ARROW_RETURN_NOT_OK(Charge());

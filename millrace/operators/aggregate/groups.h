@@ -14,9 +14,8 @@ namespace millrace::operators {
 ///
 /// Its state, for snapshots, is a row a group: key columns, then those of
 /// AggregateSet::State. It comes back in one of two ways. Where every key has one row,
-/// by RestoreRows alone. Where later rows replace earlier ones, all rows go through
-/// RestoreRows, then RestoreAgain, then all of them in the same order through
-/// RestoreLast. EndRestore closes both.
+/// by RestoreRows. Where later rows replace earlier ones, all rows go through FindLast,
+/// then all of them in the same order through RestoreLast. EndRestore closes both.
 class Groups {
  public:
   static Result<std::unique_ptr<Groups>> Make(
@@ -54,12 +53,15 @@ class Groups {
   /// State rows of `groups`, plain columns.
   Result<std::vector<std::shared_ptr<arrow::Array>>> State(
       const expr::GroupSelection& groups);
-  /// Take in state rows; `merge`: their states, too, and not only the keys.
+  /// So many groups are to come: make room for them at once.
+  Status Expect(int64_t groups);
+  /// Take in state rows.
   Status RestoreRows(const arrow::RecordBatch& rows,
                      const std::vector<std::shared_ptr<arrow::Array>>& keys,
-                     int first_state, bool merge);
-  /// The same rows will come again: forget the states that were merged.
-  void RestoreAgain();
+                     int first_state);
+  /// Take in their keys only, and note which row of each is the last.
+  Status FindLast(const arrow::RecordBatch& rows,
+                  const std::vector<std::shared_ptr<arrow::Array>>& keys);
   /// Merge those rows that are the last of their key.
   Status RestoreLast(const std::shared_ptr<arrow::RecordBatch>& rows,
                      const std::vector<std::shared_ptr<arrow::Array>>& keys,
@@ -80,7 +82,8 @@ class Groups {
   int64_t sized_ = 0;
   bool tracked_ = false;
   ChangedGroups changed_;
-  int64_t restored_rows_ = 0;
+  int64_t found_rows_ = 0;          // that FindLast saw
+  int64_t restored_rows_ = 0;       // that RestoreLast saw
   std::vector<int64_t> last_rows_;  // of each group, among the restored
 };
 

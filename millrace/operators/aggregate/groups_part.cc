@@ -136,6 +136,11 @@ Status GroupsPart::Write(const std::vector<Held>& held, state::OperatorSnapshot&
 
 Status GroupsPart::RestoreTogether(const state::OperatorState& state,
                                    const std::function<Result<Groups*>()>& groups) {
+  const int64_t rows = state.Look(kPart, state::OperatorState::Rows::kMine).rows;
+  if (rows > 0) {
+    ARROW_ASSIGN_OR_RAISE(Groups * together, groups());
+    ARROW_RETURN_NOT_OK(together->Expect(rows));
+  }
   return Restore(state, [&](const Rows& rows, const Use& use) -> Status {
     ARROW_ASSIGN_OR_RAISE(Groups * together, groups());
     const Arrays all = rows->columns();
@@ -164,23 +169,22 @@ Status GroupsPart::RestoreApart(const state::OperatorState& state,
   });
 }
 
-// Rows are merged as they come while each key has one; with the first change that may
-// replace one, everything is read again, as only then the last row of a key is known.
+// Rows are merged as they come where each key has one. Otherwise everything is read
+// twice, as only at the end the last row of a key is known.
 Status GroupsPart::Restore(const state::OperatorState& state, const Split& split) {
   using Kind = state::OperatorState::Rows;
   std::set<Groups*> restored;
-  bool changes = false;
+  const bool changes = state.Look(kPart, Kind::kMine).changes;
   ARROW_RETURN_NOT_OK(
       state.Visit(kPart, Kind::kMine, [&](const Rows& rows, state::Extent extent) {
-        changes |= extent == state::Extent::kChanges;
         history_.Restored(rows->num_rows(), extent);
         return split(rows, [&](Groups& groups, const Rows& run, const Arrays& keys) {
           restored.insert(&groups);
-          return groups.RestoreRows(*run, keys, first_state_, !changes);
+          return changes ? groups.FindLast(*run, keys)
+                         : groups.RestoreRows(*run, keys, first_state_);
         });
       }));
   if (changes) {
-    for (Groups* groups : restored) groups->RestoreAgain();
     ARROW_RETURN_NOT_OK(
         state.Visit(kPart, Kind::kMine, [&](const Rows& rows, state::Extent) {
           return split(rows, [&](Groups& groups, const Rows& run, const Arrays& keys) {

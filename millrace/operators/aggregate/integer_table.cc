@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace millrace::operators {
 
@@ -143,6 +144,7 @@ Status IntegerTable::Grow(size_t slots) {
   // The old slots are let go once the new ones are there.
   ARROW_RETURN_NOT_OK(reservation_.Hold(reservation_.bytes() +
                                         static_cast<int64_t>(slots * sizeof(Slot))));
+  keys_.reserve(slots / 2);
   slots_.assign(slots, Slot{0, 0});
   mask_ = slots - 1;
   for (uint32_t id = 0; id < count_; ++id) {
@@ -163,7 +165,11 @@ Status IntegerTable::MapHash(const int64_t* keys, int64_t rows, uint32_t* ids) {
       if (!slots_.empty() && ReturnToRange()) {
         return Map(keys + begin, rows - begin, ids + begin);
       }
-      ARROW_RETURN_NOT_OK(Grow(std::bit_ceil(std::max<size_t>(wanted, 1024))));
+      // Where there is no room for what is expected, there may be for what has come.
+      const size_t expected = std::exchange(expected_, 0) * 2;
+      if (wanted >= expected || !Grow(std::bit_ceil(expected)).ok()) {
+        ARROW_RETURN_NOT_OK(Grow(std::bit_ceil(std::max<size_t>(wanted, 1024))));
+      }
     }
     ReserveKeys(count);
     int64_t* const known = keys_.data();

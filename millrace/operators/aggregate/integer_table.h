@@ -30,6 +30,8 @@ class IntegerTable {
   /// Keys by id; valid until the next Map.
   const int64_t* keys() const { return keys_.data(); }
   uint32_t size() const { return count_; }
+  /// So many keys are to come: make room for them at once, when the first do.
+  void Expect(int64_t keys) { expected_ = static_cast<size_t>(keys); }
   /// Forget every key but keep the memory.
   void Clear();
 
@@ -57,6 +59,7 @@ class IntegerTable {
   uint32_t count_ = 0;
   uint32_t first_tag_ = 1;  // of id 0; what is below, 0 above all, is no key's
   bool by_range_ = true;
+  size_t expected_ = 0;
   int64_t rows_seen_ = 0;
   int64_t range_base_ = 0;
   std::vector<uint32_t> range_;  // tags

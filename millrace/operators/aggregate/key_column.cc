@@ -4,8 +4,10 @@
 #include <xxhash.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include <arrow/array.h>
 #include <arrow/array/util.h>
@@ -138,6 +140,7 @@ class NumberColumn final : public KeyColumn {
   }
 
   uint32_t size() const override { return table_.size() + (null_.known() ? 1 : 0); }
+  void Expect(int64_t values) override { table_.Expect(values); }
   void Clear() override {
     table_.Clear();
     null_.Clear();
@@ -243,6 +246,7 @@ class BytesColumn final : public KeyColumn {
   }
 
   uint32_t size() const override { return count_ + (null_.known() ? 1 : 0); }
+  void Expect(int64_t values) override { expected_ = static_cast<size_t>(values); }
 
   void Clear() override {
     std::fill(slots_.begin(), slots_.end(), Slot{0, kNone});
@@ -284,9 +288,17 @@ class BytesColumn final : public KeyColumn {
   }
 
   Status Grow() {
-    const size_t slots = std::max<size_t>(slots_.size() * 2, 64);
-    const auto bytes = static_cast<int64_t>(slots * sizeof(Slot));
-    ARROW_RETURN_NOT_OK(reservation_.Hold(bytes));
+    size_t slots = std::max<size_t>(slots_.size() * 2, 64);
+    const auto hold = [this](size_t count) {
+      return reservation_.Hold(static_cast<int64_t>(count * sizeof(Slot)));
+    };
+    // Where there is no room for what is expected, there may be for what has come.
+    const size_t expected = std::bit_ceil(std::exchange(expected_, 0) * 2);
+    if (expected > slots && hold(expected).ok()) {
+      slots = expected;
+    } else {
+      ARROW_RETURN_NOT_OK(hold(slots));
+    }
     std::vector<Slot> wider(slots, Slot{0, kNone});
     mask_ = slots - 1;
     for (const Slot& slot : slots_) {
@@ -447,6 +459,7 @@ class BytesColumn final : public KeyColumn {
   std::vector<Slot> slots_;
   uint64_t mask_ = 0;
   uint32_t count_ = 0;
+  size_t expected_ = 0;
   arrow::BufferBuilder bytes_;
   arrow::TypedBufferBuilder<int64_t> ends_;  // end of each value in bytes_
   NullId null_;

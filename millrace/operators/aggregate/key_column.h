@@ -28,6 +28,8 @@ class KeyColumn {
                                                        int64_t rows) = 0;
   /// Number of ids given out.
   virtual uint32_t size() const = 0;
+  /// So many distinct values are to come: make room for them at once, when the first do.
+  virtual void Expect(int64_t values) {}
   virtual void Clear() = 0;
 };
 

@@ -56,6 +56,7 @@ class StoredState final : public state::OperatorState {
  public:
   StoredState(const Checkpoint& checkpoint, int task, int tasks);
   Status Visit(std::string_view part, Rows rows, const Visitor& visitor) const override;
+  Outline Look(std::string_view part, Rows rows) const override;
 
  private:
   const Checkpoint& checkpoint_;

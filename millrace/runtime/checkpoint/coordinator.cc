@@ -5,54 +5,25 @@
 #include "millrace/base/error.h"
 #include "millrace/base/failpoint.h"
 #include "millrace/state/errors.h"
+#include "millrace/state/retention.h"
 #include "millrace/state/state_file.h"
 
 namespace millrace::runtime {
 
 using connector::CommitToken;
-using connector::ManifestEntry;
-using connector::ManifestState;
-
-// Rung by a timer or by a source: the coordinating thread is to look.
-class Coordinator::Bell final : public Wakeable {
- public:
-  Bell(Scheduler* scheduler, std::shared_ptr<std::atomic<bool>> rung)
-      : scheduler_(scheduler), rung_(std::move(rung)) {}
-  void Wake() override {
-    rung_->store(true, std::memory_order_release);
-    std::lock_guard lock(mutex_);
-    if (scheduler_ != nullptr) scheduler_->Notify();
-  }
-  /// The scheduler may go away.
-  void Silence() {
-    std::lock_guard lock(mutex_);
-    scheduler_ = nullptr;
-  }
-  bool rung() const { return rung_->load(std::memory_order_acquire); }
-  bool TakeRing() { return rung_->exchange(false, std::memory_order_acq_rel); }
-
- private:
-  std::mutex mutex_;
-  Scheduler* scheduler_;
-  const std::shared_ptr<std::atomic<bool>> rung_;
-};
 
 Coordinator::Coordinator(CheckpointOptions options, CoordinatorContext context)
-    : options_(std::move(options)), context_(std::move(context)) {
-  bell_ = std::make_shared<Bell>(context_.scheduler,
-                                 std::make_shared<std::atomic<bool>>(false));
-  for (const plan::OperatorIdentity& identity : options_.operators) {
-    operators_.push_back({identity.fingerprint, identity.description, 1, {}, {}});
-  }
+    : options_(std::move(options)),
+      context_(std::move(context)),
+      states_(options_.operators,
+              options_.restored == nullptr ? nullptr : &options_.restored->operators),
+      bell_(std::make_shared<Bell>(context_.scheduler)) {
   if (options_.restored == nullptr) return;
   last_ = decided_ = options_.restored->epoch;
   decided_tokens_ = options_.restored->tokens;
   counters_before_ = options_.restored->counters;
   context_.progress->checkpoint_epoch.store(decided_.value);
   context_.progress->checkpoint_micros.store(options_.restored->created_micros);
-  for (size_t i = 0; i < operators_.size(); ++i) {
-    operators_[i] = options_.restored->operators[i];
-  }
 }
 
 Coordinator::~Coordinator() {
@@ -74,11 +45,9 @@ Status Coordinator::AddScan(std::string table, std::shared_ptr<ScanShared> share
   Scan scan;
   scan.table = std::move(table);
   scan.shared = std::move(shared);
-  scan.bell = std::make_shared<Bell>(context_.scheduler,
-                                     std::make_shared<std::atomic<bool>>(false));
+  scan.bell = std::make_shared<Bell>(context_.scheduler);
   if (options_.restored != nullptr) {
     const state::ScanEntry& entry = options_.restored->scans[scans_.size()];
-    scan.next_split = entry.next_split;
     for (const connector::SplitState& state : entry.unfinished) {
       scan.unfinished[state.split.id.value] = state;
     }
@@ -103,7 +72,6 @@ Status Coordinator::Discover(Scan& scan,
     auto& state = scan.unfinished[id];
     if (const auto found = before.find(id); found != before.end()) state = found->second;
     state.split = std::move(split);
-    scan.next_split = std::max(scan.next_split, id + 1);
     added.push_back(state);
   }
   ARROW_ASSIGN_OR_RAISE(scan.discovery_state, source.DiscoveryState());
@@ -154,13 +122,13 @@ void Coordinator::Stop(std::string savepoint) {
 }
 
 bool Coordinator::has_work() {
-  if (!checkpointed()) return false;
   if (std::any_of(scans_.begin(), scans_.end(),
                   [](const Scan& scan) { return scan.bell->rung(); })) {
     return true;
   }
   std::lock_guard lock(mutex_);
-  return !inbox_.empty() || (!in_flight_ && !stopped_ && (wanted_ || bell_->rung()));
+  return !inbox_.empty() ||
+         (checkpointed() && !in_flight_ && !stopped_ && (wanted_ || bell_->rung()));
 }
 
 void Coordinator::Collect() {
@@ -204,13 +172,13 @@ Status Coordinator::Step() {
   for (Scan& scan : scans_) {
     if (scan.bell->TakeRing()) ARROW_RETURN_NOT_OK(Discover(scan, {}));
   }
-  if (!in_flight_) {
+  if (checkpointed() && !in_flight_ && !stopped_) {
     bool wanted;
     {
       std::lock_guard lock(mutex_);
       wanted = wanted_;
     }
-    if (!stopped_ && (wanted || bell_->rung())) Begin();
+    if (wanted || bell_->rung()) Begin();
   }
   Collect();
   if (!in_flight_ || !Complete()) return Status::OK();
@@ -267,70 +235,37 @@ Result<std::vector<CommitToken>> Coordinator::AwaitTokens(
   return out;
 }
 
-// Of what several tasks say the least counts.
-void Coordinator::AddFacts(int op, const std::map<std::string, int64_t>& facts) {
-  auto& known = operators_[static_cast<size_t>(op)].facts;
-  for (const auto& [name, value] : facts) {
-    const auto [found, added] = known.emplace(name, value);
-    if (!added) found->second = std::min(found->second, value);
-  }
-}
-
 Status Coordinator::WriteStates(std::vector<TaskReport>& reports) {
-  using Sections = std::vector<std::vector<state::Section>>;
-  struct Writing {
+  struct File {
     std::vector<int> operators;
-    Future<Sections> sections;
+    Future<OperatorStates::Sections> sections;
   };
-  std::vector<Writing> writing;
-  for (const EndedOperator& ended : ended_operators_) AddFacts(ended.op, ended.facts);
+  std::vector<File> files;
+  states_.Begin();
   for (TaskReport& report : reports) {
-    if (report.ended) {
-      // What it held it has put out.
-      for (auto& [op, snapshot] : report.operators) {
-        AddFacts(op, snapshot.facts());
-        ended_operators_.push_back({op, snapshot.facts()});
-        std::erase_if(operators_[static_cast<size_t>(op)].sections,
-                      [task = snapshot.task()](const auto& s) { return s.task == task; });
-      }
-      continue;
-    }
-    Writing next;
-    std::vector<std::vector<state::Piece>> pieces;
-    bool any = false;
-    int ordinal = 0;
-    for (auto& [op, snapshot] : report.operators) {
-      ordinal = snapshot.task();
-      operators_[static_cast<size_t>(op)].tasks = snapshot.tasks();
-      AddFacts(op, snapshot.facts());
-      any |= !snapshot.pieces().empty();
-      next.operators.push_back(op);
-      pieces.push_back(snapshot.TakePieces());
-    }
-    if (!any) continue;
-    next.sections = Future<Sections>::Make();
+    auto writing = states_.Take(report);
+    if (!writing) continue;
     std::string name =
         fmt::format("epoch-{:020}-attempt-{}-task-{}.state", in_flight_->epoch.value,
                     options_.attempt, report.task);
-    context_.executor->Submit([store = options_.store, name = std::move(name), ordinal,
-                               pieces = std::move(pieces), memory = context_.memory,
-                               future = next.sections]() mutable {
+    auto sections = Future<OperatorStates::Sections>::Make();
+    context_.executor->Submit([store = options_.store, name = std::move(name),
+                               ordinal = writing->ordinal,
+                               pieces = std::move(writing->pieces),
+                               memory = context_.memory, future = sections]() mutable {
       future.MarkFinished(state::WriteStateFile(*store, name, ordinal, std::move(pieces),
                                                 memory->pool()));
     });
-    writing.push_back(std::move(next));
+    files.push_back({std::move(writing->operators), std::move(sections)});
   }
   Status failed;
-  for (Writing& file : writing) {
+  for (File& file : files) {
+    // Each is waited for even when one has failed: what they hold is still in use.
     const Status status = Await(file.sections);
-    if (!status.ok()) {
-      if (failed.ok()) failed = status;
-      continue;
-    }
-    Sections sections = *file.sections.result();
-    for (size_t i = 0; i < file.operators.size(); ++i) {
-      state::AppendSections(std::move(sections[i]),
-                            &operators_[static_cast<size_t>(file.operators[i])].sections);
+    if (status.ok()) {
+      states_.Settle(file.operators, *file.sections.result());
+    } else if (failed.ok()) {
+      failed = status;
     }
   }
   return failed;
@@ -380,11 +315,10 @@ state::Manifest Coordinator::MakeManifest(bool final,
     state::ScanEntry entry;
     entry.table = scan.table;
     entry.discovery_state = scan.discovery_state;
-    entry.next_split = scan.next_split;
     for (const auto& [id, state] : scan.unfinished) entry.unfinished.push_back(state);
     out.scans.push_back(std::move(entry));
   }
-  if (!final) out.operators = operators_;
+  if (!final) out.operators = states_.entries();
   auto add = [&](const char* name, const std::atomic<int64_t>& value) {
     const auto before = counters_before_.find(name);
     out.counters[name] =
@@ -427,9 +361,6 @@ Status Coordinator::Decide(bool final) {
     // Its writers wait for the end of the transaction, empty or not.
     return Await(sink_->committer().Commit(last_, {}));
   }
-  for (state::OperatorEntry& entry : operators_) entry.facts.clear();
-  for (int op : forgotten_) operators_[static_cast<size_t>(op)].sections.clear();
-  forgotten_.clear();
   ARROW_RETURN_NOT_OK(WriteStates(reports));
   ApplyProgress(reports);
   connector::ManifestStore& store = *options_.store;
@@ -462,7 +393,7 @@ Status Coordinator::Decide(bool final) {
     scan.shared->source->Acknowledge(positions);
   }
   ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.acknowledged"));
-  return final ? Status::OK() : Prune();
+  return final ? Status::OK() : state::Prune(*options_.store, options_.retained);
 }
 
 Status Coordinator::CommitDecided(std::vector<CommitToken> tokens) {
@@ -478,36 +409,6 @@ Status Coordinator::CommitDecided(std::vector<CommitToken> tokens) {
   return failpoint::Reach("checkpoint.committed");
 }
 
-// All have confirmed the newest epoch: what is older than the retained ones goes, and
-// with it the state files that nobody names any more.
-Status Coordinator::Prune() {
-  connector::ManifestStore& store = *options_.store;
-  ARROW_ASSIGN_OR_RAISE(auto entries, store.List());
-  int decided = 0;
-  std::set<std::string> named;
-  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-    const bool superfluous =
-        entry->state == ManifestState::kPending ||
-        (entry->state == ManifestState::kDecided && ++decided > 1 + options_.retained);
-    if (superfluous) {
-      ARROW_RETURN_NOT_OK(store.Remove(*entry));
-      continue;
-    }
-    ARROW_ASSIGN_OR_RAISE(std::string text, store.Read(*entry));
-    auto manifest = state::Manifest::Decode(text, store.location());
-    // One that can't be read may name any file: then all stay.
-    if (!manifest.ok()) return Status::OK();
-    for (const state::OperatorEntry& op : manifest->operators) {
-      for (const state::Section& section : op.sections) named.insert(section.file);
-    }
-  }
-  ARROW_ASSIGN_OR_RAISE(auto files, store.ListFiles());
-  for (const std::string& file : files) {
-    if (!named.contains(file)) ARROW_RETURN_NOT_OK(store.RemoveFile(file));
-  }
-  return Status::OK();
-}
-
 Status Coordinator::Finish() {
   // A barrier that was under way has met its end.
   if (!in_flight_) {
@@ -516,7 +417,7 @@ Status Coordinator::Finish() {
   }
   Collect();
   ARROW_RETURN_NOT_OK(Decide(/*final=*/true));
-  return checkpointed() ? options_.store->RemoveAll() : Status::OK();
+  return checkpointed() ? state::Retire(*options_.store) : Status::OK();
 }
 
 void Coordinator::Abandon() {

@@ -23,6 +23,8 @@
 #include "millrace/base/timers.h"
 #include "millrace/connector/manifest_store.h"
 #include "millrace/plan/identity.h"
+#include "millrace/runtime/checkpoint/bell.h"
+#include "millrace/runtime/checkpoint/operator_states.h"
 #include "millrace/runtime/checkpoint/report.h"
 #include "millrace/runtime/progress.h"
 #include "millrace/runtime/scan.h"
@@ -76,7 +78,7 @@ class Coordinator final : public TaskReports {
   /// What stands of operator `op` from the run before, or null.
   const state::OperatorEntry* restored(int op) const;
   /// An operator starts at another number of tasks: its old sections are not built upon.
-  void ForgetSections(int op) { forgotten_.insert(op); }
+  void ForgetSections(int op) { states_.Forget(op); }
 
   /// Begin to look at the clock.
   void Start();
@@ -102,14 +104,12 @@ class Coordinator final : public TaskReports {
   Epoch last() const { return last_; }
 
  private:
-  class Bell;
   struct Scan {
     std::string table;
     std::shared_ptr<ScanShared> shared;
     std::string discovery_state;
     std::map<int64_t, connector::SplitState> unfinished;  // by split id
-    int64_t next_split = 0;
-    std::shared_ptr<Bell> bell;  // rung by the source
+    std::shared_ptr<Bell> bell;                           // rung by the source
   };
   struct InFlight {
     Epoch epoch;
@@ -128,13 +128,11 @@ class Coordinator final : public TaskReports {
   Result<std::vector<connector::CommitToken>> AwaitTokens(
       std::vector<TaskReport>& reports);
   Status WriteStates(std::vector<TaskReport>& reports);
-  void AddFacts(int op, const std::map<std::string, int64_t>& facts);
   state::Manifest MakeManifest(bool final,
                                std::vector<connector::CommitToken> tokens) const;
   Status CommitDecided(std::vector<connector::CommitToken> tokens);
   /// Tell those who wait for the epoch that has come to its end.
   void Answer();
-  Status Prune();
   template <typename F>
   Status Await(const F& future);
   void ArmTimer();
@@ -144,16 +142,10 @@ class Coordinator final : public TaskReports {
   connector::Sink* sink_ = nullptr;
   int tasks_ = 0;
   std::vector<Scan> scans_;
-  std::vector<state::OperatorEntry> operators_;  // what stands, by ordinal
-  std::set<int> forgotten_;
+  OperatorStates states_;
   Epoch last_{0};     // that was completed, with or without a manifest
   Epoch decided_{0};  // that has one
   std::vector<connector::CommitToken> decided_tokens_;
-  struct EndedOperator {
-    int op;
-    std::map<std::string, int64_t> facts;
-  };
-  std::vector<EndedOperator> ended_operators_;
   std::optional<InFlight> in_flight_;
   std::set<int> ended_;
   std::vector<TaskReport> of_ended_;  // that no epoch has taken up yet

@@ -25,7 +25,6 @@ Manifest Odd() {
   ScanEntry scan;
   scan.table = "t";
   scan.discovery_state = AllBytes();
-  scan.next_split = 12;
   connector::SplitState begun, waiting;
   begun.split.id = SplitId{4};
   begun.split.name = "a\xff";
@@ -59,7 +58,6 @@ TEST(Manifest, OddBytesComeBack) {
   EXPECT_EQ(after.sink, AllBytes());
   ASSERT_EQ(after.scans.size(), 1u);
   EXPECT_EQ(after.scans[0].discovery_state, AllBytes());
-  EXPECT_EQ(after.scans[0].next_split, 12);
   ASSERT_EQ(after.scans[0].unfinished.size(), 2u);
   const connector::SplitState& begun = after.scans[0].unfinished[0];
   EXPECT_EQ(begun.split.id.value, 4);

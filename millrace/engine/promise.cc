@@ -1,0 +1,64 @@
+#include "millrace/engine/promise.h"
+
+#include "millrace/base/error.h"
+#include "millrace/engine/errors.h"
+#include "millrace/plan/errors.h"
+#include "millrace/state/errors.h"
+
+namespace millrace::engine {
+
+namespace {
+
+Status CheckChanges(plan::ChangeMode mode, const connector::Sink& sink,
+                    const std::string& name) {
+  const connector::Accepts accepts = sink.accepts();
+  const bool fits = mode == plan::ChangeMode::kAppend   ? accepts.append
+                    : mode == plan::ChangeMode::kUpsert ? accepts.upsert
+                                                        : accepts.retract;
+  if (fits) return Status::OK();
+  return errors::kSinkCannotTake.Make({}, "{} takes rows to append only", name);
+}
+
+}  // namespace
+
+bool WantsCheckpoints(const plan::Node& plan, const JobOptions& options) {
+  switch (options.checkpoints) {
+    case WhenCheckpoints::kOn: return true;
+    case WhenCheckpoints::kOff: return false;
+    case WhenCheckpoints::kAuto: break;
+  }
+  return !plan.bounded();
+}
+
+Promise PromiseOf(const plan::Node& plan, const connector::Sink& sink,
+                  const JobOptions& options) {
+  if (!plan.bounded() && !WantsCheckpoints(plan, options)) {
+    return {Guarantee::kAny, "none (no checkpoints are made of input without an end)"};
+  }
+  switch (sink.commit_class()) {
+    case connector::CommitClass::kTwoPhase:
+      return {Guarantee::kExactlyOnce, "exactly once (two-phase commit)"};
+    case connector::CommitClass::kAtomic:
+      return {Guarantee::kExactlyOnce, "exactly once (atomic commit)"};
+    case connector::CommitClass::kIdempotent:
+      return {Guarantee::kExactlyOnce, "exactly once (idempotent commit)"};
+    case connector::CommitClass::kNone: break;
+  }
+  return {Guarantee::kAtLeastOnce,
+          "at least once (rows are visible as they are written)"};
+}
+
+Status CheckPromise(const plan::Node& plan, const connector::Sink& sink,
+                    const std::string& name, const JobOptions& options) {
+  ARROW_RETURN_NOT_OK(CheckChanges(plan.change_mode(), sink, name));
+  if (WantsCheckpoints(plan, options) && !options.name.chosen)
+    return errors::kNeedsName.Make({}, "");
+  const Promise promise = PromiseOf(plan, sink, options);
+  if (promise.guarantee >= options.guarantee) return Status::OK();
+  return errors::kGuaranteeMissed.Make(
+      {}, "{}; this pipeline gives: {}",
+      options.guarantee == Guarantee::kExactlyOnce ? "exactly once" : "at least once",
+      promise.text);
+}
+
+}  // namespace millrace::engine
