@@ -14,6 +14,10 @@
 
 namespace millrace::cli {
 
+/// The excerpt of `text` at the error's line with a caret under its column; empty when
+/// the error has no place in it.
+std::string Excerpt(const std::string& text, const Status& status);
+
 /// Prints results by `printer`, summaries and messages by `terminal`.
 class ScriptListener final : public engine::SessionListener {
  public:
@@ -30,6 +34,10 @@ class ScriptListener final : public engine::SessionListener {
   }
   Status OnEnd() override { return printer_->End(); }
   void OnMessage(const std::string& message) override { terminal_->Note(message); }
+  void OnFailure(const Status& status, std::string_view text) override {
+    terminal_->Error(status);
+    terminal_->Excerpt(cli::Excerpt(std::string(text), status));
+  }
   Status OnPlan(const std::string& text) override;
 
  private:
@@ -43,9 +51,5 @@ class ScriptListener final : public engine::SessionListener {
 Result<std::string> ScriptText(const std::string& file,
                                const std::vector<std::string>& variables,
                                const Program& program);
-
-/// The excerpt of `text` at the error's line with a caret under its column; empty when
-/// the error has no place in it.
-std::string Excerpt(const std::string& text, const Status& status);
 
 }  // namespace millrace::cli

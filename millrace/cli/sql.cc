@@ -22,6 +22,7 @@ struct Arguments {
   std::string dead_letters, max_dead_letters;
   std::vector<std::string> variables;
   std::vector<std::string> settings;
+  bool keep_going = false;
   ResultFormat format = ResultFormat::kTable;
   int64_t max_rows = 40;
 };
@@ -44,6 +45,10 @@ class Runner {
     ARROW_ASSIGN_OR_RAISE(auto given, ApplySettings(arguments.settings, &options));
     if (!arguments.dead_letters.empty()) given.insert("dead_letters");
     if (!arguments.max_dead_letters.empty()) given.insert("max_dead_letters");
+    if (arguments.keep_going) {
+      options.on_error = engine::OnStatementError::kContinue;
+      given.insert("on_error");
+    }
     // What is typed after the command line comes later and counts; a file was there
     // before.
     if (!arguments.file.empty()) options.fixed = std::move(given);
@@ -185,6 +190,9 @@ void AddRun(CLI::App& app, Program& program) {
       ->add_option("--set", arguments->variables,
                    "Value of a ${variable}, as name=value; repeatable")
       ->allow_extra_args(false);
+  command->add_flag("--keep-going", arguments->keep_going,
+                    "Run the other statements when one fails; the same as -o "
+                    "on_error=continue");
   AddResultOptions(command, *arguments);
   command->callback([arguments, &program] {
     program.run = [arguments, &program] { return RunFile(*arguments, program); };

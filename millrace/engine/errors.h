@@ -65,11 +65,15 @@ inline constexpr ErrorSpec kNoSuchLetter{2514, arrow::StatusCode::KeyError, fals
                                          "there is no such dead letter",
                                          "see `millrace dead-letters list FILE`"};
 
+inline constexpr ErrorSpec kStatementsFailed{
+    2515, arrow::StatusCode::Invalid, false, "statements of the script failed",
+    "each was reported; what the others have written stays"};
+
 inline constexpr const ErrorSpec* kEngineErrors[] = {
-    &kNameTaken,          &kNoSuchName,     &kUnknownScheme, &kNoSchema,
-    &kUnsupportedMode,    &kBadVariable,    &kNotASelect,    &kNotDeadLetters,
-    &kPipelineSyntax,     &kPipelineKey,    &kPipelineValue, &kPipelineMissing,
-    &kTooManyDeadLetters, &kNotADeadLetter, &kCannotReplay,  &kLettersTaken,
-    &kNoSuchLetter};
+    &kNameTaken,          &kNoSuchName,      &kUnknownScheme, &kNoSchema,
+    &kUnsupportedMode,    &kBadVariable,     &kNotASelect,    &kNotDeadLetters,
+    &kPipelineSyntax,     &kPipelineKey,     &kPipelineValue, &kPipelineMissing,
+    &kTooManyDeadLetters, &kNotADeadLetter,  &kCannotReplay,  &kLettersTaken,
+    &kNoSuchLetter,       &kStatementsFailed};
 
 }  // namespace millrace::errors

@@ -250,7 +250,7 @@ Result<JobSummary> Job::Finish() {
   if (pipeline_) {
     ARROW_RETURN_NOT_OK(pipeline_->Finish());
   } else {
-    ARROW_RETURN_NOT_OK(recovery_->Forget());
+    if (!options_.keeps_checkpoint) ARROW_RETURN_NOT_OK(recovery_->Forget());
   }
   const runtime::Progress& progress = this->progress();
   JobSummary summary;

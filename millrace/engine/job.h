@@ -80,6 +80,8 @@ class Job {
   std::string ExplainAnalyzed() const;
   const plan::NodePtr& plan() const { return plan_; }
   const std::string& name() const { return options_.name.text; }
+  /// Its last checkpoint is there after it has finished, for whoever asked for that.
+  bool keeps_checkpoint() const { return recovery_ && options_.keeps_checkpoint; }
   /// What the job goes on from, as one line; empty where it begins.
   std::string start() const;
   /// What the pipeline promises, as one line: "exactly once (two-phase commit)".

@@ -38,6 +38,8 @@ class SessionListener {
   virtual Status OnEnd() = 0;
   /// One line for the user: "created table flights".
   virtual void OnMessage(const std::string& message) = 0;
+  /// A statement of `text` failed, and those behind it run all the same.
+  virtual void OnFailure(const Status& status, std::string_view text) {}
   /// The answer of EXPLAIN.
   virtual Status OnPlan(const std::string& text) = 0;
 };
@@ -51,8 +53,14 @@ class Session {
   Session(Engine* engine, JobOptions defaults);
   ~Session();
 
-  /// Run every statement of `text` in order; stops at the first error. `file` names the
-  /// script in errors.
+  /// Run every statement of `text` in order; stops at the first error, or, with the
+  /// setting on_error, goes on and fails at the end with errors::kStatementsFailed.
+  /// `file` names the script in errors.
+  ///
+  /// A statement that writes is a pipeline of its own. The first bears the name that was
+  /// given, later ones "<name>-<target>". The checkpoints of those that have finished
+  /// stay until the whole script has: run again after a crash, it does none of them
+  /// twice.
   Status Execute(std::string_view text, const std::string& file,
                  SessionListener& listener);
 
@@ -103,6 +111,8 @@ class Session {
              const Locate& locate, connector::Report& report,
              std::vector<std::string>& plans);
   Result<Lowered> Lower(std::string_view yaml, const std::string& file);
+  JobOptions OptionsOf(const plan::WriteNode& write);
+  Status ForgetFinished();
   Status RunQuery(const plan::NodePtr& root, SessionListener& listener,
                   std::string* analyzed);
   Status RunWrite(const plan::NodePtr& root, SessionListener& listener,
@@ -115,6 +125,9 @@ class Session {
   const JobOptions defaults_;
   JobOptions options_;
   std::set<std::string> letter_files_;
+  std::set<std::string> names_;       // of the script's pipelines so far
+  bool several_writes_ = false;       // of the script
+  std::vector<JobOptions> finished_;  // pipelines whose last checkpoint waits for the end
   const std::shared_ptr<MemoryBudget> planning_memory_;
   SessionCatalog catalog_;
   plan::TablePtr results_;

@@ -26,6 +26,12 @@ enum class Guarantee {
   kExactlyOnce,
 };
 
+/// What a script does when one of its statements fails.
+enum class OnStatementError {
+  kStop,
+  kContinue,  ///< the others run, the script fails at its end
+};
+
 struct PipelineName {
   std::string text = "job";
   bool chosen = false;  ///< by somebody, so that the next run bears it too
@@ -57,6 +63,10 @@ struct JobOptions {
   /// What whoever runs the job wants to start from, over all settings; "" is the newest.
   std::optional<std::string> start_over;
   Guarantee guarantee = Guarantee::kAny;
+  OnStatementError on_error = OnStatementError::kStop;
+  /// A finished run leaves its last checkpoint, so that another run does not begin again:
+  /// it is one of several of a script that may not be at its end.
+  bool keeps_checkpoint = false;
 
   /// Of `millrace serve`: how often in a row a failed pipeline is started again, and how
   /// long it waits the first time.

@@ -66,7 +66,7 @@ def test_every_setting_is_described():
         text = (ROOT / "docs/guides" / page).read_text()
         missing = {name for name in settings if f"`{name}`" not in text}
         assert not missing or page == "checkpoints.md" and missing <= {
-            "parallelism", "batch_rows", "dead_letters", "max_dead_letters", "restart_attempts", "restart_backoff"}
+            "parallelism", "batch_rows", "dead_letters", "max_dead_letters", "on_error", "restart_attempts", "restart_backoff"}
 
 
 def test_windows_are_put_out_once_whoever_is_idle_first(millrace, tmp_path):

@@ -28,6 +28,7 @@ def test_the_examples_of_the_page(millrace, tmp_path):
     assert (tmp_path / "cents.csv").read_text() == "id,cents\n1,1000\n3,3000\n5,5000\n2,\n4,1250.0\n"
     assert not (tmp_path / "aside.ndjson").exists()
     assert (tmp_path / "paid.csv").read_text() == "id,amount\n3,20.0\n5,40.0\n2,\n4,2.0\n"
+    assert (tmp_path / "big.csv").read_text() == "id,amount\n3,30\n5,50\n"
     assert (tmp_path / "all.csv").read_text() == "id,amount\n1,10\n2,20\n"
 
 
