@@ -34,7 +34,7 @@ struct Copy {
   std::string format;
   std::string dead_letters, max_dead_letters;
   bool resume = false;
-  std::vector<std::string> from, to, settings;
+  std::vector<std::string> from, to, settings, validate;
 };
 
 // A copy that can be resumed is known by what it copies: the same words on the same
@@ -123,7 +123,15 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
     ARROW_ASSIGN_OR_RAISE(options.max_dead_letters,
                           engine::DeadLetterLimit::Parse(copy.max_dead_letters));
   }
-  const plan::NodePtr plan = plan::WriteNode::Make(rows, sink);
+  if (!copy.validate.empty()) {
+    auto checked = std::make_shared<plan::Table>(*sink);
+    for (const std::string& condition : copy.validate)
+      checked->checks.push_back({"", condition});
+    sink = std::move(checked);
+  }
+  auto made = session.MakeWrite(rows, sink);
+  if (!made.ok()) return WithWhere(made.status(), {.file = "--validate"});
+  const plan::NodePtr plan = std::move(*made);
   ARROW_RETURN_NOT_OK(plan::As<plan::WriteNode>(plan)->CheckNames());
   ARROW_ASSIGN_OR_RAISE(auto job,
                         engine::Job::Make(engine.get(), &catalog, plan, options));
@@ -167,6 +175,11 @@ void AddCopy(CLI::App& app, Program& program) {
   command
       ->add_option("--to", copy->to,
                    "Option of the destination, as option=value; repeatable")
+      ->allow_extra_args(false);
+  command
+      ->add_option("--validate", copy->validate,
+                   "A condition that every row has to satisfy, like 'amount >= 0'; "
+                   "repeatable. --to on_invalid=dead_letter or drop for rows that don't")
       ->allow_extra_args(false);
   command->add_flag("--resume", copy->resume,
                     "Write checkpoints, and go on from them where a copy of the same "

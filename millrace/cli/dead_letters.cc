@@ -1,5 +1,5 @@
-// `millrace dead-letters list|show|replay FILE`: rows that were set aside, and how they
-// come back.
+// `millrace dead-letters list|show|replay|drop FILE`: rows that were set aside, and how
+// they come back.
 #include <algorithm>
 #include <cstdio>
 #include <memory>
@@ -17,7 +17,9 @@
 #include "millrace/engine/catalog.h"
 #include "millrace/engine/dead_letter_file.h"
 #include "millrace/engine/dead_letter_record.h"
+#include "millrace/engine/dead_letter_replay.h"
 #include "millrace/engine/errors.h"
+#include "millrace/engine/replay_records.h"
 #include "millrace/engine/session.h"
 #include "millrace/io/path.h"
 
@@ -31,7 +33,10 @@ struct Letters {
   std::string file;
   int64_t number = 0;
   std::string destination, mode, columns, select, remaining;
-  std::vector<std::string> from, to;
+  std::string pipeline, source, into;
+  std::vector<std::string> from, to, variables;
+  std::vector<int64_t> numbers;
+  bool all = false;
 };
 
 std::string OneLine(std::string text, size_t most) {
@@ -75,57 +80,16 @@ Status Show(const Letters& letters, const Program& program) {
                                      letters.file, records.size(), letters.number);
   }
   const DeadLetterRecord& record = records[static_cast<size_t>(letters.number) - 1];
-  const std::string out =
-      fmt::format("reason    {}\ntime      {}\npipeline  {}\nattempt   {}\n{}raw:\n{}{}",
-                  record.reason, record.time, record.pipeline, record.attempt,
-                  record.cut ? "only the beginning was kept\n" : "", record.raw,
-                  record.raw.ends_with('\n') ? "" : "\n");
+  const std::string out = fmt::format(
+      "reason    {}\nsource    {}{}\nsplit     {}\nposition  {}\ntime      "
+      "{}\npipeline  {}\nattempt   {}\n{}raw:\n{}{}",
+      record.reason, record.source,
+      record.connector.empty() ? "" : " (" + record.connector + ")", record.split,
+      record.position, record.time, record.pipeline, record.attempt,
+      record.cut ? "only the beginning was kept\n" : "", record.raw,
+      record.raw.ends_with('\n') ? "" : "\n");
   std::fwrite(out.data(), 1, out.size(), stdout);
   return Status::OK();
-}
-
-// Files that exist for the length of a replay.
-class Leftovers {
- public:
-  explicit Leftovers(io::FileSystem* files) : files_(files) {}
-  ~Leftovers() {
-    for (const std::string& path : paths_) {
-      if (files_->Exists(path)) (void)files_->Remove(path);
-    }
-  }
-  const std::string& Add(std::string path) { return paths_.emplace_back(path); }
-
- private:
-  io::FileSystem* const files_;
-  std::vector<std::string> paths_;
-};
-
-// The raw records one after another, and where each begins.
-struct Records {
-  std::string text;
-  std::vector<int64_t> begins;
-  std::vector<const DeadLetterRecord*> letters;
-};
-
-Records Join(const std::vector<DeadLetterRecord>& all) {
-  Records out;
-  for (const DeadLetterRecord& letter : all) {
-    // What is missing can't be read again.
-    if (letter.cut) continue;
-    std::string_view raw = letter.raw;
-    while (raw.ends_with('\n') || raw.ends_with('\r')) raw.remove_suffix(1);
-    out.begins.push_back(static_cast<int64_t>(out.text.size()));
-    out.letters.push_back(&letter);
-    out.text += raw;
-    out.text += '\n';
-  }
-  return out;
-}
-
-Status WriteAll(io::FileSystem& files, const std::string& path, const std::string& text) {
-  ARROW_ASSIGN_OR_RAISE(auto file, files.OpenWrite(path));
-  ARROW_RETURN_NOT_OK(file->Write(text.data(), static_cast<int64_t>(text.size())));
-  return file->Close();
 }
 
 // The columns in which the records stand: as the user names them, else as the file has
@@ -174,11 +138,8 @@ class ReplayListener final : public engine::SessionListener {
  public:
   explicit ReplayListener(Terminal* terminal) : terminal_(terminal) {}
   Result<engine::JobSummary> Run(engine::Job& job, bool) override {
-    ARROW_ASSIGN_OR_RAISE(auto summary, RunJob(job, *terminal_, "replayed"));
-    failed_ = summary.dead_letters;
-    return summary;
+    return RunJob(job, *terminal_, "replayed");
   }
-  int64_t failed() const { return failed_; }
   Status OnSchema(const std::shared_ptr<arrow::Schema>&) override { return Status::OK(); }
   Status OnRows(const std::shared_ptr<arrow::RecordBatch>&) override {
     return Status::OK();
@@ -189,103 +150,95 @@ class ReplayListener final : public engine::SessionListener {
 
  private:
   Terminal* const terminal_;
-  int64_t failed_ = 0;
 };
 
-// What failed again under its own name and place, and what was not tried.
-std::vector<DeadLetterRecord> Remaining(const std::vector<DeadLetterRecord>& failed,
-                                        const std::vector<DeadLetterRecord>& all,
-                                        const Records& records) {
-  std::vector<DeadLetterRecord> out;
-  for (const DeadLetterRecord& letter : all) {
-    if (letter.cut) out.push_back(letter);
-  }
-  for (const DeadLetterRecord& record : failed) {
-    const auto after = std::upper_bound(records.begins.begin(), records.begins.end(),
-                                        std::max<int64_t>(record.where.byte, 0));
-    const auto index = static_cast<size_t>(after - records.begins.begin()) - 1;
-    DeadLetterRecord letter = *records.letters[index];
-    letter.attempt += 1;
-    letter.code = record.code;
-    letter.where.column = record.where.column;
-    letter.reason = record.reason;
-    // The place in a file that is gone says nothing.
-    const std::string place = record.where.ToString();
-    if (const size_t at = letter.reason.find(place); at != std::string::npos) {
-      letter.reason.replace(at, place.size(), letter.where.ToString());
-    }
-    letter.time = record.time;
-    out.push_back(std::move(letter));
-  }
-  return out;
+// A script that does what --to asks for.
+Result<std::string> ScriptOf(const Letters& letters, engine::Session& session,
+                             const std::vector<DeadLetterRecord>& records) {
+  ARROW_ASSIGN_OR_RAISE(connector::Options from, Pairs(letters.from, "option=value"));
+  ARROW_ASSIGN_OR_RAISE(connector::Options to, Pairs(letters.to, "option=value"));
+  ARROW_ASSIGN_OR_RAISE(const std::string columns,
+                        Columns(letters, session, records, from));
+  from["path"] = letters.file;
+  const bool named = engine::FormOf(records.front()) == engine::RecordForm::kNamed;
+  from.try_emplace("format", named ? "json" : "csv");
+  to["path"] = letters.destination;
+  return "CREATE SOURCE source (" + columns + ") " + With(from) +
+         "; CREATE SINK replay_target " + With(to) + "; INSERT INTO replay_target " +
+         (letters.select.empty() ? "SELECT * FROM source" : letters.select);
+}
+
+Status CheckWords(const Letters& letters) {
+  if (letters.destination.empty() == letters.pipeline.empty())
+    return errors::kBadArgument.Make({}, "one of --to and --pipeline has to be there");
+  if (letters.remaining == letters.file)
+    return errors::kBadArgument.Make({}, "--remaining names the file that is replayed");
+  const bool through = !letters.pipeline.empty();
+  if (through && !(letters.columns.empty() && letters.select.empty()))
+    return errors::kBadArgument.Make({}, "--columns and --select go with --to");
+  if (!through &&
+      !(letters.variables.empty() && letters.source.empty() && letters.into.empty()))
+    return errors::kBadArgument.Make({}, "--set, --source and --into go with --pipeline");
+  return Status::OK();
 }
 
 Status Replay(const Letters& letters, const Program& program, Terminal& terminal) {
+  ARROW_RETURN_NOT_OK(CheckWords(letters));
   ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
-  io::FileSystem& files = engine->files();
-  ARROW_ASSIGN_OR_RAISE(const auto all, engine::ReadDeadLetters(files, letters.file));
-  if (all.empty()) {
+  ARROW_ASSIGN_OR_RAISE(const auto records,
+                        engine::ReadDeadLetters(engine->files(), letters.file));
+  if (records.empty()) {
     terminal.Note("there is nothing to replay");
     return Status::OK();
   }
-  ARROW_ASSIGN_OR_RAISE(connector::Options from, Pairs(letters.from, "option=value"));
-  ARROW_ASSIGN_OR_RAISE(connector::Options to, Pairs(letters.to, "option=value"));
-
-  Leftovers leftovers(&files);
-  const std::string again =
-      letters.remaining.empty() ? letters.file + ".remaining.ndjson" : letters.remaining;
-  if (again == letters.file) {
-    return errors::kBadArgument.Make({}, "--remaining names the file that is replayed");
-  }
   engine::JobOptions options;
   options.name.text = "replay";
-  options.dead_letters = again;
   engine::Session session(engine.get(), options);
-  ARROW_ASSIGN_OR_RAISE(const std::string columns, Columns(letters, session, all, from));
-
-  // Under the extension of the file that they come from, so that the format is known.
-  const std::string origin = io::NameOf(all.front().where.file);
-  const size_t dot = origin.rfind('.');
-  const std::string raw_path =
-      leftovers.Add(letters.file + ".replay.tmp" +
-                    (dot == std::string::npos ? "" : origin.substr(dot)));
-  const Records records = Join(all);
-  ARROW_RETURN_NOT_OK(WriteAll(files, raw_path, records.text));
-
-  const bool text_of_json = from.contains("format") ? from["format"] != "csv"
-                                                    : !raw_path.ends_with(".csv") &&
-                                                          !raw_path.ends_with(".tsv");
-  from["path"] = raw_path;
-  from["on_error"] = "dead_letter";
-  if (!text_of_json) {
-    from["header"] = "false";
-    from.erase("skip_rows");
-    from.try_emplace("on_ragged", "dead_letter");
+  engine::ReplayRequest request;
+  request.file = letters.file;
+  request.source = letters.source;
+  request.target = letters.into;
+  request.remaining = letters.remaining;
+  if (!letters.mode.empty()) request.to["mode"] = letters.mode;
+  std::string text, name = letters.pipeline;
+  if (letters.pipeline.empty()) {
+    ARROW_ASSIGN_OR_RAISE(text, ScriptOf(letters, session, records));
+    name = "replay";
+    request.source = "source";
+    request.refused_rows = true;
+    request.by_place = !letters.columns.empty() || records.front().fields.empty();
+  } else {
+    ARROW_ASSIGN_OR_RAISE(text, ScriptText(letters.pipeline, letters.variables, program));
+    ARROW_ASSIGN_OR_RAISE(request.from, Pairs(letters.from, "option=value"));
+    ARROW_ASSIGN_OR_RAISE(auto to, Pairs(letters.to, "option=value"));
+    request.to.merge(to);
   }
-  to["path"] = letters.destination;
-  to["mode"] = letters.mode;
-  const std::string script =
-      "CREATE SOURCE source (" + columns + ") " + With(from) +
-      "; CREATE SINK replay_target " + With(to) + "; INSERT INTO replay_target " +
-      (letters.select.empty() ? "SELECT * FROM source" : letters.select);
+  ARROW_ASSIGN_OR_RAISE(const auto writes, session.PlanWrites(text, name));
   ReplayListener listener(&terminal);
-  ARROW_RETURN_NOT_OK(session.Execute(script, "replay", listener));
-  if (listener.failed() == 0 && records.letters.size() == all.size()) {
-    return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(
+      const engine::ReplayOutcome outcome,
+      engine::ReplayDeadLetters(engine.get(), &session, writes, request, listener));
+  if (outcome.tried < outcome.letters) {
+    terminal.Note(
+        fmt::format("{} dead letters were not tried: they are cut, of another "
+                    "table, or don't name their fields",
+                    outcome.letters - outcome.tried));
   }
+  terminal.Note(outcome.remaining == 0
+                    ? fmt::format("all of {} dead letters were replayed", outcome.letters)
+                    : fmt::format("{} of {} dead letters remain, in {}",
+                                  outcome.remaining, outcome.letters, outcome.place));
+  return Status::OK();
+}
 
-  std::vector<DeadLetterRecord> failed;
-  if (listener.failed() > 0) {
-    ARROW_ASSIGN_OR_RAISE(failed, engine::ReadDeadLetters(files, again));
-  }
-  const auto remaining = Remaining(failed, all, records);
-  std::string text;
-  for (const DeadLetterRecord& letter : remaining) text += engine::DeadLetterLine(letter);
-  const std::string& temporary = leftovers.Add(again + ".tmp");
-  ARROW_RETURN_NOT_OK(WriteAll(files, temporary, text));
-  ARROW_RETURN_NOT_OK(files.Rename(temporary, again));
-  terminal.Note(fmt::format("{} of {} dead letters remain, in {}", remaining.size(),
-                            all.size(), again));
+Status Drop(const Letters& letters, const Program& program, Terminal& terminal) {
+  if (letters.all != letters.numbers.empty())
+    return errors::kBadArgument.Make({}, "name letters by number, or say --all");
+  ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
+  ARROW_ASSIGN_OR_RAISE(const int64_t dropped,
+                        engine::DropDeadLetters(engine->files(), letters.file,
+                                                letters.numbers, letters.all));
+  terminal.Note(fmt::format("dropped {} dead letters", dropped));
   return Status::OK();
 }
 
@@ -318,19 +271,39 @@ void AddDeadLetters(CLI::App& app, Program& program) {
       "Examples:\n"
       "  millrace dead-letters list orders.parquet.dead-letters.ndjson\n"
       "  millrace dead-letters show orders.parquet.dead-letters.ndjson 3\n"
+      "  millrace dead-letters replay dead-letters.ndjson --pipeline orders.yaml\n"
       "  millrace dead-letters replay orders.csv.dead-letters.ndjson --to orders.csv \\\n"
-      "      --from null=n/a");
+      "      --from null=n/a\n"
+      "  millrace dead-letters drop dead-letters.ndjson 2 5");
   AddVerb(parent, program, letters, "list", "One line for each",
           [](const Letters& l, const Program& p, Terminal&) { return List(l, p); });
   CLI::App* show =
       AddVerb(parent, program, letters, "show", "All that is known of one",
               [](const Letters& l, const Program& p, Terminal&) { return Show(l, p); });
   show->add_option("number", letters->number, "Its number in the list")->required();
-  CLI::App* replay = AddVerb(parent, program, letters, "replay",
-                             "Read the raw records again and write their rows", Replay);
-  replay->add_option("--to", letters->destination, "File, folder/ or - for stdout")
-      ->required();
-  letters->mode = "append";
+  CLI::App* drop = AddVerb(parent, program, letters, "drop",
+                           "Take letters out that nobody wants any more", Drop);
+  drop->add_option("numbers", letters->numbers, "Their numbers in the list");
+  drop->add_flag("--all", letters->all, "Every letter; the file is removed");
+  CLI::App* replay =
+      AddVerb(parent, program, letters, "replay",
+              "Read the raw records again, through a pipeline or into a file. What "
+              "succeeds leaves FILE",
+              Replay);
+  replay->add_option("--pipeline", letters->pipeline,
+                     "SQL script or YAML pipeline whose settings, query and sink are "
+                     "used: the one that the letters come from, or one that was mended");
+  replay
+      ->add_option("--set", letters->variables,
+                   "Value of a ${variable} of the pipeline, as name=value; repeatable")
+      ->allow_extra_args(false);
+  replay->add_option("--source", letters->source,
+                     "Table of the pipeline whose records they are; the one that the "
+                     "letters name when absent");
+  replay->add_option("--into", letters->into,
+                     "Table that is written to, where a script has several INSERTs");
+  replay->add_option("--to", letters->destination,
+                     "File, folder/ or - for stdout, instead of a pipeline");
   replay->add_option("--mode", letters->mode,
                      "error, append (when absent) or overwrite, when the destination "
                      "exists");
@@ -348,7 +321,7 @@ void AddDeadLetters(CLI::App& app, Program& program) {
                    "Option of the destination, as option=value; repeatable")
       ->allow_extra_args(false);
   replay->add_option("--remaining", letters->remaining,
-                     "File for what fails again; FILE.remaining.ndjson when absent");
+                     "File for what fails again; FILE stays as it is then");
 }
 
 }  // namespace millrace::cli

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include <arrow/array/builder_binary.h>
 #include <arrow/record_batch.h>
@@ -9,6 +12,7 @@
 
 #include "millrace/base/error.h"
 #include "millrace/base/memory_budget.h"
+#include "millrace/io/errors.h"
 
 namespace millrace::cli {
 
@@ -35,6 +39,36 @@ Status ScriptListener::OnPlan(const std::string& text) {
   ARROW_RETURN_NOT_OK(printer_->Add(
       arrow::RecordBatch::Make(schema, rows, arrow::ArrayVector{std::move(column)})));
   return printer_->End();
+}
+
+namespace {
+
+Result<std::string> ReadText(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return errors::kFileUnreadable.Make({.file = path}, "it is a folder");
+  }
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return errors::kFileNotFound.Make({.file = path}, "");
+  std::string text((std::istreambuf_iterator<char>(file)),
+                   std::istreambuf_iterator<char>());
+  // Some editors begin a text with a byte order mark.
+  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
+  if (file.bad()) return errors::kFileUnreadable.Make({.file = path}, "");
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> ScriptText(const std::string& file,
+                               const std::vector<std::string>& variables,
+                               const Program& program) {
+  ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
+  ARROW_ASSIGN_OR_RAISE(auto settings, Pairs(variables, "name=value"));
+  ARROW_ASSIGN_OR_RAISE(std::string text, ReadText(file));
+  auto replaced = engine::Substitute(text, settings, engine->environment());
+  if (!replaced.ok()) return WithWhere(replaced.status(), {.file = file});
+  return replaced;
 }
 
 std::string Excerpt(const std::string& text, const Status& status) {

@@ -4,13 +4,19 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "millrace/cli/commands.h"
 #include "millrace/cli/result_printer.h"
 #include "millrace/cli/run_job.h"
 #include "millrace/cli/terminal.h"
 #include "millrace/engine/session.h"
 
 namespace millrace::cli {
+
+/// The excerpt of `text` at the error's line with a caret under its column; empty when
+/// the error has no place in it.
+std::string Excerpt(const std::string& text, const Status& status);
 
 /// Prints results by `printer`, summaries and messages by `terminal`.
 class ScriptListener final : public engine::SessionListener {
@@ -28,6 +34,10 @@ class ScriptListener final : public engine::SessionListener {
   }
   Status OnEnd() override { return printer_->End(); }
   void OnMessage(const std::string& message) override { terminal_->Note(message); }
+  void OnFailure(const Status& status, std::string_view text) override {
+    terminal_->Error(status);
+    terminal_->Excerpt(cli::Excerpt(std::string(text), status));
+  }
   Status OnPlan(const std::string& text) override;
 
  private:
@@ -36,8 +46,10 @@ class ScriptListener final : public engine::SessionListener {
   const bool plans_as_rows_;
 };
 
-/// The excerpt of `text` at the error's line with a caret under its column; empty when
-/// the error has no place in it.
-std::string Excerpt(const std::string& text, const Status& status);
+/// The text of script or pipeline `file` with its variables filled in; `variables` are
+/// "name=value".
+Result<std::string> ScriptText(const std::string& file,
+                               const std::vector<std::string>& variables,
+                               const Program& program);
 
 }  // namespace millrace::cli

@@ -1,8 +1,5 @@
 // `millrace sql`, `millrace run` and `millrace check`.
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -14,7 +11,6 @@
 #include "millrace/cli/script.h"
 #include "millrace/cli/shell.h"
 #include "millrace/engine/yaml_pipeline.h"
-#include "millrace/io/errors.h"
 
 namespace millrace::cli {
 
@@ -26,24 +22,10 @@ struct Arguments {
   std::string dead_letters, max_dead_letters;
   std::vector<std::string> variables;
   std::vector<std::string> settings;
+  bool keep_going = false;
   ResultFormat format = ResultFormat::kTable;
   int64_t max_rows = 40;
 };
-
-Result<std::string> ReadText(const std::string& path) {
-  std::error_code error;
-  if (std::filesystem::is_directory(path, error)) {
-    return errors::kFileUnreadable.Make({.file = path}, "it is a folder");
-  }
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return errors::kFileNotFound.Make({.file = path}, "");
-  std::string text((std::istreambuf_iterator<char>(file)),
-                   std::istreambuf_iterator<char>());
-  // Some editors begin a text with a byte order mark.
-  if (text.starts_with("\xEF\xBB\xBF")) text.erase(0, 3);
-  if (file.bad()) return errors::kFileUnreadable.Make({.file = path}, "");
-  return text;
-}
 
 // What the commands share: an engine, a session, a printer.
 class Runner {
@@ -63,6 +45,10 @@ class Runner {
     ARROW_ASSIGN_OR_RAISE(auto given, ApplySettings(arguments.settings, &options));
     if (!arguments.dead_letters.empty()) given.insert("dead_letters");
     if (!arguments.max_dead_letters.empty()) given.insert("max_dead_letters");
+    if (arguments.keep_going) {
+      options.on_error = engine::OnStatementError::kContinue;
+      given.insert("on_error");
+    }
     // What is typed after the command line comes later and counts; a file was there
     // before.
     if (!arguments.file.empty()) options.fixed = std::move(given);
@@ -115,18 +101,8 @@ int RunText(const std::string& text, const Arguments& arguments, const Program& 
   return Report(status, text, terminal);
 }
 
-// The script with its variables filled in.
-Result<std::string> ScriptText(const Arguments& arguments, const Program& program) {
-  ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
-  ARROW_ASSIGN_OR_RAISE(auto settings, Pairs(arguments.variables, "name=value"));
-  ARROW_ASSIGN_OR_RAISE(std::string text, ReadText(arguments.file));
-  auto replaced = engine::Substitute(text, settings, engine->environment());
-  if (!replaced.ok()) return WithWhere(replaced.status(), {.file = arguments.file});
-  return replaced;
-}
-
 int RunFile(const Arguments& arguments, const Program& program) {
-  auto text = ScriptText(arguments, program);
+  auto text = ScriptText(arguments.file, arguments.variables, program);
   if (!text.ok()) {
     Terminal terminal(program.talk);
     return Report(text.status(), "", terminal);
@@ -136,7 +112,7 @@ int RunFile(const Arguments& arguments, const Program& program) {
 
 int CheckFile(const Arguments& arguments, const Program& program) {
   Terminal terminal(program.talk);
-  auto text = ScriptText(arguments, program);
+  auto text = ScriptText(arguments.file, arguments.variables, program);
   if (!text.ok()) return Report(text.status(), "", terminal);
   auto runner = Runner::Make(arguments, program, &terminal);
   if (!runner.ok()) return Report(runner.status(), "", terminal);
@@ -214,6 +190,9 @@ void AddRun(CLI::App& app, Program& program) {
       ->add_option("--set", arguments->variables,
                    "Value of a ${variable}, as name=value; repeatable")
       ->allow_extra_args(false);
+  command->add_flag("--keep-going", arguments->keep_going,
+                    "Run the other statements when one fails; the same as -o "
+                    "on_error=continue");
   AddResultOptions(command, *arguments);
   command->callback([arguments, &program] {
     program.run = [arguments, &program] { return RunFile(*arguments, program); };

@@ -189,6 +189,7 @@ void Terminal::Summary(std::string_view verb, const engine::JobSummary& summary)
                                {"bytes_written", summary.bytes_written},
                                {"dead_letters", summary.dead_letters},
                                {"dead_letter_file", summary.dead_letter_file},
+                               {"rows_invalid", summary.rows_invalid},
                                {"rows_late", summary.rows_late},
                                {"rows_without_time", summary.rows_without_time},
                                {"connectors", std::move(connectors)},
@@ -221,6 +222,10 @@ void Terminal::LeftOut(const engine::JobSummary& summary) {
              ? fmt::format("{} bad rows thrown away", CountText(summary.dead_letters))
              : fmt::format("{} rows set aside in {}", CountText(summary.dead_letters),
                            summary.dead_letter_file));
+  }
+  if (summary.rows_invalid > 0) {
+    Line("warning", fmt::format("{} rows left out: they break a rule of the destination",
+                                CountText(summary.rows_invalid)));
   }
   for (const engine::ConnectorHealth& connector : summary.connectors) {
     if (connector.health.failures == 0) continue;

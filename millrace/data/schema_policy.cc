@@ -147,6 +147,12 @@ std::string_view AcceptedBy(ChangeKind change) {
   return Accepts(SchemaPolicy::kFlexible, change) ? "flexible" : "";
 }
 
+bool IsTransitive(Compatibility compatibility) {
+  return compatibility == Compatibility::kBackwardTransitive ||
+         compatibility == Compatibility::kForwardTransitive ||
+         compatibility == Compatibility::kFullTransitive;
+}
+
 bool Allows(Compatibility compatibility, ChangeKind change) {
   bool backward = true, forward = true;
   switch (change) {
@@ -166,11 +172,29 @@ bool Allows(Compatibility compatibility, ChangeKind change) {
   }
   switch (compatibility) {
     case Compatibility::kNone: return true;
-    case Compatibility::kBackward: return backward;
-    case Compatibility::kForward: return forward;
-    case Compatibility::kFull: return backward && forward;
+    case Compatibility::kBackward:
+    case Compatibility::kBackwardTransitive: return backward;
+    case Compatibility::kForward:
+    case Compatibility::kForwardTransitive: return forward;
+    case Compatibility::kFull:
+    case Compatibility::kFullTransitive: return backward && forward;
   }
   return true;
+}
+
+std::optional<SchemaHistory::Conflict> SchemaHistory::Add(
+    const std::string& name, std::shared_ptr<arrow::Schema> schema) {
+  for (auto earlier = seen_.rbegin(); earlier != seen_.rend(); ++earlier) {
+    if (earlier->second->Equals(*schema, /*check_metadata=*/false)) return std::nullopt;
+  }
+  for (auto earlier = seen_.rbegin(); earlier != seen_.rend(); ++earlier) {
+    for (SchemaChangeItem& change : CompareSchemas(*earlier->second, *schema, types_)) {
+      if (!Allows(compatibility_, change.kind))
+        return Conflict{earlier->first, std::move(change)};
+    }
+  }
+  seen_.emplace_back(name, std::move(schema));
+  return std::nullopt;
 }
 
 }  // namespace millrace::data

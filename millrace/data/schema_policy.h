@@ -19,8 +19,10 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <arrow/type_fwd.h>
@@ -37,7 +39,12 @@ enum class Compatibility {
   kBackward,  ///< who knows the later schema can read the earlier rows
   kForward,   ///< who knows the earlier schema can read the later rows
   kFull,      ///< both
+  // The same of every earlier schema, not of one: see SchemaHistory.
+  kBackwardTransitive,
+  kForwardTransitive,
+  kFullTransitive,
 };
+bool IsTransitive(Compatibility compatibility);
 
 enum class ChangeKind {
   kReordered,
@@ -74,7 +81,32 @@ bool Accepts(SchemaPolicy policy, ChangeKind change);
 /// The policies that accept `change`, for an error: "default or flexible", "flexible", or
 /// empty.
 std::string_view AcceptedBy(ChangeKind change);
+/// Between two schemas, whether they are neighbours or not.
 bool Allows(Compatibility compatibility, ChangeKind change);
+
+/// Every schema that was met so far, for the transitive levels: two changes that are
+/// harmless one by one may not be so together. A column that comes, goes and comes back
+/// with another type is an example. Not thread-safe.
+class SchemaHistory {
+ public:
+  /// `types` as for CompareSchemas.
+  SchemaHistory(Compatibility compatibility, bool types)
+      : compatibility_(compatibility), types_(types) {}
+
+  struct Conflict {
+    std::string earlier;  ///< the name under which the other schema was added
+    SchemaChangeItem change;
+  };
+  /// Add `schema` of `name` and compare it with all before it. The first conflict, the
+  /// newest schema first.
+  std::optional<Conflict> Add(const std::string& name,
+                              std::shared_ptr<arrow::Schema> schema);
+
+ private:
+  const Compatibility compatibility_;
+  const bool types_;
+  std::vector<std::pair<std::string, std::shared_ptr<arrow::Schema>>> seen_;  // distinct
+};
 
 /// Turns rows of a later schema into rows of the earlier. Immutable; thread-safe.
 class SchemaAdaptor {

@@ -11,6 +11,7 @@
 #include "millrace/io/errors.h"
 #include "millrace/operators/errors.h"
 #include "millrace/plan/errors.h"
+#include "millrace/runtime/errors.h"
 #include "millrace/sql/errors.h"
 #include "millrace/state/errors.h"
 
@@ -22,7 +23,8 @@ std::vector<const ErrorSpec*> AllErrors() {
       errors::kIoErrors,         errors::kCsvErrors,       errors::kJsonErrors,
       errors::kParquetErrors,    errors::kFilesErrors,     errors::kExprErrors,
       errors::kPlanErrors,       errors::kSqlErrors,       errors::kStateErrors,
-      errors::kResilienceErrors, errors::kDataErrors,      errors::kOperatorErrors};
+      errors::kResilienceErrors, errors::kDataErrors,      errors::kOperatorErrors,
+      errors::kRuntimeErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

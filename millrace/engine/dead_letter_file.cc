@@ -36,7 +36,10 @@ Status DeadLetterFile::Append(const std::string& text) {
   return file_->Write(text.data(), static_cast<int64_t>(text.size()));
 }
 
+Status DeadLetterFile::Lock() { return LockDeadLetters(*files_, path_).Value(&lock_); }
+
 Status DeadLetterFile::Open() {
+  if (files_->Exists(path_)) ARROW_RETURN_NOT_OK(Lock());
   ARROW_RETURN_NOT_OK(CheckReplaced());
   std::string kept;
   if (continues_ && files_->Exists(path_)) {
@@ -60,15 +63,43 @@ Status DeadLetterFile::Sync(bool last) {
   if (!file_) return Status::OK();
   ARROW_RETURN_NOT_OK(file_->Sync());
   if (!named_) {
+    if (!lock_ && files_->Exists(path_)) ARROW_RETURN_NOT_OK(Lock());
     ARROW_RETURN_NOT_OK(CheckReplaced());
     ARROW_RETURN_NOT_OK(files_->Rename(temporary_, path_));
     named_ = true;
+    ARROW_RETURN_NOT_OK(Lock());
     ARROW_RETURN_NOT_OK(files_->SyncDirectory(io::DirectoryOf(path_)));
   }
   if (!last) return Status::OK();
   ARROW_RETURN_NOT_OK(file_->Close());
   file_.reset();
+  lock_.reset();
   return Status::OK();
+}
+
+Result<std::shared_ptr<void>> LockDeadLetters(io::FileSystem& files,
+                                              const std::string& path) {
+  ARROW_ASSIGN_OR_RAISE(auto lock, files.TryLock(path));
+  if (!lock) return errors::kLettersTaken.Make({.file = path}, "");
+  return lock;
+}
+
+Status ReplaceDeadLetters(io::FileSystem& files, const std::string& path,
+                          const std::vector<DeadLetterRecord>& letters) {
+  if (letters.empty()) {
+    ARROW_RETURN_NOT_OK(files.Remove(path));
+    return files.SyncDirectory(io::DirectoryOf(path));
+  }
+  std::string text;
+  for (const DeadLetterRecord& letter : letters) text += DeadLetterLine(letter);
+  const std::string temporary = path + ".tmp";
+  ARROW_ASSIGN_OR_RAISE(auto file, files.OpenWrite(temporary));
+  ARROW_RETURN_NOT_OK(file->Write(text.data(), static_cast<int64_t>(text.size())));
+  ARROW_RETURN_NOT_OK(file->Sync());
+  ARROW_RETURN_NOT_OK(file->Close());
+  if (files.Exists(path)) ARROW_RETURN_NOT_OK(files.CopyPermissions(path, temporary));
+  ARROW_RETURN_NOT_OK(files.Rename(temporary, path));
+  return files.SyncDirectory(io::DirectoryOf(path));
 }
 
 }  // namespace millrace::engine

@@ -11,7 +11,8 @@ namespace millrace::engine {
 
 /// Written under a temporary name until the first Sync gives the file its own; what was
 /// never synced is removed. Nothing happens when there is no letter. Only a file of dead
-/// letters is ever replaced.
+/// letters is ever replaced, and none that somebody else works with (a replay, another
+/// pipeline): it is locked.
 class DeadLetterFile final : public DeadLetterStore {
  public:
   /// `continues`: the letters that the file holds already stay, for a run that goes on
@@ -23,6 +24,7 @@ class DeadLetterFile final : public DeadLetterStore {
   std::string place() const override { return path_; }
 
  private:
+  Status Lock();
   Status CheckReplaced() const;
   Status Open();
   Status Append(const std::string& text);
@@ -32,6 +34,17 @@ class DeadLetterFile final : public DeadLetterStore {
   const bool continues_;
   bool named_ = false;  // the open file has its final name
   std::unique_ptr<io::WritableFile> file_;
+  std::shared_ptr<void> lock_;  // of path_, once that exists
 };
+
+/// Nobody else may change the letters in `path`, which exists, while the answer is held;
+/// errors::kLettersTaken when somebody does.
+Result<std::shared_ptr<void>> LockDeadLetters(io::FileSystem& files,
+                                              const std::string& path);
+
+/// The letters of `path` are `letters` from now on, also after a crash; without letters
+/// the file is removed. The caller holds its lock.
+Status ReplaceDeadLetters(io::FileSystem& files, const std::string& path,
+                          const std::vector<DeadLetterRecord>& letters);
 
 }  // namespace millrace::engine

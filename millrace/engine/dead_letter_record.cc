@@ -16,6 +16,12 @@ bool IsText(std::string_view bytes) {
   return arrow::util::ValidateUTF8(bytes);
 }
 
+std::string FieldsText(const DeadLetterRecord& record) {
+  if (record.fields.empty()) return "";
+  return nlohmann::json(record.fields)
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
 std::string DeadLetterLine(const DeadLetterRecord& record) {
   nlohmann::ordered_json line;
   // First, so that a file of dead letters is known by its first bytes.
@@ -26,9 +32,15 @@ std::string DeadLetterLine(const DeadLetterRecord& record) {
   if (where.row >= 0) line["row"] = where.row;
   if (!where.column.empty()) line["column"] = where.column;
   if (where.byte >= 0) line["byte"] = where.byte;
+  if (!record.source.empty()) line["source"] = record.source;
+  if (!record.connector.empty()) line["connector"] = record.connector;
+  if (!record.split.empty()) line["split"] = record.split;
+  if (!record.position.empty()) line["position"] = record.position;
+  if (!record.sink.empty()) line["sink"] = record.sink;
   line["time"] = record.time;
   line["pipeline"] = record.pipeline;
   line["attempt"] = record.attempt;
+  if (!record.fields.empty()) line["fields"] = record.fields;
   line["raw"] = record.raw;
   if (!IsText(record.raw)) {
     line["raw_base64"] = arrow::util::base64_encode(record.raw);
@@ -60,9 +72,20 @@ bool ParseLetter(std::string_view text, DeadLetterRecord* out) {
   out->where.row = number("row", -1);
   out->where.column = string("column");
   out->where.byte = number("byte", -1);
+  out->source = string("source");
+  out->connector = string("connector");
+  out->split = string("split");
+  out->position = string("position");
+  out->sink = string("sink");
   out->time = string("time");
   out->pipeline = string("pipeline");
   out->attempt = number("attempt", 1);
+  if (const auto fields = line.find("fields");
+      fields != line.end() && fields->is_array()) {
+    for (const auto& name : *fields) {
+      if (name.is_string()) out->fields.push_back(name.get<std::string>());
+    }
+  }
   out->raw = string("raw");
   if (line.contains("raw_base64")) {
     auto exact = arrow::util::base64_decode(string("raw_base64"));

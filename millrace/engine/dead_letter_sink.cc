@@ -40,7 +40,8 @@ Status AppendNumber(arrow::Int64Builder& builder, int64_t number) {
 
 Result<std::shared_ptr<arrow::RecordBatch>> RowsOf(
     const std::vector<DeadLetterRecord>& letters, arrow::MemoryPool* pool) {
-  arrow::StringBuilder code(pool), reason(pool), file(pool), column(pool), time(pool),
+  arrow::StringBuilder code(pool), reason(pool), file(pool), column(pool), source(pool),
+      connector(pool), split(pool), position(pool), sink(pool), fields(pool), time(pool),
       pipeline(pool), raw(pool), base64(pool);
   arrow::Int64Builder row(pool), byte(pool), attempt(pool);
   for (const DeadLetterRecord& letter : letters) {
@@ -50,9 +51,15 @@ Result<std::shared_ptr<arrow::RecordBatch>> RowsOf(
     ARROW_RETURN_NOT_OK(AppendNumber(row, letter.where.row));
     ARROW_RETURN_NOT_OK(AppendText(column, letter.where.column));
     ARROW_RETURN_NOT_OK(AppendNumber(byte, letter.where.byte));
+    ARROW_RETURN_NOT_OK(AppendText(source, letter.source));
+    ARROW_RETURN_NOT_OK(AppendText(connector, letter.connector));
+    ARROW_RETURN_NOT_OK(AppendText(split, letter.split));
+    ARROW_RETURN_NOT_OK(AppendText(position, letter.position));
+    ARROW_RETURN_NOT_OK(AppendText(sink, letter.sink));
     ARROW_RETURN_NOT_OK(time.Append(letter.time));
     ARROW_RETURN_NOT_OK(pipeline.Append(letter.pipeline));
     ARROW_RETURN_NOT_OK(attempt.Append(letter.attempt));
+    ARROW_RETURN_NOT_OK(AppendText(fields, FieldsText(letter)));
     // Text where it is text; a column of text must hold nothing else.
     const bool text = IsText(letter.raw);
     ARROW_RETURN_NOT_OK(text ? raw.Append(letter.raw) : raw.AppendNull());
@@ -60,9 +67,10 @@ Result<std::shared_ptr<arrow::RecordBatch>> RowsOf(
                              : base64.Append(arrow::util::base64_encode(letter.raw)));
   }
   std::vector<std::shared_ptr<arrow::Array>> columns;
-  arrow::ArrayBuilder* const builders[] = {&code,    &reason, &file,  &row,
-                                           &column,  &byte,   &time,  &pipeline,
-                                           &attempt, &raw,    &base64};
+  arrow::ArrayBuilder* const builders[] = {
+      &code,     &reason,    &file,   &row,      &column, &byte,
+      &source,   &connector, &split,  &position, &sink,   &time,
+      &pipeline, &attempt,   &fields, &raw,      &base64};
   for (arrow::ArrayBuilder* builder : builders) {
     ARROW_ASSIGN_OR_RAISE(auto array, builder->Finish());
     columns.push_back(std::move(array));
@@ -158,9 +166,12 @@ std::shared_ptr<arrow::Schema> DeadLetterSchema() {
   return arrow::schema({field("code", arrow::utf8()), field("reason", arrow::utf8()),
                         field("file", arrow::utf8()), field("row", arrow::int64()),
                         field("column", arrow::utf8()), field("byte", arrow::int64()),
-                        field("time", arrow::utf8()), field("pipeline", arrow::utf8()),
-                        field("attempt", arrow::int64()), field("raw", arrow::utf8()),
-                        field("raw_base64", arrow::utf8())});
+                        field("source", arrow::utf8()), field("connector", arrow::utf8()),
+                        field("split", arrow::utf8()), field("position", arrow::utf8()),
+                        field("sink", arrow::utf8()), field("time", arrow::utf8()),
+                        field("pipeline", arrow::utf8()),
+                        field("attempt", arrow::int64()), field("fields", arrow::utf8()),
+                        field("raw", arrow::utf8()), field("raw_base64", arrow::utf8())});
 }
 
 Result<std::unique_ptr<DeadLetterStore>> MakeDeadLetterSink(

@@ -62,6 +62,12 @@ Status DeadLetters::Take(std::span<const data::DeadLetter> letters) {
     record.where = letter.where;
     record.time = time;
     record.pipeline = pipeline_;
+    record.fields = letter.fields;
+    record.source = letter.source;
+    record.connector = letter.connector;
+    record.split = letter.split;
+    record.sink = letter.sink;
+    record.position = letter.position;
     record.raw = letter.raw;
     record.cut = letter.raw.size() >= kLongestRaw;
     records.push_back(std::move(record));

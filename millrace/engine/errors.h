@@ -53,12 +53,27 @@ inline constexpr ErrorSpec kNotADeadLetter{
     "give a file that dead letters were written to"};
 inline constexpr ErrorSpec kCannotReplay{
     2512, arrow::StatusCode::Invalid, false, "these dead letters can't be replayed",
-    "name the columns with --columns and the format with --from format=…"};
+    "see `millrace dead-letters replay --help` for what it takes"};
+
+inline constexpr ErrorSpec kLettersTaken{
+    2513, arrow::StatusCode::IOError, true,
+    "somebody else works with this file of dead letters",
+    "wait for the replay, or stop the pipeline; pipelines that run at the same time need "
+    "a file each"};
+
+inline constexpr ErrorSpec kNoSuchLetter{2514, arrow::StatusCode::KeyError, false,
+                                         "there is no such dead letter",
+                                         "see `millrace dead-letters list FILE`"};
+
+inline constexpr ErrorSpec kStatementsFailed{
+    2515, arrow::StatusCode::Invalid, false, "statements of the script failed",
+    "each was reported; what the others have written stays"};
 
 inline constexpr const ErrorSpec* kEngineErrors[] = {
-    &kNameTaken,          &kNoSuchName,     &kUnknownScheme, &kNoSchema,
-    &kUnsupportedMode,    &kBadVariable,    &kNotASelect,    &kNotDeadLetters,
-    &kPipelineSyntax,     &kPipelineKey,    &kPipelineValue, &kPipelineMissing,
-    &kTooManyDeadLetters, &kNotADeadLetter, &kCannotReplay};
+    &kNameTaken,          &kNoSuchName,      &kUnknownScheme, &kNoSchema,
+    &kUnsupportedMode,    &kBadVariable,     &kNotASelect,    &kNotDeadLetters,
+    &kPipelineSyntax,     &kPipelineKey,     &kPipelineValue, &kPipelineMissing,
+    &kTooManyDeadLetters, &kNotADeadLetter,  &kCannotReplay,  &kLettersTaken,
+    &kNoSuchLetter,       &kStatementsFailed};
 
 }  // namespace millrace::errors

@@ -250,7 +250,7 @@ Result<JobSummary> Job::Finish() {
   if (pipeline_) {
     ARROW_RETURN_NOT_OK(pipeline_->Finish());
   } else {
-    ARROW_RETURN_NOT_OK(recovery_->Forget());
+    if (!options_.keeps_checkpoint) ARROW_RETURN_NOT_OK(recovery_->Forget());
   }
   const runtime::Progress& progress = this->progress();
   JobSummary summary;
@@ -259,6 +259,7 @@ Result<JobSummary> Job::Finish() {
   summary.bytes_read = progress.bytes_read.load();
   summary.bytes_written = progress.bytes_committed.load();
   summary.dead_letters = progress.dead_letters.load();
+  summary.rows_invalid = progress.rows_invalid.load();
   summary.rows_late = progress.left_out.late.load();
   summary.rows_without_time = progress.left_out.without_time.load();
   if (summary.dead_letters > 0) summary.dead_letter_file = dead_letters_->place();

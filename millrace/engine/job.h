@@ -32,6 +32,7 @@ struct JobSummary {
   int64_t bytes_read = 0;
   int64_t bytes_written = 0;
   int64_t dead_letters = 0;
+  int64_t rows_invalid = 0;      ///< broke a rule of the sink; set aside or left out
   std::string dead_letter_file;  ///< where they are, when there are any and they are kept
   int64_t rows_late = 0;         ///< left out: their window had been closed
   int64_t rows_without_time = 0;  ///< left out: their event time was NULL
@@ -79,6 +80,8 @@ class Job {
   std::string ExplainAnalyzed() const;
   const plan::NodePtr& plan() const { return plan_; }
   const std::string& name() const { return options_.name.text; }
+  /// Its last checkpoint is there after it has finished, for whoever asked for that.
+  bool keeps_checkpoint() const { return recovery_ && options_.keeps_checkpoint; }
   /// What the job goes on from, as one line; empty where it begins.
   std::string start() const;
   /// What the pipeline promises, as one line: "exactly once (two-phase commit)".

@@ -3,6 +3,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "millrace/engine/settings.h"
 #include "millrace/engine/yaml_pipeline.h"
 
 namespace millrace::engine {
@@ -71,6 +72,7 @@ Json ConnectorSchema(const connector::ConnectorSpec& spec, bool source) {
     properties["columns"] = {{"$ref", "#/$defs/columns"}};
     properties["watermark"] = {{"$ref", "#/$defs/watermark"}};
   }
+  if (!source) properties["validate"] = {{"$ref", "#/$defs/validate"}};
   return {{"type", "object"},
           {"description", spec.doc},
           {"properties", properties},
@@ -109,6 +111,17 @@ Json Definitions() {
                       {{"type", "object"},
                        {"minProperties", 1},
                        {"additionalProperties", type}}})}}},
+      {"validate",
+       {{"description",
+         "Conditions that every row has to satisfy, perhaps by name; on_invalid says "
+         "what "
+         "happens to others."},
+        {"anyOf",
+         Json::array(
+             {{{"type", "array"}, {"minItems", 1}, {"items", {{"type", "string"}}}},
+              {{"type", "object"},
+               {"minProperties", 1},
+               {"additionalProperties", {{"type", "string"}}}}})}}},
       {"watermark",
        {{"description",
          "Rows with a time up to max(column) - delay are complete. Needs columns."},
@@ -117,6 +130,18 @@ Json Definitions() {
          {{"column", {{"type", "string"}}}, {"delay", {{"$ref", "#/$defs/duration"}}}}},
         {"required", {"column"}},
         {"additionalProperties", false}}}};
+}
+
+Json SettingsSchema() {
+  Json out = Json::object();
+  for (const OptionSpec& option : SettingsSpec().options()) {
+    Json& schema = out[option.name] = OptionSchema(option, "settings");
+    if (const auto range = SettingRange(option.name)) {
+      schema.update(OrVariable(
+          {{"type", "integer"}, {"minimum", range->first}, {"maximum", range->second}}));
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -136,7 +161,6 @@ std::string PipelineJsonSchema(const connector::Registry& connectors) {
   }
   definitions["source"] = {{"anyOf", sources}};
   definitions["sink"] = {{"anyOf", sinks}};
-  const Json positive = OrVariable({{"type", "integer"}, {"minimum", 1}});
   const Json schema = {
       {"$schema", "https://json-schema.org/draft/2020-12/schema"},
       {"title", "Millrace pipeline"},
@@ -154,19 +178,15 @@ std::string PipelineJsonSchema(const connector::Registry& connectors) {
           {"description",
            "A SELECT over the sources; SELECT * of the one source when absent."}}},
         {"sink", {{"$ref", "#/$defs/sink"}}},
+        {"sinks",
+         {{"type", "object"},
+          {"description", "More sinks, by names that settings can give: dead_letters."},
+          {"minProperties", 1},
+          {"propertyNames", {{"not", {{"const", std::string(kPipelineSink)}}}}},
+          {"additionalProperties", {{"$ref", "#/$defs/sink"}}}}},
         {"settings",
          {{"type", "object"},
-          {"properties",
-           {{"parallelism", positive},
-            {"batch_rows", positive},
-            {"dead_letters",
-             {{"type", "string"},
-              {"description",
-               "Where rows that were set aside go: a file, an address, or discard."}}},
-            {"max_dead_letters",
-             {{"type", {"integer", "string"}},
-              {"description",
-               "More of them end the run: a number, a share like 0.5%, or none."}}}}},
+          {"properties", SettingsSchema()},
           {"additionalProperties", false}}}}},
       {"required", {"sink"}},
       {"oneOf", Json::array({{{"required", {"source"}}},

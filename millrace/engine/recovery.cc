@@ -175,6 +175,7 @@ runtime::CheckpointOptions Recovery::PipelineOptions(
   out.store = store_.get();
   out.interval_nanos = options_.checkpoint_interval_nanos;
   out.retained = options_.checkpoints_retained;
+  out.keeps_last = options_.keeps_checkpoint;
   out.attempt = attempt_;
   out.restored = manifest();
   out.operators = std::move(operators);

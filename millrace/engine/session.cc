@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <utility>
 
 #include <arrow/compute/exec.h>
 
 #include "millrace/engine/errors.h"
 #include "millrace/engine/promise.h"
+#include "millrace/engine/recovery.h"
+#include "millrace/engine/yaml_pipeline.h"
 #include "millrace/expr/evaluate.h"
+#include "millrace/io/errors.h"
+#include "millrace/io/path.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/write_node.h"
 #include "millrace/sql/parser.h"
@@ -28,6 +33,14 @@ plan::TablePtr ResultTable() {
     return plan::TablePtr(std::move(made));
   }();
   return table;
+}
+
+bool Writes(const sql::Statement& statement) {
+  if (const auto* query = std::get_if<sql::QueryStatement>(&statement.node))
+    return query->query->into.has_value();
+  if (const auto* create = std::get_if<sql::CreateStatement>(&statement.node))
+    return create->query != nullptr && !create->properties.empty();
+  return std::holds_alternative<sql::InsertStatement>(statement.node);
 }
 
 void ForEachTable(const plan::NodePtr& node,
@@ -71,8 +84,51 @@ Status Session::Execute(std::string_view text, const std::string& file,
   };
   auto parsed = sql::Parse(text);
   if (!parsed.ok()) return locate(parsed.status());
+  names_.clear();
+  finished_.clear();
+  several_writes_ =
+      std::count_if(parsed->statements.begin(), parsed->statements.end(),
+                    [](const auto& statement) { return Writes(*statement); }) > 1;
+  std::vector<std::string> failed;
   for (const auto& statement : parsed->statements) {
-    ARROW_RETURN_NOT_OK(Run(*statement, locate, listener));
+    const Status status = Run(*statement, locate, listener);
+    if (status.ok()) continue;
+    // Whoever ends the script ends all of it.
+    const bool ended =
+        status.IsCancelled() || ErrorNumber(status) == errors::kReaderGone.number;
+    if (ended || options_.on_error == OnStatementError::kStop) return status;
+    listener.OnFailure(status, text);
+    failed.push_back(fmt::format("line {} (MR-{:04})", statement->where.ToWhere().line,
+                                 ErrorNumber(status)));
+  }
+  if (!failed.empty()) {
+    return errors::kStatementsFailed.Make({.file = file}, "{} of {}: {}", failed.size(),
+                                          parsed->statements.size(),
+                                          fmt::join(failed, ", "));
+  }
+  return ForgetFinished();
+}
+
+JobOptions Session::OptionsOf(const plan::WriteNode& write) {
+  JobOptions out = options_;
+  if (!out.name.chosen || !several_writes_) return out;
+  out.keeps_checkpoint = true;
+  if (names_.insert(out.name.text).second) return out;
+  // By its target rather than its place, so that a statement more changes no other's
+  // name.
+  std::string target = write.table()->name;
+  while (target.size() > 1 && target.back() == '/') target.pop_back();
+  const std::string name = out.name.text + "-" + io::NameOf(target);
+  out.name.text = name;
+  for (int i = 2; !names_.insert(out.name.text).second; ++i)
+    out.name.text = fmt::format("{}-{}", name, i);
+  return out;
+}
+
+Status Session::ForgetFinished() {
+  for (const JobOptions& options : std::exchange(finished_, {})) {
+    ARROW_ASSIGN_OR_RAISE(auto recovery, Recovery::Open(engine_, options));
+    ARROW_RETURN_NOT_OK(recovery->Forget());
   }
   return Status::OK();
 }
@@ -132,11 +188,13 @@ Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener,
 
 Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
                          std::string* analyzed) {
-  if (const auto* write = plan::As<plan::WriteNode>(root)) {
-    ARROW_RETURN_NOT_OK(write->CheckNames());
-  }
-  ARROW_ASSIGN_OR_RAISE(auto job, Job::Make(engine_, &catalog_, root, options_));
+  const auto* write = plan::As<plan::WriteNode>(root);
+  if (write == nullptr) return errors::kInternal.Make({}, "a write that writes nothing");
+  ARROW_RETURN_NOT_OK(write->CheckNames());
+  const JobOptions options = OptionsOf(*write);
+  ARROW_ASSIGN_OR_RAISE(auto job, Job::Make(engine_, &catalog_, root, options));
   ARROW_RETURN_NOT_OK(RunJob(*job, listener, true));
+  if (job->keeps_checkpoint()) finished_.push_back(options);
   if (analyzed != nullptr) *analyzed = job->ExplainAnalyzed();
   return Status::OK();
 }
@@ -202,6 +260,37 @@ void Session::Check(const sql::Statement& statement, const std::string& subject,
   }
 }
 
+Status Session::PlanWrite(const sql::Statement& statement, const Locate& locate,
+                          std::vector<plan::NodePtr>* writes) {
+  Planning planning(*this);
+  auto planned = sql::Plan(statement, planning.context);
+  if (!planned.ok()) return locate(planned.status());
+  using Action = sql::PlannedStatement::Action;
+  if (planned->action == Action::kSet)
+    return locate(Set(planned->key, planned->value, planned->reset));
+  if (planned->action == Action::kWrite) writes->push_back(planned->root);
+  return Status::OK();
+}
+
+Result<std::vector<plan::NodePtr>> Session::PlanWrites(std::string_view text,
+                                                       const std::string& file) {
+  std::vector<plan::NodePtr> out;
+  if (IsYamlPath(file)) {
+    ARROW_ASSIGN_OR_RAISE(Lowered lowered, Lower(text, file));
+    ARROW_RETURN_NOT_OK(PlanWrite(*lowered.insert, lowered.locate, &out));
+    return out;
+  }
+  const Locate locate = [&file](const Status& status) {
+    return WithWhere(status, {.file = file});
+  };
+  auto parsed = sql::Parse(text);
+  if (!parsed.ok()) return locate(parsed.status());
+  for (const auto& statement : parsed->statements) {
+    ARROW_RETURN_NOT_OK(PlanWrite(*statement, locate, &out));
+  }
+  return out;
+}
+
 Result<plan::NodePtr> Session::PlanSelect(std::string_view select) {
   ARROW_ASSIGN_OR_RAISE(sql::StatementPtr statement, sql::ParseStatement(select));
   const auto* query = std::get_if<sql::QueryStatement>(&statement->node);
@@ -209,6 +298,11 @@ Result<plan::NodePtr> Session::PlanSelect(std::string_view select) {
     return errors::kNotASelect.Make(statement->where.ToWhere(), "");
   Planning planning(*this);
   return sql::PlanQuery(*query->query, planning.context);
+}
+
+Result<plan::NodePtr> Session::MakeWrite(plan::NodePtr rows, plan::TablePtr table) {
+  Planning planning(*this);
+  return sql::MakeWrite(std::move(rows), std::move(table), planning.context);
 }
 
 Result<std::string> Substitute(std::string_view text,

@@ -20,6 +20,8 @@ struct Statement;
 
 namespace millrace::engine {
 
+struct YamlPipeline;
+
 /// Who sees what a session does. Called by the thread that runs the session, except
 /// OnRows.
 class SessionListener {
@@ -36,6 +38,8 @@ class SessionListener {
   virtual Status OnEnd() = 0;
   /// One line for the user: "created table flights".
   virtual void OnMessage(const std::string& message) = 0;
+  /// A statement of `text` failed, and those behind it run all the same.
+  virtual void OnFailure(const Status& status, std::string_view text) {}
   /// The answer of EXPLAIN.
   virtual Status OnPlan(const std::string& text) = 0;
 };
@@ -49,8 +53,14 @@ class Session {
   Session(Engine* engine, JobOptions defaults);
   ~Session();
 
-  /// Run every statement of `text` in order; stops at the first error. `file` names the
-  /// script in errors.
+  /// Run every statement of `text` in order; stops at the first error, or, with the
+  /// setting on_error, goes on and fails at the end with errors::kStatementsFailed.
+  /// `file` names the script in errors.
+  ///
+  /// A statement that writes is a pipeline of its own. The first bears the name that was
+  /// given, later ones "<name>-<target>". The checkpoints of those that have finished
+  /// stay until the whole script has: run again after a crash, it does none of them
+  /// twice.
   Status Execute(std::string_view text, const std::string& file,
                  SessionListener& listener);
 
@@ -67,8 +77,16 @@ class Session {
   void CheckPipeline(std::string_view yaml, const std::string& file,
                      connector::Report& report, std::vector<std::string>& plans);
 
+  /// Let every statement of a script or pipeline act that declares or sets something, and
+  /// plan, without running them, those that write.
+  Result<std::vector<plan::NodePtr>> PlanWrites(std::string_view text,
+                                                const std::string& file);
+
   /// The plan of one SELECT over the session's names; any other statement is refused.
   Result<plan::NodePtr> PlanSelect(std::string_view select);
+
+  /// The write of `rows` into `table` with its checks.
+  Result<plan::NodePtr> MakeWrite(plan::NodePtr rows, plan::TablePtr table);
 
   /// Write the rows of every SELECT into `table` instead of giving them to the listener.
   void SendResultsTo(plan::TablePtr table) { results_ = std::move(table); }
@@ -79,13 +97,22 @@ class Session {
 
  private:
   struct Planning;
-  struct Lowered;
+  // A YAML pipeline as a statement.
+  struct Lowered {
+    std::shared_ptr<const sql::Statement> insert;
+    std::shared_ptr<const YamlPipeline> pipeline;
+    Locate locate;
+  };
+  Status PlanWrite(const sql::Statement& statement, const Locate& locate,
+                   std::vector<plan::NodePtr>* writes);
   Status Run(const sql::Statement& statement, const Locate& locate,
              SessionListener& listener);
   void Check(const sql::Statement& statement, const std::string& subject,
              const Locate& locate, connector::Report& report,
              std::vector<std::string>& plans);
   Result<Lowered> Lower(std::string_view yaml, const std::string& file);
+  JobOptions OptionsOf(const plan::WriteNode& write);
+  Status ForgetFinished();
   Status RunQuery(const plan::NodePtr& root, SessionListener& listener,
                   std::string* analyzed);
   Status RunWrite(const plan::NodePtr& root, SessionListener& listener,
@@ -98,6 +125,9 @@ class Session {
   const JobOptions defaults_;
   JobOptions options_;
   std::set<std::string> letter_files_;
+  std::set<std::string> names_;       // of the script's pipelines so far
+  bool several_writes_ = false;       // of the script
+  std::vector<JobOptions> finished_;  // pipelines whose last checkpoint waits for the end
   const std::shared_ptr<MemoryBudget> planning_memory_;
   SessionCatalog catalog_;
   plan::TablePtr results_;

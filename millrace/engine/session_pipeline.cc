@@ -26,12 +26,6 @@ Where In(const std::string& file, Where where) {
 
 }  // namespace
 
-struct Session::Lowered {
-  sql::StatementPtr insert;
-  std::shared_ptr<const YamlPipeline> pipeline;
-  Locate locate;
-};
-
 Result<Session::Lowered> Session::Lower(std::string_view yaml, const std::string& file) {
   auto parsed = ParseYamlPipeline(yaml, engine_->connectors());
   if (!parsed.ok()) return WithWhere(parsed.status(), {.file = file});
@@ -45,7 +39,7 @@ Result<Session::Lowered> Session::Lower(std::string_view yaml, const std::string
     ARROW_RETURN_NOT_OK(
         At(Set(setting.key, setting.value, false), In(file, setting.where)));
   }
-  for (const YamlPipeline::Source& source : pipeline->sources) {
+  for (const YamlPipeline::Declared& source : pipeline->sources) {
     const Where where = In(file, source.where);
     ARROW_RETURN_NOT_OK(At(catalog_.AddTable(source.table, false), where));
     // Asked for its columns now, so that what is wrong is shown where it is declared.
@@ -53,6 +47,9 @@ Result<Session::Lowered> Session::Lower(std::string_view yaml, const std::string
   }
   ARROW_RETURN_NOT_OK(
       At(catalog_.AddTable(pipeline->sink, false), In(file, pipeline->sink_where)));
+  for (const YamlPipeline::Declared& sink : pipeline->sinks) {
+    ARROW_RETURN_NOT_OK(At(catalog_.AddTable(sink.table, false), In(file, sink.where)));
+  }
 
   // A place in the SELECT becomes the place in the file.
   out.locate = [pipeline, file](const Status& status) {

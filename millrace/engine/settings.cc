@@ -139,6 +139,12 @@ const std::vector<Setting>& Settings() {
                          {"exactly_once", Guarantee::kExactlyOnce}},
                         "Refuse to run where less than this can be promised",
                         &JobOptions::guarantee),
+      Choice<OnStatementError>(
+          "on_error",
+          {{"stop", OnStatementError::kStop}, {"continue", OnStatementError::kContinue}},
+          "When a statement of a script fails: stop there, or run the others and fail at "
+          "the end",
+          &JobOptions::on_error),
       Whole("restart_attempts", "3",
             "Under `millrace serve`: times in a row that a pipeline is started again "
             "from its last checkpoint when it failed with an error worth retrying; 0: "
@@ -162,6 +168,14 @@ const ConfigSpec& SettingsSpec() {
     return ConfigSpec(std::move(options));
   }();
   return spec;
+}
+
+std::optional<std::pair<int64_t, int64_t>> SettingRange(const std::string& key) {
+  for (const Setting& setting : Settings()) {
+    if (setting.spec.name == key && setting.low < setting.high)
+      return std::pair(setting.low, setting.high);
+  }
+  return std::nullopt;
 }
 
 Status ApplySetting(const std::string& key, const std::string* value,

@@ -6,6 +6,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "millrace/base/config/config.h"
 #include "millrace/engine/dead_letters.h"
@@ -23,6 +24,12 @@ enum class Guarantee {
   kAny,  ///< what source and sink can give
   kAtLeastOnce,
   kExactlyOnce,
+};
+
+/// What a script does when one of its statements fails.
+enum class OnStatementError {
+  kStop,
+  kContinue,  ///< the others run, the script fails at its end
 };
 
 struct PipelineName {
@@ -56,6 +63,10 @@ struct JobOptions {
   /// What whoever runs the job wants to start from, over all settings; "" is the newest.
   std::optional<std::string> start_over;
   Guarantee guarantee = Guarantee::kAny;
+  OnStatementError on_error = OnStatementError::kStop;
+  /// A finished run leaves its last checkpoint, so that another run does not begin again:
+  /// it is one of several of a script that may not be at its end.
+  bool keeps_checkpoint = false;
 
   /// Of `millrace serve`: how often in a row a failed pipeline is started again, and how
   /// long it waits the first time.
@@ -65,6 +76,9 @@ struct JobOptions {
 
 /// The settings there are.
 const ConfigSpec& SettingsSpec();
+
+/// The least and the greatest value of a number; none for other settings.
+std::optional<std::pair<int64_t, int64_t>> SettingRange(const std::string& key);
 
 /// Give `options` the value of setting `key`, or that of `defaults` where `value` is
 /// null. One that is fixed keeps its value. Fails with kUnknownOption or kBadOption.

@@ -51,7 +51,7 @@ class Reader {
 
   Result<YamlPipeline> Read(const YAML::Node& root) {
     ARROW_ASSIGN_OR_RAISE(auto entries, Entries(root, "a pipeline"));
-    const Names keys = {"name", "source", "sources", "sql", "sink", "settings"};
+    const Names keys = {"name", "source", "sources", "sql", "sink", "sinks", "settings"};
     for (const Entry& entry : entries) {
       Status status;
       if (entry.key == "name") {
@@ -71,6 +71,8 @@ class Reader {
         out_.sink.name = kPipelineSink;
         out_.sink.can_read = false;
         status = ReadTable(entry.value, entry.where, false, &out_.sink);
+      } else if (entry.key == "sinks") {
+        status = ReadSinks(entry);
       } else if (entry.key == "settings") {
         status = ReadSettings(entry.value);
       } else {
@@ -184,13 +186,33 @@ class Reader {
     return Status::OK();
   }
 
-  Status ReadSource(const std::string& name, const Where& where, const YAML::Node& node) {
+  Status CheckName(const std::string& name, const Where& where,
+                   std::string_view what) const {
     if (Lowered(name) == kPipelineSink) {
       return errors::kPipelineKey.Make(where, "'{}' is the destination's name", name);
     }
     if (name.empty() || name.find('"') != std::string::npos)
-      return errors::kPipelineKey.Make(where, "'{}' is no name for a source", name);
-    YamlPipeline::Source source;
+      return errors::kPipelineKey.Make(where, "'{}' is no name for a {}", name, what);
+    return Status::OK();
+  }
+
+  Status ReadSinks(const Entry& sinks) {
+    ARROW_ASSIGN_OR_RAISE(auto entries, Entries(sinks.value, "'sinks'"));
+    for (const Entry& entry : entries) {
+      ARROW_RETURN_NOT_OK(CheckName(entry.key, entry.where, "sink"));
+      YamlPipeline::Declared sink;
+      sink.where = entry.where;
+      sink.table.name = entry.key;
+      sink.table.can_read = false;
+      ARROW_RETURN_NOT_OK(ReadTable(entry.value, entry.where, false, &sink.table));
+      out_.sinks.push_back(std::move(sink));
+    }
+    return Status::OK();
+  }
+
+  Status ReadSource(const std::string& name, const Where& where, const YAML::Node& node) {
+    ARROW_RETURN_NOT_OK(CheckName(name, where, "source"));
+    YamlPipeline::Declared source;
     source.where = where;
     source.table.name = name;
     source.table.can_write = false;
@@ -201,7 +223,10 @@ class Reader {
 
   Status ReadTable(const YAML::Node& node, const Where& where, bool source,
                    plan::Table* table) {
-    const std::string what = source ? fmt::format("source '{}'", table->name) : "'sink'";
+    const std::string what = source ? fmt::format("source '{}'", table->name)
+                             : table->name == kPipelineSink
+                                 ? std::string("'sink'")
+                                 : fmt::format("sink '{}'", table->name);
     ARROW_ASSIGN_OR_RAISE(auto entries, Entries(node, what));
     const connector::ConnectorSpec* spec = nullptr;
     for (const Entry& entry : entries) {
@@ -222,6 +247,8 @@ class Reader {
       if (entry.key == "connector") continue;
       if (source && entry.key == "columns") {
         ARROW_RETURN_NOT_OK(ReadColumns(entry.value, table));
+      } else if (!source && entry.key == "validate") {
+        ARROW_RETURN_NOT_OK(ReadChecks(entry.value, table));
       } else if (source && entry.key == "watermark") {
         watermark = &entry;
       } else {
@@ -236,7 +263,11 @@ class Reader {
   Status ReadOption(const Entry& entry, const connector::ConnectorSpec& spec, bool source,
                     plan::Table* table) {
     Names names = {"connector"};
-    if (source) names.insert(names.end(), {"columns", "watermark"});
+    if (source) {
+      names.insert(names.end(), {"columns", "watermark"});
+    } else {
+      names.push_back("validate");
+    }
     Status refused;
     bool known = false, fits = false;
     ARROW_ASSIGN_OR_RAISE(std::string text, OptionText(entry));
@@ -317,6 +348,35 @@ class Reader {
     }
     table->schema = arrow::schema(std::move(fields));
     table->declared = true;
+    return Status::OK();
+  }
+
+  // A list of conditions, or a mapping of names to conditions.
+  Status ReadChecks(const YAML::Node& node, plan::Table* table) {
+    auto add = [&](const std::string& name, const YAML::Node& condition) -> Status {
+      ARROW_ASSIGN_OR_RAISE(std::string text, Text(condition, "validate"));
+      auto parsed = sql::ParseExpression(text);
+      if (!parsed.ok()) {
+        const ErrorDetail* detail = ErrorDetail::Of(parsed.status());
+        return detail == nullptr
+                   ? parsed.status()
+                   : detail->spec().MakeText(At(condition), detail->values());
+      }
+      table->checks.push_back({name, std::move(text)});
+      return Status::OK();
+    };
+    if (node.IsMap()) {
+      ARROW_ASSIGN_OR_RAISE(auto entries, Entries(node, "'validate'"));
+      for (const Entry& entry : entries) ARROW_RETURN_NOT_OK(add(entry.key, entry.value));
+    } else if (node.IsSequence()) {
+      for (const auto& item : node) ARROW_RETURN_NOT_OK(add("", item));
+    }
+    if (table->checks.empty()) {
+      return errors::kPipelineValue.Make(
+          At(node),
+          "'validate' is a list of conditions or a mapping of names to conditions, and "
+          "not empty");
+    }
     return Status::OK();
   }
 

@@ -1,4 +1,4 @@
-// YAML pipelines: sources, a SELECT and a sink in one file.
+// YAML pipelines: sources, a SELECT and a sink in one file; more sinks for dead letters.
 //
 // The file is read into the same table definitions that CREATE SOURCE and CREATE SINK
 // make; a session then plans "INSERT INTO sink SELECT …" as it does for a script.
@@ -17,7 +17,7 @@ namespace millrace::engine {
 
 /// One pipeline as it was written. Places are lines and columns of the YAML text.
 struct YamlPipeline {
-  struct Source {
+  struct Declared {
     plan::Table table;
     Where where;
   };
@@ -27,9 +27,10 @@ struct YamlPipeline {
   };
 
   std::string name;  ///< empty when the file gives none
-  std::vector<Source> sources;
+  std::vector<Declared> sources;
   plan::Table sink;
   Where sink_where;
+  std::vector<Declared> sinks;  ///< others, which settings may name
   std::string select;
   std::vector<Setting> settings;
 

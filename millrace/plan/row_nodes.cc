@@ -124,10 +124,24 @@ std::string ValuesNode::Describe() const {
 }
 NodePtr ValuesNode::WithInputs(std::vector<NodePtr>) const { return Make(rows_); }
 
-WriteNode::WriteNode(NodePtr input, TablePtr table)
-    : Node({input}, input->schema()), table_(std::move(table)) {}
-NodePtr WriteNode::Make(NodePtr input, TablePtr table) {
-  return NodePtr(new WriteNode(std::move(input), std::move(table)));
+OnInvalid OnInvalidOf(const Table& table) {
+  const auto given = table.options.find("on_invalid");
+  if (given == table.options.end()) return OnInvalid::kFail;
+  // Another word is the connector's to refuse, which knows the option.
+  if (given->second == "dead_letter") return OnInvalid::kDeadLetter;
+  return given->second == "drop" ? OnInvalid::kDrop : OnInvalid::kFail;
+}
+
+WriteNode::WriteNode(NodePtr input, TablePtr table, std::vector<RowRule> rules,
+                     OnInvalid on_invalid)
+    : Node({input}, input->schema()),
+      table_(std::move(table)),
+      rules_(std::move(rules)),
+      on_invalid_(on_invalid) {}
+NodePtr WriteNode::Make(NodePtr input, TablePtr table, std::vector<RowRule> rules,
+                        OnInvalid on_invalid) {
+  return NodePtr(
+      new WriteNode(std::move(input), std::move(table), std::move(rules), on_invalid));
 }
 Status WriteNode::CheckNames() const {
   std::set<std::string> names;
@@ -141,10 +155,17 @@ Status WriteNode::CheckNames() const {
 }
 
 std::string WriteNode::Describe() const {
-  return table_->name + " (" + table_->connector + ")";
+  std::string out = table_->name + " (" + table_->connector + ")";
+  for (size_t i = 0; i < rules_.size(); ++i)
+    out += (i == 0 ? ", check " : "; ") + rules_[i].ToString();
+  return out;
+}
+NodePtr WriteNode::WithTable(NodePtr input, TablePtr table) const {
+  const OnInvalid on_invalid = OnInvalidOf(*table);
+  return Make(std::move(input), std::move(table), rules_, on_invalid);
 }
 NodePtr WriteNode::WithInputs(std::vector<NodePtr> inputs) const {
-  return Make(std::move(inputs[0]), table_);
+  return Make(std::move(inputs[0]), table_, rules_, on_invalid_);
 }
 
 ExchangeNode::ExchangeNode(NodePtr input, ExchangeKind exchange, std::vector<int> keys)

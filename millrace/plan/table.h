@@ -19,6 +19,12 @@ struct WatermarkSpec {
   int64_t delay_micros = 0;
 };
 
+/// CHECK (…): bound to the rows when something is written.
+struct TableCheck {
+  std::string name;       ///< of CONSTRAINT; may be empty
+  std::string condition;  ///< SQL
+};
+
 /// A source or sink as the catalog knows it. Immutable once it is in the catalog.
 struct Table {
   std::string name;                            ///< as errors and EXPLAIN print it
@@ -29,6 +35,7 @@ struct Table {
   /// The schema was written by the user, so that nothing has to be inferred.
   bool declared = false;
   std::vector<std::string> primary_key;
+  std::vector<TableCheck> checks;
   std::optional<WatermarkSpec> watermark;
   bool bounded = true;
   bool can_read = true;

@@ -4,11 +4,10 @@
 
 namespace millrace::runtime {
 
-EncodingRoot::EncodingRoot(std::unique_ptr<data::RowEncoder> encoder, NotNull not_null,
+EncodingRoot::EncodingRoot(std::unique_ptr<data::RowEncoder> encoder,
+                           std::unique_ptr<RowRules> rules,
                            std::unique_ptr<EventSink> next)
-    : encoder_(std::move(encoder)),
-      not_null_(std::move(not_null)),
-      next_(std::move(next)) {}
+    : encoder_(std::move(encoder)), rules_(std::move(rules)), next_(std::move(next)) {}
 
 void EncodingRoot::Keep(std::vector<data::EncodedRows> pieces) {
   for (data::EncodedRows& piece : pieces) pending_.emplace_back(std::move(piece));
@@ -27,8 +26,8 @@ Result<PushState> EncodingRoot::Push(operators::Event& event, const Waker& waker
   ARROW_ASSIGN_OR_RAISE(PushState state, HandOn(waker));
   if (state != PushState::kAccepted) return state;
   std::vector<data::EncodedRows> pieces;
-  if (const auto* batch = std::get_if<data::Batch>(&event)) {
-    ARROW_RETURN_NOT_OK(not_null_.Check(*batch->rows));
+  if (auto* batch = std::get_if<data::Batch>(&event)) {
+    ARROW_RETURN_NOT_OK(rules_->Apply(batch));
     ARROW_RETURN_NOT_OK(encoder_->Encode(batch->rows, &pieces));
     Keep(std::move(pieces));
     event = operators::End{};  // let go of the rows now, not when the queue moves on

@@ -7,7 +7,7 @@
 
 #include "millrace/data/row_encoder.h"
 #include "millrace/runtime/edge.h"
-#include "millrace/runtime/not_null.h"
+#include "millrace/runtime/row_rules.h"
 
 namespace millrace::runtime {
 
@@ -15,7 +15,7 @@ namespace millrace::runtime {
 /// on behind them. Owned by one task.
 class EncodingRoot final : public EventSink {
  public:
-  EncodingRoot(std::unique_ptr<data::RowEncoder> encoder, NotNull not_null,
+  EncodingRoot(std::unique_ptr<data::RowEncoder> encoder, std::unique_ptr<RowRules> rules,
                std::unique_ptr<EventSink> next);
   Result<PushState> Push(operators::Event& event, const Waker& waker) override;
 
@@ -23,7 +23,7 @@ class EncodingRoot final : public EventSink {
   void Keep(std::vector<data::EncodedRows> pieces);
   Result<PushState> HandOn(const Waker& waker);
   const std::unique_ptr<data::RowEncoder> encoder_;
-  const NotNull not_null_;
+  const std::unique_ptr<RowRules> rules_;
   const std::unique_ptr<EventSink> next_;
   std::deque<operators::Event> pending_;  // taken, not yet accepted by next_
 };

@@ -34,12 +34,6 @@ bool KeepsSplitOrder(const plan::NodePtr& node) {
   return false;
 }
 
-NotNull NotNullOf(const plan::WriteNode& write) {
-  std::vector<int> columns(static_cast<size_t>(write.schema()->num_fields()));
-  std::iota(columns.begin(), columns.end(), 0);
-  return NotNull(*write.table(), columns);
-}
-
 bool IsSingle(const plan::NodePtr& node) {
   if (const auto* exchange = plan::As<plan::ExchangeNode>(node)) {
     return exchange->exchange() == plan::ExchangeKind::kGather;
@@ -82,7 +76,7 @@ class Pipeline::Builder {
     for (int i = 0; i < count; ++i) {
       ARROW_ASSIGN_OR_RAISE(auto writer, sink->Open(WriterId{i}));
       roots.push_back(std::make_unique<WriteRoot>(
-          std::move(writer), stage.checkpoints[static_cast<size_t>(i)], NotNullOf(*write),
+          std::move(writer), stage.checkpoints[static_cast<size_t>(i)], NewRules(*write),
           &pipeline_.progress_));
     }
     if (count == 1 && plan::As<plan::ExchangeNode>(root->input()) != nullptr) {
@@ -96,6 +90,11 @@ class Pipeline::Builder {
   }
 
  private:
+  std::unique_ptr<RowRules> NewRules(const plan::WriteNode& write) {
+    return std::make_unique<RowRules>(write, context_, pipeline_.context_.dead_letters,
+                                      &pipeline_.progress_);
+  }
+
   // The tasks that run the same part of the plan.
   struct Stage {
     int depth = 0;
@@ -244,7 +243,7 @@ class Pipeline::Builder {
         ARROW_ASSIGN_OR_RAISE(auto encoder, sink_->NewEncoder());
         if (!encoder) break;
         root = std::make_unique<EncodingRoot>(
-            std::move(encoder), NotNullOf(*plan::As<plan::WriteNode>(write_)),
+            std::move(encoder), NewRules(*plan::As<plan::WriteNode>(write_)),
             std::move(root));
         root_stats = StatsOf(write_);
       }
@@ -279,6 +278,8 @@ class Pipeline::Builder {
     if (!accepted.columns || columns.size() != scan.columns().size()) {
       for (int column : scan.columns()) shared->keep_columns.push_back(index_of(column));
     }
+    shared->table = scan.table()->name;
+    shared->connector = scan.table()->connector;
     shared->ordinal = next_scan_++;
     shared->splits = std::make_shared<SplitQueue>();
     shared->bounded = shared->source->bounded();

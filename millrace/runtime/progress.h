@@ -15,6 +15,7 @@ struct Progress {
   std::atomic<int64_t> bytes_read{0};  ///< from outside
   std::atomic<int64_t> rows_written{0};
   std::atomic<int64_t> dead_letters{0};
+  std::atomic<int64_t> rows_invalid{0};  ///< broke a rule of the sink: left out
   operators::RowCounters left_out;
   std::atomic<int64_t> splits_total{0};
   std::atomic<int64_t> splits_done{0};

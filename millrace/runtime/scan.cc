@@ -252,6 +252,17 @@ Status ScanLeaf::Poll(Reading& reading, const Budget& budget) {
                                     "a dead letter has nowhere to go: {}",
                                     polled.dead_letters[0].reason);
     }
+    for (data::DeadLetter& letter : polled.dead_letters) {
+      letter.source = shared_->table;
+      letter.connector = shared_->connector;
+      letter.split = reading.state.split.name;
+      if (!letter.position.empty()) continue;
+      if (letter.where.byte >= 0) {
+        letter.position = fmt::format("byte {}", letter.where.byte);
+      } else if (letter.where.row >= 0) {
+        letter.position = fmt::format("row {}", letter.where.row);
+      }
+    }
     ARROW_RETURN_NOT_OK(shared_->dead_letters->Take(polled.dead_letters));
   }
   switch (polled.state) {

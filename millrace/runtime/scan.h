@@ -59,6 +59,7 @@ class DeadLetterOffice {
 struct ScanShared {
   int ordinal = 0;  ///< among the pipeline's scans
   connector::Source* source = nullptr;
+  std::string table, connector;  ///< what the source belongs to, for dead letters
   std::shared_ptr<SplitQueue> splits;
   bool bounded = true;
   /// A barrier waits for the end of a split: where several tasks read and a gather keeps

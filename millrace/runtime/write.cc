@@ -1,21 +1,30 @@
 #include "millrace/runtime/write.h"
 
+#include <utility>
+
 #include "millrace/base/failpoint.h"
 
 namespace millrace::runtime {
 
 WriteRoot::WriteRoot(std::unique_ptr<connector::SinkWriter> writer,
-                     TaskCheckpoint* checkpoint, NotNull not_null, Progress* progress)
+                     TaskCheckpoint* checkpoint, std::unique_ptr<RowRules> rules,
+                     Progress* progress)
     : writer_(std::move(writer)),
       checkpoint_(checkpoint),
-      not_null_(std::move(not_null)),
+      rules_(std::move(rules)),
       progress_(progress) {}
 
 Result<PushState> WriteRoot::Push(operators::Event& event, const Waker& waker) {
-  if (const auto* batch = std::get_if<data::Batch>(&event)) {
-    ARROW_RETURN_NOT_OK(not_null_.Check(*batch->rows));
+  if (auto* batch = std::get_if<data::Batch>(&event)) {
+    if (!std::exchange(checked_, true)) ARROW_RETURN_NOT_OK(rules_->Apply(batch));
+    if (batch->num_rows() == 0) {
+      checked_ = false;
+      event = operators::End{};
+      return PushState::kAccepted;
+    }
     ARROW_ASSIGN_OR_RAISE(connector::WriteState state, writer_->Write(*batch, waker));
     if (state == connector::WriteState::kBlocked) return PushState::kBlocked;
+    checked_ = false;
     progress_->rows_written.fetch_add(batch->num_rows(), std::memory_order_relaxed);
     event = operators::End{};  // let go of the rows now, not when the queue moves on
     return PushState::kAccepted;

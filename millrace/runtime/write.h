@@ -7,8 +7,8 @@
 #include "millrace/connector/sink.h"
 #include "millrace/runtime/checkpoint/report.h"
 #include "millrace/runtime/edge.h"
-#include "millrace/runtime/not_null.h"
 #include "millrace/runtime/progress.h"
+#include "millrace/runtime/row_rules.h"
 
 namespace millrace::runtime {
 
@@ -18,15 +18,16 @@ class WriteRoot final : public EventSink {
  public:
   /// `checkpoint`: of the task, outlives the root.
   WriteRoot(std::unique_ptr<connector::SinkWriter> writer, TaskCheckpoint* checkpoint,
-            NotNull not_null, Progress* progress);
+            std::unique_ptr<RowRules> rules, Progress* progress);
   Result<PushState> Push(operators::Event& event, const Waker& waker) override;
 
  private:
   Result<PushState> OnEnd(const Waker& waker);
   std::unique_ptr<connector::SinkWriter> writer_;
   TaskCheckpoint* const checkpoint_;
-  const NotNull not_null_;
+  const std::unique_ptr<RowRules> rules_;
   Progress* const progress_;
+  bool checked_ = false;                                // the batch that is offered again
   std::optional<Future<connector::CommitToken>> last_;  // of the last Prepare of all
 };
 

@@ -37,6 +37,12 @@ struct WatermarkDefinition {
   Location where;
 };
 
+/// [CONSTRAINT name] CHECK (condition), of the table or of a column.
+struct CheckDefinition {
+  std::optional<Identifier> name;
+  ExpressionPtr condition;
+};
+
 struct CreateStatement {
   enum class Kind { kSource, kSink, kTable, kStream, kView, kMaterializedView };
   Kind kind = Kind::kTable;
@@ -46,6 +52,7 @@ struct CreateStatement {
   Path name;
   std::vector<ColumnDefinition> columns;
   std::vector<Identifier> primary_key;
+  std::vector<CheckDefinition> checks;  ///< of columns, too
   std::optional<WatermarkDefinition> watermark;
   std::vector<Property> properties;
   QueryPtr query;  ///< AS SELECT …; may be null

@@ -68,7 +68,11 @@ Status Parser::ParseTableElements(CreateStatement* create) {
       TakeWords({"NOT", "ENFORCED"});
       continue;
     }
-    ARROW_ASSIGN_OR_RAISE(ColumnDefinition column, ParseColumn());
+    if (AtCheck()) {
+      ARROW_RETURN_NOT_OK(ParseCheck(create));
+      continue;
+    }
+    ARROW_ASSIGN_OR_RAISE(ColumnDefinition column, ParseColumn(create));
     for (const ColumnDefinition& known : create->columns) {
       if (EqualsIgnoreCase(known.name.text, column.name.text)) {
         return errors::kSqlDuplicateClause.Make(column.name.where.ToWhere(), "column {}",
@@ -78,6 +82,24 @@ Status Parser::ParseTableElements(CreateStatement* create) {
     create->columns.push_back(std::move(column));
   } while (TakeSymbol(","));
   return ExpectSymbol(")");
+}
+
+bool Parser::AtCheck() const {
+  if (AtWord("CHECK")) return AtSymbol("(", 1);
+  return AtWord("CONSTRAINT") && AtName(1) && AtWord("CHECK", 2);
+}
+
+Status Parser::ParseCheck(CreateStatement* create) {
+  CheckDefinition check;
+  if (TakeWord("CONSTRAINT")) {
+    ARROW_ASSIGN_OR_RAISE(check.name, ParseIdentifier("the name of a constraint"));
+  }
+  ARROW_RETURN_NOT_OK(ExpectWord("CHECK"));
+  ARROW_RETURN_NOT_OK(ExpectSymbol("("));
+  ARROW_ASSIGN_OR_RAISE(check.condition, ParseExpr());
+  ARROW_RETURN_NOT_OK(ExpectSymbol(")"));
+  create->checks.push_back(std::move(check));
+  return Status::OK();
 }
 
 Status Parser::ParseWatermark(CreateStatement* create) {
@@ -92,7 +114,7 @@ Status Parser::ParseWatermark(CreateStatement* create) {
   return Status::OK();
 }
 
-Result<ColumnDefinition> Parser::ParseColumn() {
+Result<ColumnDefinition> Parser::ParseColumn(CreateStatement* create) {
   ColumnDefinition column;
   ARROW_ASSIGN_OR_RAISE(column.name, ParseIdentifier("the name of a column"));
   if (!AtWord("AS") && !AtWord("PRIMARY")) {
@@ -113,6 +135,8 @@ Result<ColumnDefinition> Parser::ParseColumn() {
         ARROW_ASSIGN_OR_RAISE(column.metadata_key, ParseStringToken("'a key'"));
       }
       TakeWord("VIRTUAL");
+    } else if (AtCheck()) {
+      ARROW_RETURN_NOT_OK(ParseCheck(create));
     } else if (AtWord("DEFAULT") && column.default_value == nullptr) {
       Advance();
       // NOT NULL may follow.

@@ -170,7 +170,9 @@ class Parser {
   Result<CreateStatement::Kind> ParseObjectKind();
   Status ParseTableElements(CreateStatement* create);
   Status ParseWatermark(CreateStatement* create);
-  Result<ColumnDefinition> ParseColumn();
+  Result<ColumnDefinition> ParseColumn(CreateStatement* create);
+  bool AtCheck() const;
+  Status ParseCheck(CreateStatement* create);
 
   TokenStream stream_;
   std::vector<size_t> closing_;  ///< per token: of a (, the index of its )

@@ -32,13 +32,17 @@ Status CheckCreate(const CreateStatement& create, Location where) {
     }
   }
   const Where at = where.ToWhere();
+  if (create.kind == Kind::kSource && !create.checks.empty()) {
+    return NotSupported(create.checks[0].condition->where, "CHECK of a source");
+  }
   if (create.query != nullptr) {
     if (create.kind == Kind::kSource || create.kind == Kind::kSink) {
       return errors::kSqlWrongObject.Make(
           at, "a source or sink has no query; use CREATE STREAM … AS SELECT");
     }
-    if (!create.columns.empty() || create.watermark || !create.primary_key.empty()) {
-      return NotSupported(where, "columns or WATERMARK beside AS SELECT");
+    if (!create.columns.empty() || create.watermark || !create.primary_key.empty() ||
+        !create.checks.empty()) {
+      return NotSupported(where, "columns, CHECK or WATERMARK beside AS SELECT");
     }
   } else if (create.kind == Kind::kView) {
     return errors::kSqlSyntax.Make(at, "a view needs AS SELECT");
@@ -118,6 +122,9 @@ Result<plan::Table> MakeTable(const CreateStatement& create, Location where) {
     }
     table.primary_key.push_back(key.text);
   }
+  for (const CheckDefinition& check : create.checks) {
+    table.checks.push_back({check.name ? check.name->text : "", ToSql(*check.condition)});
+  }
   if (create.watermark) {
     if (table.schema == nullptr) {
       return NotSupported(create.watermark->where, "WATERMARK without declared columns");
@@ -149,6 +156,12 @@ Result<PlannedStatement> PlanCreate(const CreateStatement& create, Location wher
   }
   if (create.query == nullptr) {
     ARROW_ASSIGN_OR_RAISE(plan::Table table, MakeTable(create, where));
+    if (table.schema != nullptr) {
+      // What is wrong in them is shown where they stand.
+      for (const CheckDefinition& check : create.checks) {
+        ARROW_RETURN_NOT_OK(BindCheck(*check.condition, table.schema, context).status());
+      }
+    }
     const Status added = context.catalog->AddTable(std::move(table), create.or_replace);
     if (!added.ok()) return WithWhere(added, at);
     return Done("created " + name);
@@ -173,7 +186,7 @@ Result<PlannedStatement> PlanCreate(const CreateStatement& create, Location wher
   if (sink == nullptr) {
     return errors::kInternal.Make(at, "the catalog lost table {}", name);
   }
-  root = plan::WriteNode::Make(std::move(root), std::move(sink));
+  ARROW_ASSIGN_OR_RAISE(root, MakeWrite(std::move(root), std::move(sink), context));
   ARROW_ASSIGN_OR_RAISE(root, OptimizeAs(context, std::move(root)));
   PlannedStatement out;
   out.action = Action::kWrite;

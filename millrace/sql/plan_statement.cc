@@ -149,7 +149,7 @@ struct StatementVisitor {
           node.columns[0].where.ToWhere(),
           "{} has no columns of its own; name them in the query", table->name);
     }
-    root = plan::WriteNode::Make(std::move(root), std::move(table));
+    ARROW_ASSIGN_OR_RAISE(root, MakeWrite(std::move(root), std::move(table), context));
     ARROW_ASSIGN_OR_RAISE(root, OptimizeAs(context, std::move(root)));
     return Answer(Action::kWrite, std::move(root));
   }

@@ -44,6 +44,11 @@ struct PlannedStatement {
 /// plan/errors.h or the catalog; Where holds line and column.
 Result<PlannedStatement> Plan(const Statement& statement, const PlannerContext& context);
 
+/// The write of `rows` into `table`, with the rules that its checks and its option
+/// on_invalid make. The errors of a check name it, not a place.
+Result<plan::NodePtr> MakeWrite(plan::NodePtr rows, plan::TablePtr table,
+                                const PlannerContext& context);
+
 /// Plan a query, optimized as the context says.
 Result<plan::NodePtr> PlanQuery(const Query& query, const PlannerContext& context);
 

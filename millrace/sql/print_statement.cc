@@ -49,7 +49,8 @@ void Printer::operator()(const CreateStatement& node) {
   Text(KindText(node.kind));
   if (node.if_not_exists) Text("IF NOT EXISTS ");
   PathText(node.name);
-  if (!node.columns.empty() || !node.primary_key.empty() || node.watermark) {
+  if (!node.columns.empty() || !node.primary_key.empty() || node.watermark ||
+      !node.checks.empty()) {
     Text(" (");
     List(node.columns, [&](const ColumnDefinition& column) { Column(column); });
     std::string_view gap = node.columns.empty() ? "" : ", ";
@@ -58,6 +59,18 @@ void Printer::operator()(const CreateStatement& node) {
       gap = ", ";
       Text("PRIMARY KEY (");
       Ids(node.primary_key);
+      Text(")");
+    }
+    for (const CheckDefinition& check : node.checks) {
+      Text(gap);
+      gap = ", ";
+      if (check.name) {
+        Text("CONSTRAINT ");
+        Id(*check.name);
+        Text(" ");
+      }
+      Text("CHECK (");
+      Expr(*check.condition);
       Text(")");
     }
     if (node.watermark) {

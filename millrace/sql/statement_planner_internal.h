@@ -13,6 +13,11 @@ std::string CatalogName(const Path& path);
 /// `root` optimized, when the context asks for it.
 Result<plan::NodePtr> OptimizeAs(const PlannerContext& context, plan::NodePtr root);
 
+/// `condition` over rows of `schema`; must be boolean.
+Result<expr::ExprPtr> BindCheck(const Expression& condition,
+                                const std::shared_ptr<arrow::Schema>& schema,
+                                const PlannerContext& context);
+
 Result<PlannedStatement> PlanCreate(const CreateStatement& create, Location where,
                                     const PlannerContext& context);
 

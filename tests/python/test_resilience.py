@@ -14,7 +14,7 @@ PAGE = (ROOT / "docs/guides/resilience.md").read_text()
 
 
 def test_the_examples_of_the_page(millrace, tmp_path):
-    for name, text in re.findall(r"^```csv (\S+)\n(.*?)^```", PAGE, re.M | re.S):
+    for name, text in re.findall(r"^```\w+ (\S+)\n(.*?)^```", PAGE, re.M | re.S):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     commands = re.findall(r"^```sh\n(.*?)^```", PAGE, re.M | re.S)
@@ -25,6 +25,10 @@ def test_the_examples_of_the_page(millrace, tmp_path):
         assert done.returncode == 0, f"{command}{done.stdout}{done.stderr}"
     rows = (tmp_path / "orders-copy.csv").read_text().splitlines()
     assert sorted(rows) == ["1,10", "2,", "3,30", "4,12", "5,50", "id,amount"]
+    assert (tmp_path / "cents.csv").read_text() == "id,cents\n1,1000\n3,3000\n5,5000\n2,\n4,1250.0\n"
+    assert not (tmp_path / "aside.ndjson").exists()
+    assert (tmp_path / "paid.csv").read_text() == "id,amount\n3,20.0\n5,40.0\n2,\n4,2.0\n"
+    assert (tmp_path / "big.csv").read_text() == "id,amount\n3,30\n5,50\n"
     assert (tmp_path / "all.csv").read_text() == "id,amount\n1,10\n2,20\n"
 
 

@@ -136,6 +136,41 @@ def test_compatibility(millrace, tmp_path, first, second, bearable, level):
     assert level in bearable or (f"not {level} compatible" in done.stderr and "MR-2404" in done.stderr)
 
 
+@pytest.mark.parametrize("level", ["none", "backward", "forward", "full", "backward_transitive", "forward_transitive",
+                                   "full_transitive"])
+@pytest.mark.parametrize("second, fourth, bearable", [
+    # Each is harmless beside the first file, which has no such column.
+    (I64, I32, {"forward_transitive"}), (I32, I64, {"backward_transitive"}), (I64, TEXT, set()),
+    (I64, I64, {"forward_transitive", "backward_transitive", "full_transitive"}),
+])
+def test_transitive_compatibility(millrace, tmp_path, second, fourth, bearable, level):
+    value = lambda type: pa.array(["7"] if type == TEXT else [7], type)
+    (tmp_path / "in").mkdir()
+    pq.write_table(pa.table({"v": [1]}), tmp_path / "in/1.parquet")
+    pq.write_table(pa.table({"v": [2], "c": value(second)}), tmp_path / "in/2.parquet")
+    pq.write_table(pa.table({"v": [3]}), tmp_path / "in/3.parquet")
+    pq.write_table(pa.table({"v": [4], "c": value(fourth)}), tmp_path / "in/4.parquet")
+    borne = "transitive" not in level or level in bearable
+    words = ["--from", "schema_policy=flexible", "--from", f"compatibility={level}"]
+    done = millrace("copy", "in", "out.csv", *words, code=0 if borne else 1)
+    (tmp_path / "p.yaml").write_text(
+        f"source: {{connector: files, path: in, schema_policy: flexible, compatibility: {level}}}\n"
+        "sink: {connector: files, path: more.csv}\n")
+    checked = millrace("check", "p.yaml", code=0 if borne else 2)
+    if borne:
+        assert (tmp_path / "out.csv").read_text() == "v\n1\n2\n3\n4\n"
+        return
+    for said in (done.stderr, checked.stdout):
+        assert "MR-2404" in said and "4.parquet" in said and "since in/2.parquet" in said and level in said
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_policy_is_not_ignored_in_mode_watch(millrace, tmp_path):
+    (tmp_path / "1.csv").write_text("a\n1\n")
+    assert "mode watch" in millrace("copy", "1.csv", "-", "--format", "csv", "--from", "schema_policy=strict", "--from",
+                                    "mode=watch", code=2).stderr
+
+
 def test_compatibility_needs_a_policy(millrace, tmp_path):
     (tmp_path / "1.csv").write_text("a\n1\n")
     assert "schema_policy" in millrace("copy", "1.csv", "-", "--format", "csv", "--from", "compatibility=full",

@@ -25,8 +25,12 @@ inline constexpr ErrorSpec kTooFewConnections{
     "max_connections is too small for a source without an end",
     "such a source keeps a connection for each of its splits: allow that many"};
 
-inline constexpr const ErrorSpec* kResilienceErrors[] = {&kReadTimedOut, &kWriteTimedOut,
-                                                         &kCommitTimedOut, &kBreakerOpen,
-                                                         &kTooFewConnections};
+inline constexpr ErrorSpec kConnectTimedOut{
+    2505, arrow::StatusCode::IOError, true, "the outside system did not become usable",
+    "look at the outside system, or raise timeout_connect"};
+
+inline constexpr const ErrorSpec* kResilienceErrors[] = {
+    &kReadTimedOut, &kWriteTimedOut,     &kCommitTimedOut,
+    &kBreakerOpen,  &kTooFewConnections, &kConnectTimedOut};
 
 }  // namespace millrace::errors

@@ -52,6 +52,12 @@ std::vector<OptionSpec> PolicyOptions(bool source) {
        .doc = source ? "Bytes read a second at the most; 0 for no limit."
                      : "Bytes a second handed to the sink at the most, in memory or "
                        "encoded; 0 for no limit."}};
+  out.push_back(Duration(
+      "timeout_connect", "0s",
+      source ? "Longest wait from opening a reader to its first rows, or its word that "
+               "there are none yet; then it is opened anew. 0s: as timeout_read."
+             : "Longest wait from the first rows that a writer is given until it takes "
+               "some; then the pipeline fails. 0s: as timeout_write."));
   if (source) {
     out.push_back(Duration("timeout_read", "0s",
                            "Longest wait for rows; then the reader is opened anew. 0s "
@@ -59,6 +65,13 @@ std::vector<OptionSpec> PolicyOptions(bool source) {
     out.push_back(Count("max_connections", "0",
                         "Readers open at the same time, others wait; 0 for no limit."));
   } else {
+    out.push_back({.name = "on_invalid",
+                   .type = OptionType::kEnum,
+                   .default_value = "fail",
+                   .choices = {"fail", "dead_letter", "drop"},
+                   .doc = "What a row does that breaks a rule of the table (CHECK, NOT "
+                          "NULL, validate): end the pipeline, be set aside, or be left "
+                          "out and counted."});
     out.push_back(Duration("timeout_write", "0s",
                            "Longest time in which the sink takes no rows; then the "
                            "pipeline fails. 0s for no limit."));
@@ -106,6 +119,7 @@ Result<Policies> PoliciesOf(const Config& config) {
   ARROW_ASSIGN_OR_RAISE(out.rate_limit_rows, least("rate_limit_rows", 0));
   ARROW_ASSIGN_OR_RAISE(out.rate_limit_bytes, least("rate_limit_bytes", 0));
   ARROW_ASSIGN_OR_RAISE(out.max_connections, least("max_connections", 0));
+  ARROW_ASSIGN_OR_RAISE(out.timeout_connect, least("timeout_connect", 0));
   if (config.has("timeout_read")) {
     ARROW_ASSIGN_OR_RAISE(out.timeout, least("timeout_read", 0));
   } else {

@@ -19,6 +19,7 @@ struct Policies {
   int64_t rate_limit_rows = 0;   ///< a second
   int64_t rate_limit_bytes = 0;  ///< a second
   int64_t timeout = 0;           ///< of reading a batch, or of writing one
+  int64_t timeout_connect = 0;   ///< from opening to the first answer; 0: as `timeout`
   int64_t timeout_commit = 0;    ///< sinks
   int64_t max_connections = 0;
 };

@@ -6,6 +6,7 @@
 
 #include "millrace/base/error.h"
 #include "millrace/connector/resilience/errors.h"
+#include "millrace/connector/resilience/patience.h"
 #include "millrace/connector/resilience/source.h"
 
 namespace millrace::connector::resilience {
@@ -27,7 +28,7 @@ class ResilientReader final : public SplitReader {
         split_(std::move(split)),
         guard_(std::move(guard)),
         connections_(std::move(connections)),
-        timeout_(guard_->policies().timeout) {}
+        patience_(guard_.get()) {}
 
   ~ResilientReader() override {
     reader_.reset();
@@ -41,11 +42,11 @@ class ResilientReader final : public SplitReader {
 
   Result<PollResult> Poll(const Budget& budget, const Waker& waker) override {
     for (;;) {
-      if (WaitsUntil(guard_->PassAt(), waker)) return Pending();
+      if (patience_.WaitsUntil(guard_->PassAt(), waker)) return Pending();
       if (!reader_) {
-        if (WaitsUntil(next_try_, waker)) return Pending();
+        if (patience_.WaitsUntil(next_try_, waker)) return Pending();
         if (!connections_->Enter(split_.id, waker)) return Pending();
-        if (WaitsUntil(guard_->AdmitAt(), waker)) return Pending();
+        if (patience_.WaitsUntil(guard_->AdmitAt(), waker)) return Pending();
         const Status opened = Open();
         if (!opened.ok()) {
           ARROW_RETURN_NOT_OK(Retry(opened));
@@ -71,21 +72,9 @@ class ResilientReader final : public SplitReader {
     return out;
   }
 
-  // Has `moment` not come yet? Then the waker fires at it.
-  bool WaitsUntil(int64_t moment, const Waker& waker) {
-    if (moment <= guard_->Now()) return false;
-    WakeOnce(moment, waker);
-    return true;
-  }
-
-  // A task looks again and again while it waits; one timer is enough.
-  void WakeOnce(int64_t moment, const Waker& waker) {
-    if (armed_ > guard_->Now() && armed_ <= moment) return;
-    armed_ = moment;
-    guard_->WakeAt(moment, waker);
-  }
-
   Status Open() {
+    answered_ = false;
+    patience_.Begin();
     ARROW_ASSIGN_OR_RAISE(reader_, source_->Open(split_));
     Status status = position_.empty() ? Status::OK() : reader_->Seek(position_);
     if (!status.ok()) reader_.reset();
@@ -95,7 +84,7 @@ class ResilientReader final : public SplitReader {
 
   // Throws the reader away and decides when the next is opened.
   Status Retry(const Status& failure) {
-    pending_since_ = kNever;
+    patience_.Answered();
     const bool can_resume = placed_ && (source_->replay() == Replay::kSeek || !gave_);
     const bool opening = !reader_;
     if (!opening) failure_ = failure;
@@ -123,18 +112,16 @@ class ResilientReader final : public SplitReader {
   // Is it waited for rows longer than allowed?
   Status CheckTime(PollState state, const Waker& waker) {
     if (state != PollState::kPending) {
-      pending_since_ = kNever;
+      answered_ = true;
+      patience_.Answered();
       return Status::OK();
     }
-    if (timeout_ == 0) return Status::OK();
-    const int64_t now = guard_->Now();
-    if (pending_since_ == kNever) pending_since_ = now;
-    if (now - pending_since_ >= timeout_) {
-      return errors::kReadTimedOut.Make({.file = split_.name}, "{} ms",
-                                        timeout_ / 1'000'000);
-    }
-    WakeOnce(pending_since_ + timeout_, waker);
-    return Status::OK();
+    const Policies& policies = guard_->policies();
+    const bool connecting = !answered_ && policies.timeout_connect > 0;
+    const int64_t limit = connecting ? policies.timeout_connect : policies.timeout;
+    if (!patience_.IsOver(limit, waker)) return Status::OK();
+    const ErrorSpec& spec = connecting ? errors::kConnectTimedOut : errors::kReadTimedOut;
+    return spec.Make({.file = split_.name}, "{} ms", limit / 1'000'000);
   }
 
   // Takes out what was told before. Answers false when nothing is left to hand on.
@@ -183,7 +170,7 @@ class ResilientReader final : public SplitReader {
   const Split split_;
   const std::shared_ptr<Guard> guard_;
   const std::shared_ptr<Connections> connections_;
-  const int64_t timeout_;
+  Patience patience_;
   std::unique_ptr<SplitReader> reader_;
   data::Position position_;
   bool gave_ = false;     // rows were handed on
@@ -193,8 +180,7 @@ class ResilientReader final : public SplitReader {
   Tries tries_;
   Status failure_;  // of the reader, while it is being replaced
   int64_t next_try_ = 0;
-  int64_t armed_ = kNever;
-  int64_t pending_since_ = kNever;
+  bool answered_ = false;  // by the reader, since it was opened
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <arrow/util/byte_size.h>
 
 #include "millrace/connector/resilience/errors.h"
+#include "millrace/connector/resilience/patience.h"
 #include "millrace/connector/resilience/sink.h"
 
 namespace millrace::connector::resilience {
@@ -47,12 +48,10 @@ class TimedPrepare final : public Wakeable,
 class ResilientWriter final : public SinkWriter {
  public:
   ResilientWriter(std::unique_ptr<SinkWriter> writer, std::shared_ptr<Guard> guard)
-      : writer_(std::move(writer)),
-        guard_(std::move(guard)),
-        timeout_(guard_->policies().timeout) {}
+      : writer_(std::move(writer)), guard_(std::move(guard)), patience_(guard_.get()) {}
 
   Result<WriteState> Write(const data::Batch& batch, const Waker& waker) override {
-    if (WaitsForRate(waker)) return WriteState::kBlocked;
+    if (patience_.WaitsUntil(guard_->PassAt(), waker)) return WriteState::kBlocked;
     ARROW_ASSIGN_OR_RAISE(const WriteState state,
                           Checked(writer_->Write(batch, waker), waker));
     if (state == WriteState::kAccepted && guard_->limits_rate()) {
@@ -66,7 +65,7 @@ class ResilientWriter final : public SinkWriter {
 
   Result<WriteState> WriteEncoded(const data::EncodedRows& rows,
                                   const Waker& waker) override {
-    if (WaitsForRate(waker)) return WriteState::kBlocked;
+    if (patience_.WaitsUntil(guard_->PassAt(), waker)) return WriteState::kBlocked;
     ARROW_ASSIGN_OR_RAISE(const WriteState state,
                           Checked(writer_->WriteEncoded(rows, waker), waker));
     if (state == WriteState::kAccepted && guard_->limits_rate()) {
@@ -80,43 +79,28 @@ class ResilientWriter final : public SinkWriter {
   }
 
  private:
-  bool WaitsForRate(const Waker& waker) {
-    const int64_t moment = guard_->PassAt();
-    if (moment <= guard_->Now()) return false;
-    WakeOnce(moment, waker);
-    return true;
-  }
-
-  void WakeOnce(int64_t moment, const Waker& waker) {
-    if (armed_ > guard_->Now() && armed_ <= moment) return;
-    armed_ = moment;
-    guard_->WakeAt(moment, waker);
-  }
-
   Result<WriteState> Checked(Result<WriteState> state, const Waker& waker) {
     if (!state.ok()) return guard_->GivenUp(state.status());
     if (*state == WriteState::kAccepted) {
-      blocked_since_ = kNever;
+      answered_ = true;
+      patience_.Answered();
       guard_->Succeeded(&tries_);
       return state;
     }
-    if (timeout_ == 0) return state;
-    const int64_t now = guard_->Now();
-    if (blocked_since_ == kNever) blocked_since_ = now;
-    if (now - blocked_since_ >= timeout_) {
-      return guard_->GivenUp(
-          errors::kWriteTimedOut.Make({}, "{} ms", timeout_ / 1'000'000));
-    }
-    WakeOnce(blocked_since_ + timeout_, waker);
-    return state;
+    const Policies& policies = guard_->policies();
+    const bool connecting = !answered_ && policies.timeout_connect > 0;
+    const int64_t limit = connecting ? policies.timeout_connect : policies.timeout;
+    if (!patience_.IsOver(limit, waker)) return state;
+    const ErrorSpec& spec =
+        connecting ? errors::kConnectTimedOut : errors::kWriteTimedOut;
+    return guard_->GivenUp(spec.Make({}, "{} ms", limit / 1'000'000));
   }
 
   const std::unique_ptr<SinkWriter> writer_;
   const std::shared_ptr<Guard> guard_;
-  const int64_t timeout_;
+  Patience patience_;
   Tries tries_;
-  int64_t blocked_since_ = kNever;
-  int64_t armed_ = kNever;
+  bool answered_ = false;  // rows were taken
 };
 
 }  // namespace

@@ -144,10 +144,12 @@ const ConfigSpec& SourceSpec() {
       {.name = "compatibility",
        .type = OptionType::kEnum,
        .default_value = "none",
-       .choices = {"none", "backward", "forward", "full"},
+       .choices = {"none", "backward", "forward", "full", "backward_transitive",
+                   "forward_transitive", "full_transitive"},
        .doc = "With schema_policy, which differences end the run all the same. backward: "
               "those with which a reader of the file's columns could not read the first; "
-              "forward: the other way round; full: both."},
+              "forward: the other way round; full: both. With _transitive a file is "
+              "compared with every file before it, before any row is read."},
       {.name = "split_size",
        .type = OptionType::kBytes,
        .default_value = "16MiB",
@@ -233,6 +235,10 @@ Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
       parsed.own.GetString("hive_partitioning") == "on") {
     return errors::kBadOption.Make(
         {}, "{}: option 'hive_partitioning' does not go with mode watch", kOwner);
+  }
+  if (parsed.own.has("schema_policy") && parsed.own.GetString("mode") == "watch") {
+    return errors::kBadOption.Make(
+        {}, "{}: option 'schema_policy' does not go with mode watch", kOwner);
   }
   return parsed;
 }

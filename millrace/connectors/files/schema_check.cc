@@ -19,7 +19,11 @@ SchemaPolicy PolicyOf(const std::string& name) {
 Compatibility CompatibilityOf(const std::string& name) {
   if (name == "backward") return Compatibility::kBackward;
   if (name == "forward") return Compatibility::kForward;
-  return name == "full" ? Compatibility::kFull : Compatibility::kNone;
+  if (name == "full") return Compatibility::kFull;
+  if (name == "backward_transitive") return Compatibility::kBackwardTransitive;
+  if (name == "forward_transitive") return Compatibility::kForwardTransitive;
+  return name == "full_transitive" ? Compatibility::kFullTransitive
+                                   : Compatibility::kNone;
 }
 
 Status Judge(const Parsed& options, const std::string& file,
@@ -54,6 +58,32 @@ std::shared_ptr<arrow::Schema> WithTypes(const arrow::Schema& own,
 }
 
 }  // namespace
+
+bool ComparesAll(const Parsed& options) {
+  return options.own.has("schema_policy") &&
+         data::IsTransitive(CompatibilityOf(options.own.GetString("compatibility")));
+}
+
+EarlierFiles::EarlierFiles(const Parsed& options,
+                           const std::shared_ptr<arrow::Schema>& expected)
+    : options_(options),
+      history_(CompatibilityOf(options.own.GetString("compatibility")),
+               options.format->columns_told() == formats::ColumnsTold::kStored) {
+  if (expected) (void)history_.Add("the expected columns", expected);
+}
+
+Status EarlierFiles::Compare(const formats::Input& input,
+                             const formats::Context& context) {
+  ARROW_ASSIGN_OR_RAISE(const auto reader,
+                        options_.format->OpenReader(input, options_.format_options,
+                                                    nullptr, nullptr, context));
+  const auto conflict = history_.Add(input.name, reader->schema());
+  if (!conflict) return Status::OK();
+  return errors::kSchemaDiffers.Make(
+      {.file = input.name, .column = conflict->change.column},
+      "{} since {}; that is not {} compatible", conflict->change.ToString(),
+      conflict->earlier, options_.own.GetString("compatibility"));
+}
 
 Result<std::shared_ptr<formats::FileReader>> OpenByPolicy(
     const Parsed& options, const formats::Input& input,

@@ -16,6 +16,22 @@ Result<std::shared_ptr<formats::FileReader>> OpenByPolicy(
     const Parsed& options, const formats::Input& input,
     const std::shared_ptr<arrow::Schema>& expected, const formats::Context& context);
 
+/// Is each file's schema to be compared with those of all before it?
+bool ComparesAll(const Parsed& options);
+
+/// Compares files with all before them. Used by one thread.
+class EarlierFiles {
+ public:
+  EarlierFiles(const Parsed& options, const std::shared_ptr<arrow::Schema>& expected);
+  /// The next file, which can be read twice; errors::kSchemaDiffers names the earlier
+  /// one.
+  Status Compare(const formats::Input& input, const formats::Context& context);
+
+ private:
+  const Parsed& options_;
+  data::SchemaHistory history_;
+};
+
 /// `file`, whose columns `adaptor` turns into those of its earlier schema. A row that it
 /// can't is a bad row.
 std::shared_ptr<formats::FileReader> MakeAdaptedFile(

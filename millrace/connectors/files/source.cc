@@ -308,12 +308,30 @@ Status FilesSource::Restore(const std::string& discovery_state,
   return Status::OK();
 }
 
+// In the order of names, whoever reads them: which file is the earlier one must not
+// depend on chance. A run that goes on from a checkpoint has the files of the first.
+Status FilesSource::CompareFiles() {
+  if (!ComparesAll(options_)) return Status::OK();
+  EarlierFiles earlier(options_, in_files_);
+  for (const auto& file : files_) {
+    if (!file->info.seekable) continue;
+    formats::Input input;
+    input.name = file->info.path;
+    ARROW_ASSIGN_OR_RAISE(input.file, surroundings_.files->OpenRead(input.name));
+    ARROW_ASSIGN_OR_RAISE(input.file_size, input.file->GetSize());
+    const Status status = earlier.Compare(input, FormatContext());
+    if (!status.ok()) return WithWhere(status, {.file = input.name});
+  }
+  return Status::OK();
+}
+
 Result<std::vector<connector::Split>> FilesSource::Discover() {
   if (restored_ || !splits_.empty()) {
     ARROW_RETURN_NOT_OK(FindEventTimes());
     return splits_;
   }
   ARROW_RETURN_NOT_OK(InferSchema().status());
+  ARROW_RETURN_NOT_OK(CompareFiles());
   const int64_t target = split_size_;
   std::vector<connector::Split>& splits = splits_;
   auto add = [&splits](const std::string& name, size_t file, int64_t range, int64_t bytes,
@@ -370,6 +388,7 @@ Status FilesSource::Preflight(connector::Report& report) {
     if (files_[i]->info.seekable)
       status = surroundings_.files->OpenRead(files_[i]->info.path).status();
   }
+  if (status.ok()) status = CompareFiles();
   if (!status.ok()) {
     report.Error(subject, status);
   } else {

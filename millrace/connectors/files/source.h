@@ -44,6 +44,7 @@ class FilesSource final : public connector::Source {
   };
   Status Expand();
   Status FindHiveColumns();
+  Status CompareFiles();
   Status FindEventTimes();
   /// With the file's own columns.
   Result<std::shared_ptr<formats::FileReader>> OpenFile(File& file);

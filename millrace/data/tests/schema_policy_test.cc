@@ -136,7 +136,31 @@ TEST(Compatibility, WhoCanReadWhat) {
     EXPECT_EQ(Allows(Compatibility::kBackward, row.kind), row.backward);
     EXPECT_EQ(Allows(Compatibility::kForward, row.kind), row.forward);
     EXPECT_EQ(Allows(Compatibility::kFull, row.kind), row.backward && row.forward);
+    // One step is judged alike.
+    EXPECT_EQ(Allows(Compatibility::kBackwardTransitive, row.kind), row.backward);
+    EXPECT_EQ(Allows(Compatibility::kForwardTransitive, row.kind), row.forward);
+    EXPECT_EQ(Allows(Compatibility::kFullTransitive, row.kind),
+              row.backward && row.forward);
   }
+}
+
+TEST(SchemaHistory, ComparesWithEverySchemaBefore) {
+  const auto plain = schema({field("a", arrow::int64())});
+  const auto number = schema({field("a", arrow::int64()), field("c", arrow::int64())});
+  const auto text = schema({field("a", arrow::int64()), field("c", arrow::utf8())});
+  SchemaHistory history(Compatibility::kBackwardTransitive, /*types=*/true);
+  EXPECT_FALSE(history.Add("1", plain));
+  EXPECT_FALSE(history.Add("2", number));
+  EXPECT_FALSE(history.Add("3", plain));  // the column goes
+  const auto conflict = history.Add("4", text);
+  ASSERT_TRUE(conflict);
+  EXPECT_EQ(conflict->earlier, "2");
+  EXPECT_EQ(conflict->change.ToString(), "column c: BIGINT became VARCHAR");
+  EXPECT_FALSE(history.Add("5", number));
+
+  SchemaHistory names(Compatibility::kFullTransitive, /*types=*/false);
+  EXPECT_FALSE(names.Add("1", number));
+  EXPECT_FALSE(names.Add("2", text));
 }
 
 std::shared_ptr<arrow::Array> Values(const std::shared_ptr<arrow::DataType>& type,

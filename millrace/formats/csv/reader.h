@@ -24,6 +24,7 @@ class CsvRangeReader final : public TextRangeReader {
   Result<std::shared_ptr<arrow::Array>> ParseColumn(size_t i,
                                                     std::vector<BadValue>* bad) override;
   std::string ColumnName(size_t i) const override;
+  std::vector<std::string> FieldNames() const override { return file_->names; }
   Record RecordOf(int64_t row) const override;
   void KeepRows(const std::vector<int64_t>& rows) override;
   Status AtEnd() override;

@@ -247,7 +247,8 @@ Status TextRangeReader::Reject(const Record& record, Fault fault, std::string_vi
   dead_letters_.push_back({.raw = std::string(raw.substr(0, kDeadLetterBytes)),
                            .where = std::move(where),
                            .code = fault.spec->number,
-                           .reason = ErrorText(status)});
+                           .reason = ErrorText(status),
+                           .fields = FieldNames()});
   return Status::OK();
 }
 

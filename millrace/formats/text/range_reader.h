@@ -53,6 +53,9 @@ class TextRangeReader : public RangeReader {
   virtual void KeepRows(const std::vector<int64_t>& rows) = 0;
   /// The input or the range has ended: what is left?
   virtual Status AtEnd() { return Status::OK(); }
+  /// The file's names of a record's fields, in order, where they stand before the
+  /// records.
+  virtual std::vector<std::string> FieldNames() const { return {}; }
   /// Why a record that is larger than max_record_bytes is refused.
   virtual const ErrorSpec& too_large() const = 0;
   /// Records of the file before `offset`, which begins one.

@@ -417,7 +417,9 @@ Status Coordinator::Finish() {
   }
   Collect();
   ARROW_RETURN_NOT_OK(Decide(/*final=*/true));
-  return checkpointed() ? state::Retire(*options_.store) : Status::OK();
+  if (!checkpointed()) return Status::OK();
+  return options_.keeps_last ? state::Prune(*options_.store, 0)
+                             : state::Retire(*options_.store);
 }
 
 void Coordinator::Abandon() {

@@ -43,6 +43,8 @@ struct CheckpointOptions {
   int64_t attempt = 0;
   /// What the pipeline continues from, or null. Outlives the pipeline.
   const state::Manifest* restored = nullptr;
+  /// The last checkpoint stays when everything was read.
+  bool keeps_last = false;
   /// Of the plan before it was cut.
   std::vector<plan::OperatorIdentity> operators;
   std::string sink;  ///< Manifest::sink

@@ -250,6 +250,11 @@ TEST(ParseStatement, Create) {
       "('s.type' = 'kafka_sink')",
       "CREATE STREAM IF NOT EXISTS s WITH ('s.type' = 'kafka_sink') AS SELECT a "
       "PRIMARY KEY FROM t");
+  ExpectText(
+      "create sink s (a BIGINT check (a > 0) not null, check BIGINT, constraint low "
+      "check (a < b and b < 9), check(b IS NULL)) with (connector = files)",
+      "CREATE SINK s (a BIGINT NOT NULL, check BIGINT, CHECK (a > 0), CONSTRAINT low "
+      "CHECK (a < b AND b < 9), CHECK (b IS NULL)) WITH ('connector' = 'files')");
   ExpectText("CREATE OR REPLACE TABLE t AS SELECT 1",
              "CREATE OR REPLACE TABLE t AS "
              "SELECT 1");

@@ -61,6 +61,7 @@ struct Script {
   std::deque<Status> writes;
   std::deque<Status> prepares;
   bool never_ready = false;  // readers answer kPending, writers kBlocked
+  bool quiet = false;        // readers answer kCaughtUp once, then kPending
   bool never_done = false;   // Prepare and Commit do not end
   std::vector<int64_t> poll_budgets;
   int64_t polled = 0, opened = 0, ensured = 0, committed = 0, written = 0, recovered = 0;
@@ -102,6 +103,10 @@ class ScriptedReader final : public SplitReader {
     PollResult out;
     out.state = PollState::kPending;
     if (script_->never_ready) return out;
+    if (script_->quiet) {
+      if (!std::exchange(caught_up_, true)) out.state = PollState::kCaughtUp;
+      return out;
+    }
     waker.Wake();
     std::vector<int64_t> values;
     while (at_ < script_->rows &&
@@ -130,6 +135,7 @@ class ScriptedReader final : public SplitReader {
   const std::shared_ptr<Script> script_;
   const int64_t first_;
   int64_t at_ = 0;
+  bool caught_up_ = false;
 };
 
 class ScriptedSource final : public Source {

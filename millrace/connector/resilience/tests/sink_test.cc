@@ -74,6 +74,29 @@ TEST_F(ResilientSinkTest, AWriterThatTakesNothingRunsOutOfTime) {
   }
 }
 
+TEST_F(ResilientSinkTest, AWriterThatDoesNotBecomeUsableRunsOutOfTime) {
+  const Options options{{"timeout_write", "5s"}, {"timeout_connect", "3s"}};
+  ASSERT_OK_AND_ASSIGN(auto sink, MakeSink(options));
+  // Rows that come late are no fault of the writer's.
+  ASSERT_OK_AND_ASSIGN(auto writer, sink->Open(WriterId{0}));
+  clock_.Advance(60 * kSecondNanos);
+  ASSERT_OK_AND_ASSIGN(auto state, writer->Write(Rows(1), Waker()));
+  EXPECT_EQ(state, WriteState::kAccepted);
+  // From then on timeout_write counts.
+  script_->never_ready = true;
+  ASSERT_OK_AND_ASSIGN(state, writer->Write(Rows(1), Waker()));
+  EXPECT_EQ(now(), 65 * kSecondNanos);
+  EXPECT_EQ(ErrorNumber(writer->Write(Rows(1), Waker()).status()),
+            errors::kWriteTimedOut.number);
+
+  ASSERT_OK_AND_ASSIGN(writer, sink->Open(WriterId{1}));
+  ASSERT_OK_AND_ASSIGN(state, writer->Write(Rows(1), Waker()));
+  EXPECT_EQ(state, WriteState::kBlocked);
+  EXPECT_EQ(now(), 68 * kSecondNanos);
+  EXPECT_EQ(ErrorNumber(writer->Write(Rows(1), Waker()).status()),
+            errors::kConnectTimedOut.number);
+}
+
 TEST_F(ResilientSinkTest, PrepareAndCommitRunOutOfTime) {
   script_->never_done = true;
   ASSERT_OK_AND_ASSIGN(auto sink, MakeSink({{"timeout_commit", "7s"}}));

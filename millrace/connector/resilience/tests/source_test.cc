@@ -228,6 +228,38 @@ TEST_F(FlakyTest, WithoutATimeOutSilenceIsNoFailure) {
   EXPECT_EQ(script_->opened, 1);
 }
 
+TEST_F(FlakyTest, AReaderThatDoesNotBecomeUsableIsReplaced) {
+  script_->never_ready = true;
+  Options options = kPlain;
+  options["timeout_connect"] = "3s";
+  options["timeout_read"] = "1s";  // counts later only
+  ASSERT_OK_AND_ASSIGN(auto source, MakeSource(options));
+  const Status status = ReadAll(*source).status;
+  EXPECT_EQ(ErrorNumber(status), errors::kConnectTimedOut.number) << status.ToString();
+  EXPECT_EQ(script_->opened, 3);
+  EXPECT_EQ(now(), (3 + 1 + 3 + 2 + 3) * kSecondNanos);
+}
+
+TEST_F(FlakyTest, AReaderThatHasAnsweredIsConnected) {
+  script_->quiet = true;
+  Options options = kPlain;
+  options["timeout_connect"] = "3s";
+  ASSERT_OK_AND_ASSIGN(auto source, MakeSource(options));
+  ASSERT_OK_AND_ASSIGN(auto reader, source->Open({}));
+  for (int i = 0; i < 10; ++i) {
+    ASSERT_OK_AND_ASSIGN(auto polled, reader->Poll(Budget{}, Waker()));
+    EXPECT_EQ(polled.state, i == 0 ? PollState::kCaughtUp : PollState::kPending);
+    clock_.Advance(3600 * kSecondNanos);
+  }
+  EXPECT_EQ(script_->opened, 1);
+
+  options["timeout_read"] = "1s";
+  ASSERT_OK_AND_ASSIGN(source, MakeSource(options));
+  ASSERT_OK_AND_ASSIGN(reader, source->Open({}));
+  for (int i = 0; i < 10; ++i) ASSERT_OK(reader->Poll(Budget{}, Waker()).status());
+  EXPECT_NE(HealthOf(*source)->Look().last_error.find("MR-2500"), std::string::npos);
+}
+
 TEST_F(FlakyTest, ConnectionsAreLimitedInOrder) {
   script_->splits = 3;
   ASSERT_OK_AND_ASSIGN(auto source, MakeSource({{"max_connections", "1"}}));
