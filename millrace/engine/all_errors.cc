@@ -5,6 +5,7 @@
 #include "millrace/engine/engine.h"
 #include "millrace/engine/errors.h"
 #include "millrace/expr/errors.h"
+#include "millrace/formats/arrow_ipc/errors.h"
 #include "millrace/formats/csv/errors.h"
 #include "millrace/formats/json/errors.h"
 #include "millrace/formats/parquet/errors.h"
@@ -22,7 +23,8 @@ std::vector<const ErrorSpec*> AllErrors() {
       errors::kIoErrors,         errors::kCsvErrors,       errors::kJsonErrors,
       errors::kParquetErrors,    errors::kFilesErrors,     errors::kExprErrors,
       errors::kPlanErrors,       errors::kSqlErrors,       errors::kStateErrors,
-      errors::kResilienceErrors, errors::kDataErrors,      errors::kOperatorErrors};
+      errors::kResilienceErrors, errors::kDataErrors,      errors::kOperatorErrors,
+      errors::kIpcErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;
