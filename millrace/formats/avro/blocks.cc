@@ -13,7 +13,6 @@ namespace {
 
 constexpr int64_t kReadBytes = 1 << 20;
 constexpr int64_t kMaxHeaderBytes = 64 << 20;
-constexpr int64_t kMaxLongBytes = 10;
 
 // Reads a header byte by byte as it comes.
 class HeaderReader {
@@ -31,12 +30,12 @@ class HeaderReader {
       }
       const int64_t have = static_cast<int64_t>(head_.text().size());
       // In steps: a wrong length costs no memory.
-      ARROW_RETURN_NOT_OK(head_.GrowTo(
-          std::min(std::max(at_ + size, have + 4096), have + kReadBytes)));
+      ARROW_RETURN_NOT_OK(
+          head_.GrowTo(std::min(std::max(at_ + size, have + 4096), have + kReadBytes)));
     }
     const std::string_view out =
-        std::string_view(head_.text()).substr(static_cast<size_t>(at_),
-                                              static_cast<size_t>(size));
+        std::string_view(head_.text())
+            .substr(static_cast<size_t>(at_), static_cast<size_t>(size));
     at_ += size;
     return out;
   }
@@ -91,7 +90,8 @@ Result<Header> ReadHeader(InputHead& head, const std::string& file) {
     }
     for (; count > 0; --count) {
       // A copy: what follows may move the bytes.
-      ARROW_ASSIGN_OR_RAISE(const std::string key, reader.Text());
+      ARROW_ASSIGN_OR_RAISE(const std::string_view text, reader.Text());
+      const std::string key(text);
       ARROW_ASSIGN_OR_RAISE(const std::string_view value, reader.Text());
       if (key == "avro.schema") {
         out.schema = value;
@@ -155,7 +155,8 @@ Result<ByteStream::State> BlockReader::Fill(int64_t size, const Waker& waker) {
       ARROW_ASSIGN_OR_RAISE(got, ReadAt(input_, window_end_, step, out));
       if (got == 0) return ByteStream::State::kEnd;
     } else {
-      ARROW_ASSIGN_OR_RAISE(const auto state, input_.stream->Read(out, step, &got, waker));
+      ARROW_ASSIGN_OR_RAISE(const auto state,
+                            input_.stream->Read(out, step, &got, waker));
       if (state != ByteStream::State::kBytes) return state;
     }
     window_end_ += got;

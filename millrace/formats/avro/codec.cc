@@ -27,9 +27,8 @@ class Base : public BlockCodec {
                                     why);
   }
   Status TooLarge(int64_t most) const {
-    return errors::kAvroTooLarge.Make({.file = file_},
-                                      "it holds more than {} bytes when decompressed",
-                                      most);
+    return errors::kAvroTooLarge.Make(
+        {.file = file_}, "it holds more than {} bytes when decompressed", most);
   }
   // More room behind `have` bytes, for plain bytes of at most `most`.
   Status Grow(Growing* out, int64_t have, int64_t most) const {
@@ -105,8 +104,8 @@ class ArrowCodec : public Base {
       ARROW_RETURN_NOT_OK(out->Reserve(*size + (64 << 10), pool_));
       const int64_t room = out->capacity() - *size;
       if (left > 0) {
-        ARROW_ASSIGN_OR_RAISE(const auto step, compressor->Compress(
-                                                   left, from, room, out->data() + *size));
+        ARROW_ASSIGN_OR_RAISE(
+            const auto step, compressor->Compress(left, from, room, out->data() + *size));
         from += step.bytes_read;
         left -= step.bytes_read;
         *size += step.bytes_written;

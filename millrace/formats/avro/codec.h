@@ -21,7 +21,8 @@ class BlockCodec {
   virtual Result<std::span<const uint8_t>> Decompress(std::span<const uint8_t> block,
                                                       int64_t most, Growing* out) = 0;
   /// A block of plain bytes, appended behind the first *size bytes of `out`, which grows.
-  virtual Status Compress(std::span<const uint8_t> plain, Growing* out, int64_t* size) = 0;
+  virtual Status Compress(std::span<const uint8_t> plain, Growing* out,
+                          int64_t* size) = 0;
 };
 
 /// The codec called `name` in files, null for "null". `level` −1: the codec's own. Fails

@@ -102,8 +102,7 @@ Field ReaderOf(const arrow::Field& declared, const Type& writer, const Columns* 
   out.name = declared.name();
   const int field = FindField(writer, out);
   if (field >= 0) {
-    out.type =
-        Promoted(writer.fields[static_cast<size_t>(field)].type, *declared.type());
+    out.type = Promoted(writer.fields[static_cast<size_t>(field)].type, *declared.type());
   }
   return out;
 }
@@ -148,13 +147,13 @@ Result<Columns> MapColumns(TypePtr writer, const std::shared_ptr<arrow::Schema>&
       out.columns.push_back(std::move(found));
     }
     if (!any && wanted->num_fields() > 0) {
-      return errors::kAvroSchema.Make({.file = file}, "it has ({}), none of those expected",
-                                      ListText(*out.writer));
+      return errors::kAvroSchema.Make(
+          {.file = file}, "it has ({}), none of those expected", ListText(*out.writer));
     }
   }
-  ARROW_ASSIGN_OR_RAISE(out.stored,
-                        MapStoredColumns(*arrow::schema(std::move(stored)), wanted,
-                                         nullptr, file, errors::kAvroSchema));
+  ARROW_ASSIGN_OR_RAISE(
+      out.stored, MapStoredColumns(*arrow::schema(std::move(stored)), wanted, nullptr,
+                                   file, errors::kAvroSchema));
   return out;
 }
 
@@ -190,7 +189,8 @@ Result<std::unique_ptr<Decoder>> MakeDecoder(const Columns& columns,
     }
     const size_t column = static_cast<size_t>(column_of[i]);
     const Field& reader = columns.columns[column].reader;
-    ARROW_ASSIGN_OR_RAISE(auto node, Resolve(type, *reader.type, reader.name, file, pool));
+    ARROW_ASSIGN_OR_RAISE(auto node,
+                          Resolve(type, *reader.type, reader.name, file, pool));
     node->in_dictionary = true;
     made[column] = node.get();
     program.push_back(std::move(node));

@@ -23,8 +23,8 @@ struct Columns {
   StoredColumns stored;         ///< from the columns' types to those of the schema
 };
 
-/// Without `declared` the writer's fields. With it those, found by name, alias, or name in
-/// another case: promoted as Avro says, NULL where the file has none and that may be.
+/// Without `declared` the writer's fields. With it those, found by name, alias, or name
+/// in another case: promoted as Avro says, NULL where the file has none and that may be.
 /// `first`: the first file of a set, whose fields are the reader's schema for this one,
 /// with their aliases and defaults; or null. Fails with kAvroSchema.
 Result<Columns> MapColumns(TypePtr writer, const std::shared_ptr<arrow::Schema>& declared,

@@ -199,7 +199,8 @@ const uint8_t* Decoder::Branch(Node& node, const uint8_t* p, bool* null) {
     p = ReadVarint(p - 1, &branch);
     if (p == nullptr) return Fail(Fault::kNumber, node);
   }
-  if ((branch & 1) != 0 || branch >> 1 >= node.branches) return Fail(Fault::kBranch, node);
+  if ((branch & 1) != 0 || branch >> 1 >= node.branches)
+    return Fail(Fault::kBranch, node);
   *null = branch >> 1 == node.null_branch;
   return p;
 }
@@ -317,9 +318,8 @@ const uint8_t* Decoder::Decimal(Node& node, const uint8_t* p, int64_t size) {
   for (int64_t b = 0; b < take; ++b) out[b] = last[-1 - b];
   const int32_t precision =
       static_cast<const arrow::DecimalType&>(*node.type).precision();
-  const bool fits = node.width == 16
-                        ? arrow::Decimal128(out).FitsInPrecision(precision)
-                        : arrow::Decimal256(out).FitsInPrecision(precision);
+  const bool fits = node.width == 16 ? arrow::Decimal128(out).FitsInPrecision(precision)
+                                     : arrow::Decimal256(out).FitsInPrecision(precision);
   if (!fits) return Fail(Fault::kDecimal, node);
   return last;
 }

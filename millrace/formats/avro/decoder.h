@@ -72,7 +72,7 @@ enum class Op : uint8_t {
 /// parent of a step makes room for the values that it will add.
 struct Node {
   Op op = Op::kNull;
-  bool nullable = false;  ///< the column keeps which values are NULL
+  bool nullable = false;       ///< the column keeps which values are NULL
   bool in_dictionary = false;  ///< kEnum: the column may stay coded
   /// Of a union of null and one type: its branches, and which one is null. 0: none.
   uint8_t branches = 0;
@@ -91,12 +91,12 @@ struct Node {
   std::shared_ptr<arrow::DataType> type;
   std::string name;                             ///< for messages
   std::vector<std::unique_ptr<Node>> children;  ///< kUnion: one a branch of the writer
-  std::vector<Node*> columns;  ///< kRecord: children as the type has them
-  std::vector<int8_t> codes;   ///< kUnion: of the column, one a branch of the writer
-  std::vector<int32_t> symbols;             ///< kEnum: of the column; −1: none
+  std::vector<Node*> columns;    ///< kRecord: children as the type has them
+  std::vector<int8_t> codes;     ///< kUnion: of the column, one a branch of the writer
+  std::vector<int32_t> symbols;  ///< kEnum: of the column; −1: none
   std::shared_ptr<arrow::Array> dictionary;  ///< kEnum
-  std::string constant;  ///< kDefault: the value, and kPadding
-  int64_t last_rows = 0, last_bytes = 0;  ///< of the last batch, to begin with
+  std::string constant;                      ///< kDefault: the value, and kPadding
+  int64_t last_rows = 0, last_bytes = 0;     ///< of the last batch, to begin with
 };
 
 /// Runs a program over the records of blocks, and makes batches of what they hold. Used

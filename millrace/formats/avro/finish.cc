@@ -77,7 +77,9 @@ int64_t FirstOutside(const uint8_t* bytes, int64_t count, T day) {
   return -1;
 }
 
-int64_t RowOf(int64_t first_row, int64_t i) { return first_row < 0 ? -1 : first_row + i + 1; }
+int64_t RowOf(int64_t first_row, int64_t i) {
+  return first_row < 0 ? -1 : first_row + i + 1;
+}
 
 }  // namespace
 
@@ -95,9 +97,9 @@ Decoder::Column Decoder::TakeText(Node& node, std::shared_ptr<arrow::Buffer> val
   node.last_bytes = node.data_length;
   ARROW_ASSIGN_OR_RAISE(auto data,
                         node.data.Take(std::exchange(node.data_length, 0), pool_));
-  return arrow::ArrayData::Make(
-      node.type, node.length, {std::move(valid), std::move(offsets), std::move(data)},
-      nulls);
+  return arrow::ArrayData::Make(node.type, node.length,
+                                {std::move(valid), std::move(offsets), std::move(data)},
+                                nulls);
 }
 
 Decoder::Column Decoder::TakeEnum(Node& node, std::shared_ptr<arrow::Buffer> valid,
@@ -156,8 +158,7 @@ Decoder::Column Decoder::Take(Node& node, int64_t first_row) {
     }
     case Op::kBoolean: {
       int64_t zeros = 0;
-      ARROW_ASSIGN_OR_RAISE(auto bits,
-                            Packed(node.values.data(), length, pool_, &zeros));
+      ARROW_ASSIGN_OR_RAISE(auto bits, Packed(node.values.data(), length, pool_, &zeros));
       (*out)->buffers.push_back(std::move(bits));
       break;
     }

@@ -32,8 +32,7 @@ int32_t WidthOf(Op op, const Node& node) {
     case Op::kDuration: return 16;
     case Op::kFixed: return static_cast<int32_t>(node.size);
     case Op::kDecimalText:
-    case Op::kDecimalFixed:
-      return node.type->id() == arrow::Type::DECIMAL128 ? 16 : 32;
+    case Op::kDecimalFixed: return node.type->id() == arrow::Type::DECIMAL128 ? 16 : 32;
     default: return 0;
   }
 }
@@ -62,10 +61,9 @@ int64_t MinBytes(const Type& type) {
 bool SameName(const Type& writer, const Type& reader) {
   auto plain = [](const std::string& name) { return name.substr(name.rfind('.') + 1); };
   if (plain(writer.name) == plain(reader.name)) return true;
-  return std::any_of(reader.aliases.begin(), reader.aliases.end(),
-                     [&](const std::string& alias) {
-                       return plain(alias) == plain(writer.name);
-                     });
+  return std::any_of(
+      reader.aliases.begin(), reader.aliases.end(),
+      [&](const std::string& alias) { return plain(alias) == plain(writer.name); });
 }
 
 class Resolver {
@@ -132,8 +130,7 @@ class Resolver {
       ARROW_ASSIGN_OR_RAISE(node->op, Promotion(writer, reader, name));
     } else if (writer.logical != reader.logical ||
                (writer.logical == Logical::kDecimal &&
-                (writer.precision != reader.precision ||
-                 writer.scale != reader.scale))) {
+                (writer.precision != reader.precision || writer.scale != reader.scale))) {
       return Differs(writer, reader, name);
     } else {
       switch (writer.kind) {
@@ -145,8 +142,7 @@ class Resolver {
         case Kind::kDouble: node->op = Op::kDouble; break;
         case Kind::kString: node->op = Op::kText; break;
         case Kind::kBytes:
-          node->op =
-              writer.logical == Logical::kDecimal ? Op::kDecimalText : Op::kText;
+          node->op = writer.logical == Logical::kDecimal ? Op::kDecimalText : Op::kText;
           break;
         case Kind::kFixed:
           if (writer.size != reader.size) return Differs(writer, reader, name);
@@ -193,8 +189,7 @@ class Resolver {
   Status SetSymbols(const Type& writer, const Type& reader, Node& node) {
     node.op = Op::kEnum;
     for (const std::string& symbol : writer.symbols) {
-      const auto found =
-          std::find(reader.symbols.begin(), reader.symbols.end(), symbol);
+      const auto found = std::find(reader.symbols.begin(), reader.symbols.end(), symbol);
       node.symbols.push_back(found == reader.symbols.end()
                                  ? reader.default_symbol
                                  : static_cast<int32_t>(found - reader.symbols.begin()));
@@ -214,8 +209,8 @@ class Resolver {
       key->min_bytes = 1;
       node.children.push_back(std::move(key));
     }
-    ARROW_ASSIGN_OR_RAISE(
-        auto item, Resolve(*writer.children[0], *reader.children[0], node.name));
+    ARROW_ASSIGN_OR_RAISE(auto item,
+                          Resolve(*writer.children[0], *reader.children[0], node.name));
     node.children.push_back(std::move(item));
     node.row_bytes = 4;
     return Status::OK();
@@ -231,17 +226,16 @@ class Resolver {
         continue;
       }
       const Field& wanted = reader.fields[static_cast<size_t>(place)];
-      ARROW_ASSIGN_OR_RAISE(auto child, Resolve(*field.type, *wanted.type,
-                                                node.name + "." + wanted.name));
+      ARROW_ASSIGN_OR_RAISE(
+          auto child, Resolve(*field.type, *wanted.type, node.name + "." + wanted.name));
       node.columns[static_cast<size_t>(place)] = child.get();
       node.row_bytes += child->row_bytes;
       node.children.push_back(std::move(child));
     }
     for (size_t i = 0; i < node.columns.size(); ++i) {
       if (node.columns[i] != nullptr) continue;
-      ARROW_ASSIGN_OR_RAISE(auto child,
-                            Missing(reader.fields[i], node.name + "." +
-                                                          reader.fields[i].name));
+      ARROW_ASSIGN_OR_RAISE(
+          auto child, Missing(reader.fields[i], node.name + "." + reader.fields[i].name));
       node.columns[i] = child.get();
       node.row_bytes += child->row_bytes;
       node.children.push_back(std::move(child));

@@ -25,9 +25,9 @@ constexpr int kMaxDecimalDigits = 76;
 
 std::optional<Kind> PrimitiveOf(std::string_view name) {
   static constexpr std::pair<std::string_view, Kind> kNames[] = {
-      {"null", Kind::kNull},     {"boolean", Kind::kBoolean}, {"int", Kind::kInt},
-      {"long", Kind::kLong},     {"float", Kind::kFloat},     {"double", Kind::kDouble},
-      {"bytes", Kind::kBytes},   {"string", Kind::kString}};
+      {"null", Kind::kNull},   {"boolean", Kind::kBoolean}, {"int", Kind::kInt},
+      {"long", Kind::kLong},   {"float", Kind::kFloat},     {"double", Kind::kDouble},
+      {"bytes", Kind::kBytes}, {"string", Kind::kString}};
   for (const auto& [text, kind] : kNames) {
     if (text == name) return kind;
   }
@@ -310,7 +310,8 @@ class SchemaParser {
       if (!seen.insert(field.name).second) {
         return Bad("'{}' has the field '{}' twice", type->name, field.name);
       }
-      for (const std::string_view alias : Aliases(json)) field.aliases.emplace_back(alias);
+      for (const std::string_view alias : Aliases(json))
+        field.aliases.emplace_back(alias);
       element inside;
       if (json["type"].get(inside)) return Bad("'{}' lacks its type", field.name);
       ARROW_ASSIGN_OR_RAISE(field.type, Parse(inside, inner, depth + 1));

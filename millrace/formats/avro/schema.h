@@ -74,9 +74,9 @@ struct Type {
   int64_t weight = 1;                ///< types in it, named ones as often as they stand
 };
 
-/// Fails with kAvroBadSchema, or kAvroUnsupported for types that hold themselves. A schema
-/// that is no record becomes a record with the one field "value", whose bytes are the
-/// same. `file` is for messages.
+/// Fails with kAvroBadSchema, or kAvroUnsupported for types that hold themselves. A
+/// schema that is no record becomes a record with the one field "value", whose bytes are
+/// the same. `file` is for messages.
 Result<TypePtr> ParseSchema(std::string_view json, const std::string& file);
 
 /// The branch that is null of a union of null and at most one other type, −1 when it is

@@ -12,8 +12,8 @@ constexpr size_t kMaxBranches = 127;  // of Arrow's unions
 
 // What a branch of a union is called.
 std::string BranchName(const Type& type) {
-  static constexpr const char* kNames[] = {"null",   "boolean", "int",   "long", "float",
-                                           "double", "bytes",   "string", "",    "",
+  static constexpr const char* kNames[] = {"null",   "boolean", "int",    "long", "float",
+                                           "double", "bytes",   "string", "",     "",
                                            "array",  "map",     "",       ""};
   return type.name.empty() ? kNames[static_cast<int>(type.kind)] : type.name;
 }

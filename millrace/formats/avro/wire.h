@@ -10,6 +10,9 @@ namespace millrace::formats::avro {
 /// a number is read before its end is compared with the buffer's.
 inline constexpr int64_t kPadding = 32;
 
+/// Of one number.
+inline constexpr int64_t kMaxLongBytes = 10;
+
 /// The unsigned number at `p`, of at most ten bytes. Returns what follows, null when the
 /// number is longer.
 inline const uint8_t* ReadVarint(const uint8_t* p, uint64_t* out) {
