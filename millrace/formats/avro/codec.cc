@@ -63,8 +63,12 @@ class ArrowCodec : public Base {
     const uint8_t* from = block.data();
     int64_t left = static_cast<int64_t>(block.size());
     ARROW_RETURN_NOT_OK(Grow(out, std::min(2 * left, most), most));
-    while (!decompressor_->IsFinished() || left > 0) {
-      if (decompressor_->IsFinished()) ARROW_RETURN_NOT_OK(decompressor_->Reset());
+    for (;;) {
+      if (decompressor_->IsFinished()) {
+        // Some writers leave the end of zlib's checksum behind a deflated block.
+        if (left == 0 || codec_->compression_type() == arrow::Compression::GZIP) break;
+        ARROW_RETURN_NOT_OK(decompressor_->Reset());
+      }
       const int64_t room = out->capacity() - kPadding - size;
       auto step = decompressor_->Decompress(left, from, room, out->data() + size);
       if (!step.ok()) return Broken(step.status().message());
@@ -72,12 +76,11 @@ class ArrowCodec : public Base {
       left -= step->bytes_read;
       size += step->bytes_written;
       if (size > most) return TooLarge(most);
-      if (step->need_more_output || size + kPadding == out->capacity()) {
-        ARROW_RETURN_NOT_OK(Grow(out, size, most));
-      } else if (step->bytes_read == 0 && step->bytes_written == 0) {
-        if (decompressor_->IsFinished()) break;
+      if (step->bytes_read == 0 && step->bytes_written == 0 && room > 0 &&
+          !decompressor_->IsFinished()) {
         return Broken("it ends early");
       }
+      if (size + kPadding == out->capacity()) ARROW_RETURN_NOT_OK(Grow(out, size, most));
     }
     return Padded(out, size);
   }
