@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include <arrow/io/interfaces.h>
+
 #include "millrace/formats/avro/errors.h"
 #include "millrace/formats/avro/wire.h"
 
