@@ -27,7 +27,9 @@ std::shared_ptr<arrow::RecordBatch> Rows(int64_t begin, int64_t end) {
         (i % 7 == 0 ? texts.AppendNull() : texts.Append("row " + std::to_string(i)))
             .ok());
     EXPECT_TRUE(lists.Append().ok());
-    if (i % 3 != 0) EXPECT_TRUE(items->Append(static_cast<int32_t>(i)).ok());
+    if (i % 3 != 0) {
+      EXPECT_TRUE(items->Append(static_cast<int32_t>(i)).ok());
+    }
   }
   const auto schema = arrow::schema({arrow::field("id", arrow::int64()),
                                      arrow::field("text", arrow::utf8()),
