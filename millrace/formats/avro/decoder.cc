@@ -445,8 +445,12 @@ const uint8_t* Decoder::Value(Node& node, const uint8_t* p) {
     }
     case Op::kFixed:
       if (node.size > end_ - p) return Fail(Fault::kCut, node);
-      memcpy(node.values.data() + node.length++ * node.size, p,
-             static_cast<size_t>(node.size));
+      // One of no bytes has no buffer either.
+      if (node.size > 0) {
+        memcpy(node.values.data() + node.length * node.size, p,
+               static_cast<size_t>(node.size));
+      }
+      ++node.length;
       return p + node.size;
     case Op::kUuid: {
       constexpr int64_t kTextBytes = 36;

@@ -71,7 +71,7 @@ class AvroEncoder final : public data::RowEncoder {
     int64_t size = before;
     if (codec_) {
       ARROW_RETURN_NOT_OK(codec_->Compress(plain, &block, &size));
-    } else {
+    } else if (!plain.empty()) {
       memcpy(block.data() + size, plain.data(), plain.size());
       size += static_cast<int64_t>(plain.size());
     }
