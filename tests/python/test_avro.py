@@ -56,6 +56,7 @@ CASES = {
     "bytes": ("bytes", [b"", b"\x00\xff", b"x" * 100_000], None, pa.binary()),
     "string": ("string", ["", "é", "sixteen bytes !!", "seventeen bytes !", "long " * 50_000], None, pa.utf8()),
     "fixed": ({"type": "fixed", "name": "F", "size": 3}, [b"abc", b"\x00\x01\x02"], None, pa.binary(3)),
+    "fixed_empty": ({"type": "fixed", "name": "F", "size": 0}, [b"", b""], None, pa.binary(0)),
     "enum": ({"type": "enum", "name": "E", "symbols": ["A", "B", "C"]}, ["C", "A", "B", "A"], None, pa.utf8()),
     "array": ({"type": "array", "items": "int"}, [[], [1], [1, 2, 3]], None, None),
     "array_null": ({"type": "array", "items": "null"}, [[], [None] * 3], None, None),
