@@ -24,6 +24,18 @@ from range({rows}) t(i)
 """
 
 
+# Into the file of the first argument, from that of the second.
+AVRO = """
+import sys, fastavro, pyarrow.parquet as pq
+moment = {"type": "long", "logicalType": "timestamp-micros"}
+types = dict(id="long", name="string", email="string", age="int", department="string", salary="double", created_at=moment)
+schema = {"type": "record", "name": "User", "fields": [{"name": n, "type": ["null", t]} for n, t in types.items()]}
+batches = pq.ParquetFile(sys.argv[2]).iter_batches(20_000)
+with open(sys.argv[1], "wb") as out:
+    fastavro.writer(out, schema, (row for rows in batches for row in rows.to_pylist()), codec="snappy", sync_interval=64_000)
+"""
+
+
 def make(folder, name, scale):
     """The file `name` in `folder`; `scale` divides its number of rows."""
     path = folder / name
@@ -32,10 +44,15 @@ def make(folder, name, scale):
     folder.mkdir(parents=True, exist_ok=True)
     users, big = 5_000_000 // scale, 100_000_000 // scale
     partial = path.with_name(path.name + ".part")
+    if name == "users_2m.avro":
+        subprocess.run([sys.executable, "-c", AVRO, partial, make(folder, "users_2m.parquet", scale)], check=True)
+        partial.rename(path)
+        return path
     how = {
         "users.csv": (USERS, users, "(format csv, header)"),
         "users.ndjson": (USERS, users, "(format json)"),
         "users.parquet": (USERS, users, "(format parquet, compression snappy)"),
+        "users_2m.parquet": (USERS, 2_000_000 // scale, "(format parquet, compression snappy)"),
         "users_large.csv": (USERS, users * 10, "(format csv, header)"),
         "stations.csv": (STATIONS, big, "(format csv, delimiter ';', header false)"),
         "events.parquet": (EVENTS, big, "(format parquet, compression snappy, row_group_size 1000000)"),

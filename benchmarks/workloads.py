@@ -20,6 +20,16 @@ PYARROW_CSV_STREAM = (
     "    for batch in reader:\n"
     "        {write}\n"
 )
+FASTAVRO_TO_PARQUET = (
+    "writer = None\n"
+    "with open(source, 'rb') as file:\n"
+    "    rows = fastavro.reader(file)\n"
+    "    while part := list(itertools.islice(rows, 100_000)):\n"
+    "        table = pa.Table.from_pylist(part)\n"
+    "        writer = writer or pq.ParquetWriter(target, table.schema, compression='snappy')\n"
+    "        writer.write_table(table)\n"
+    "writer.close()\n"
+)
 
 
 def copies():
@@ -47,6 +57,12 @@ def copies():
                 "duckdb": (DUCKDB, "duckdb.sql(f\"copy (from read_json('{source}', format='newline_delimited')) to '{target}' (format parquet, compression snappy)\")"),
                 "polars": (POLARS, "pl.scan_ndjson(source).sink_parquet(target, compression='snappy')"),
                 "pyarrow": (PYARROW, "pq.write_table(pj.read_json(source), target, compression='snappy')"),
+            }),
+        "avro_to_parquet": dict(
+            source="users_2m.avro", suffix="parquet", bar=1.5,
+            peers={
+                "polars": (POLARS, "pl.read_avro(source).write_parquet(target, compression='snappy')"),
+                "fastavro": (PYARROW + "import fastavro, itertools\n", FASTAVRO_TO_PARQUET),
             }),
         "parquet_to_csv": dict(
             source="users.parquet", suffix="csv", bar=3.0,

@@ -9,7 +9,7 @@
 //   2000  files and file systems               3500  evaluation of expressions
 //   2100  CSV     2200  JSON    2300  Parquet   4000  planning and guarantees
 //   2400  files connector, bad rows            4500  checkpoints and state
-//   2500  resilience policies                  5000  runtime, memory, interruption
+//   2500  resilience   2600  Arrow   2700  Avro  5000  runtime, memory, interruption
 //   5100  the server of many pipelines          9000  faults of Millrace itself
 #pragma once
 

@@ -5,6 +5,8 @@
 #include "millrace/engine/engine.h"
 #include "millrace/engine/errors.h"
 #include "millrace/expr/errors.h"
+#include "millrace/formats/arrow_ipc/errors.h"
+#include "millrace/formats/avro/errors.h"
 #include "millrace/formats/csv/errors.h"
 #include "millrace/formats/json/errors.h"
 #include "millrace/formats/parquet/errors.h"
@@ -24,7 +26,7 @@ std::vector<const ErrorSpec*> AllErrors() {
       errors::kParquetErrors,    errors::kFilesErrors,     errors::kExprErrors,
       errors::kPlanErrors,       errors::kSqlErrors,       errors::kStateErrors,
       errors::kResilienceErrors, errors::kDataErrors,      errors::kOperatorErrors,
-      errors::kRuntimeErrors};
+      errors::kIpcErrors,        errors::kAvroErrors,      errors::kRuntimeErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

@@ -72,6 +72,9 @@ Status Engine::RegisterBuiltIns() {
   formats_.push_back(formats::MakeCsvFormat());
   formats_.push_back(formats::MakeJsonFormat());
   formats_.push_back(formats::MakeParquetFormat());
+  formats_.push_back(formats::MakeAvroFormat());
+  formats_.push_back(formats::MakeArrowFormat());
+  formats_.push_back(formats::MakeArrowStreamFormat());
   ARROW_RETURN_NOT_OK(connectors_.Add(files::MakeFilesConnector(formats_)));
   return functions::RegisterAll(functions_);
 }

@@ -16,6 +16,7 @@
 #include "millrace/data/type_name.h"
 #include "millrace/formats/copy_bytes.h"
 #include "millrace/formats/parquet/parquet_internal.h"
+#include "millrace/formats/stored_columns.h"
 
 namespace millrace::formats::parquet_format {
 

@@ -17,10 +17,6 @@ class WriterProperties;
 
 namespace millrace::formats::parquet_format {
 
-/// Metadata of a field whose file says that it was a dictionary: the writer says so
-/// again.
-inline constexpr const char kDictionaryMark[] = "millrace.dictionary";
-
 const ConfigSpec& ReadSpec();
 const ConfigSpec& WriteSpec();
 

@@ -129,7 +129,8 @@ class ParquetRange final : public RangeReader {
       }
       ARROW_ASSIGN_OR_RAISE(rows,
                             file_->columns.Fit(std::move(rows), wanted_, context_.pool));
-      ARROW_RETURN_NOT_OK(CheckUtf8(*rows, rows_done_, file_->name));
+      ARROW_RETURN_NOT_OK(
+          CheckUtf8(*rows, rows_done_, file_->name, errors::kParquetInvalidUtf8));
       ReportBytes(rows->num_rows(), &out);
       rows_done_ += rows->num_rows();
       out.state = ReadResult::State::kBatch;
@@ -170,7 +171,7 @@ class ParquetRange final : public RangeReader {
     group_bytes_ = 0;
     int64_t decoded_bytes = 0;
     for (int column : wanted_) {
-      for (int leaf : file_->columns.columns[static_cast<size_t>(column)].leaves) {
+      for (int leaf : file_->columns.leaves[static_cast<size_t>(column)]) {
         leaves.push_back(leaf);
         auto chunk = metadata->ColumnChunk(leaf);
         group_bytes_ += chunk->total_compressed_size();
