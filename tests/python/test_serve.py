@@ -168,6 +168,22 @@ def test_a_savepoint_is_gone_back_to(server, millrace):
     assert s.end() == 1
 
 
+def test_every_pipeline_has_dead_letters_of_its_own(server, millrace):
+    s = server(["a", "b"])
+    for name in "ab":
+        path = s.folder / f"pipelines/{name}.yaml"
+        path.write_text(path.read_text().replace("    format: csv\n", "    format: csv\n    on_error: dead_letter\n", 1)
+                        .replace("  dead_letters: discard\n", ""))
+    s.start()
+    for name in "ab":
+        (s.folder / f"in-{name}/1.csv").write_text(f"id\n1\nbad-{name}\n2\n")
+    for name in "ab":
+        wait_for(lambda: s.output(name) == [1, 2])
+        letters = s.folder / f"{name}.dead-letters.ndjson"
+        wait_for(lambda: letters.exists() and f"bad-{name}" in letters.read_text())
+    s.wait_for_states(a="running", b="running")
+
+
 def test_one_that_fails_leaves_the_others(server, millrace):
     s = server(["good"])
     s.write("bad.sql", "SELEC 1;")

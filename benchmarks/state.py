@@ -1,0 +1,148 @@
+"""What state costs: checkpoints while a query runs, keys of which one has most rows, a restart from a checkpoint.
+
+    .venv/bin/python benchmarks/state.py [--runs 3] [--folder build/benchmarks/state]
+
+Each workload is run against itself without what is measured, in turn; results are checked before they count. Medians.
+"""
+
+import argparse
+import os
+import pathlib
+import shutil
+import signal
+import statistics
+import subprocess
+import time
+
+import duckdb
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+MILLRACE = ROOT / "build" / "release" / "bin" / "millrace"
+
+
+def timed(folder, query, *words, failpoint=None, code=0):
+    """Wall seconds of one run."""
+    (folder / "q.sql").write_text(query)
+    environment = {**os.environ, "MILLRACE_STATE_DIR": str(folder / "state"), "MILLRACE_FAILPOINT": failpoint or ""}
+    start = time.perf_counter()
+    done = subprocess.run([MILLRACE, "--quiet", "--shards", "2", "run", "q.sql", *words], cwd=folder, env=environment,
+                          capture_output=True, text=True)
+    seconds = time.perf_counter() - start
+    if done.returncode != code:
+        raise SystemExit(f"exit {done.returncode}: {done.stderr}")
+    return seconds
+
+
+def make(folder, name, select):
+    path = folder / name
+    if not path.exists():
+        duckdb.execute(f"COPY ({select}) TO '{path}.tmp' (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 245760)")
+        os.rename(f"{path}.tmp", path)
+    return path
+
+
+def same(query, path):
+    """Is the file what DuckDB answers?"""
+    return duckdb.execute(f"SELECT COUNT(*) FROM (({query}) EXCEPT FROM '{path}')").fetchone() == (0,)
+
+
+def in_turn(runs, contenders):
+    out = {name: [] for name in contenders}
+    for turn in range(runs + 1):  # the first warms caches
+        for name, run in contenders.items():
+            seconds = run()
+            if turn > 0:
+                out[name].append(seconds)
+    return {name: statistics.median(times) for name, times in out.items()}
+
+
+def checkpoints(folder, runs):
+    """1 M keys; in a second about 100,000 of them change."""
+    # Every key once, then ten thousand others at a time.
+    one_pass = make(folder, "wandering.parquet", "SELECT (CASE WHEN i < 1000000 THEN i ELSE i // 20000000 * 50000 + hash(i) % 10000 END)"
+                    "::BIGINT AS k, i % 1000 AS v FROM range(400000000) t(i)")
+    (folder / "passes").mkdir(exist_ok=True)
+    for i in range(5):
+        if not (folder / f"passes/{i}.parquet").exists():
+            os.link(one_pass, folder / f"passes/{i}.parquet")
+    rows = f"{folder}/passes/*.parquet"
+    query = f"SELECT k, COUNT(*) AS n, SUM(v) AS s, MIN(v) AS lo, MAX(v) AS hi FROM '{rows}' GROUP BY k"
+    out = folder / "out.parquet"
+
+    def one(mode):
+        out.unlink(missing_ok=True)
+        return timed(folder, f"INSERT INTO '{out}' {query};", "-o", f"checkpoints={mode}", "-o", "checkpoint_interval=1s",
+                     "-o", "name=checkpoints")
+
+    found = in_turn(runs, {"off": lambda: one("off"), "on": lambda: one("on")})
+    assert same(query, out), "the result differs"
+    print(f"checkpoint every second, 1 M keys: {found['off']:.2f} s without, {found['on']:.2f} s with: "
+          f"{(found['on'] / found['off'] - 1) * 100:+.1f} % (bar 5 %)")
+
+
+def skew(folder, runs):
+    for keys in (1_000, 1_000_000):
+        key = f"hash(i) % {keys}"
+        files = {
+            "uniform": make(folder, f"uniform-{keys}.parquet", f"SELECT ({key})::BIGINT AS k, i % 1000 AS v FROM range(40000000) t(i)"),
+            "skewed": make(folder, f"skewed-{keys}.parquet", f"SELECT (CASE WHEN hash(i + 7) % 10 < 9 THEN 7 ELSE {key} END)::BIGINT AS k, "
+                           "i % 1000 AS v FROM range(40000000) t(i)"),
+        }
+        out = folder / "out.parquet"
+
+        def one(path):
+            out.unlink(missing_ok=True)
+            seconds = timed(folder, f"INSERT INTO '{out}' SELECT k, COUNT(*) AS n, SUM(v) AS s FROM '{path}' GROUP BY k;")
+            assert same(f"SELECT k, COUNT(*) AS n, SUM(v) AS s FROM '{path}' GROUP BY k", out), "the result differs"
+            return seconds
+
+        found = in_turn(runs, {name: lambda path=path: one(path) for name, path in files.items()})
+        print(f"90 % of rows on one of {keys} keys, 2 shards: {found['uniform'] / found['skewed']:.2f} x uniform (bar 0.9)")
+
+
+def restart(folder, runs):
+    """Killed behind a checkpoint that holds nearly all of 1 GB; then to the first row of the result."""
+    rows = make(folder, "distinct.parquet", "SELECT i * 2654435761 % 1099511627776 AS k, i % 1000 AS v FROM range(24000000) t(i)")
+    query = f"INSERT INTO 'out.csv' SELECT k, COUNT(*) AS n, SUM(v) AS s, MIN(v) AS lo, MAX(v) AS hi FROM '{rows}' GROUP BY k LIMIT 1;"
+    words = ["-o", "checkpoints=on", "-o", "checkpoint_interval=300ms", "-o", "name=restart"]
+    best = None
+    for at in range(2, 9):
+        for left in ("state", "out.csv"):
+            path = folder / left
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        try:
+            timed(folder, query, *words, failpoint=f"checkpoint.acknowledged@{at}", code=-signal.SIGKILL)
+        except SystemExit:
+            break
+        manifest = sorted((folder / "state/restart").glob("epoch-*.manifest"))[-1].read_text()
+        if '"final":true' in manifest:
+            break
+        size = sum(path.stat().st_size for path in (folder / "state/restart/state").iterdir())
+        best = size
+        (folder / "kept").exists() and shutil.rmtree(folder / "kept")
+        shutil.copytree(folder / "state", folder / "kept")
+    times = []
+    for _ in range(runs):
+        for left in ("state", "out.csv"):
+            path = folder / left
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        shutil.copytree(folder / "kept", folder / "state")
+        times.append(timed(folder, query, *words))
+    print(f"restart from {best / 1e9:.2f} GB of state files, with what was left to read: {statistics.median(times):.2f} s "
+          "to the first row (bar 2 s)")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--folder", default=str(ROOT / "build/benchmarks/state"))
+    parser.add_argument("workloads", nargs="*", default=["checkpoints", "skew", "restart"])
+    options = parser.parse_args()
+    folder = pathlib.Path(options.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in options.workloads:
+        {"checkpoints": checkpoints, "skew": skew, "restart": restart}[name](folder, options.runs)
+
+
+if __name__ == "__main__":
+    main()
