@@ -40,6 +40,14 @@ def wait_for(condition, seconds=60):
     raise AssertionError("it did not come true")
 
 
+def preloaded(name, folder):
+    """A library made of tests/preload/`name`.c, for LD_PRELOAD."""
+    library = pathlib.Path(folder) / f"{name}.so"
+    subprocess.run(["gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, ROOT / f"tests/preload/{name}.c", "-ldl"],
+                   check=True)
+    return library
+
+
 @pytest.fixture(scope="session")
 def root():
     return ROOT

@@ -10,7 +10,7 @@ import subprocess
 import pyarrow.parquet as pq
 import pytest
 
-from program import BINARY, binary, millrace, wait_for  # noqa: F401 (fixtures)
+from program import BINARY, binary, millrace, preloaded, wait_for  # noqa: F401 (fixtures)
 
 ROWS = 12_000
 SLOW = 1500
@@ -369,3 +369,15 @@ def test_a_refusal_says_what_differs(life):
     assert "MR-4505" in text
     there_is_none, there_is = re.search(r"no state for '(.*?)', but some of '(.*?)'", text).groups()
     assert "filter" in there_is_none and "filter" not in there_is
+
+
+def test_a_clock_that_jumps(life, tmp_path):
+    """Intervals are measured by the monotonic clock, and nothing is ordered by time."""
+    jumping = {"LD_PRELOAD": str(preloaded("clock", tmp_path))}
+    life.millrace.environment.update(jumping)
+    life.cut_off("checkpoint.acknowledged@8")
+    shown = life.millrace("checkpoint", "list").stdout
+    assert re.search(r"20[01]\d-", shown) or len(set(re.findall(r"\d{4}-\d\d-\d\d", shown))) > 1, "the clock did not jump: " + shown
+    life.cut_off("checkpoint.committed@3")
+    life()
+    life.check()
