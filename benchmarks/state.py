@@ -36,14 +36,14 @@ def timed(folder, query, *words, failpoint=None, code=0):
 def make(folder, name, select):
     path = folder / name
     if not path.exists():
-        duckdb.execute(f"COPY ({select}) TO '{path}.tmp' (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 245760)")
+        duckdb.sql(f"COPY ({select}) TO '{path}.tmp' (FORMAT parquet, COMPRESSION uncompressed, ROW_GROUP_SIZE 245760)")
         os.rename(f"{path}.tmp", path)
     return path
 
 
 def same(query, path):
     """Is the file what DuckDB answers?"""
-    return duckdb.execute(f"SELECT COUNT(*) FROM (({query}) EXCEPT FROM '{path}')").fetchone() == (0,)
+    return duckdb.sql(f"SELECT COUNT(*) FROM (({query}) EXCEPT FROM '{path}')").fetchall() == [(0,)]
 
 
 def in_turn(runs, contenders):
@@ -59,12 +59,14 @@ def in_turn(runs, contenders):
 def checkpoints(folder, runs):
     """1 M keys; in a second about 100,000 of them change."""
     # Every key once, then ten thousand others at a time.
-    one_pass = make(folder, "wandering.parquet", "SELECT (CASE WHEN i < 1000000 THEN i ELSE i // 20000000 * 50000 + hash(i) % 10000 END)"
-                    "::BIGINT AS k, i % 1000 AS v FROM range(400000000) t(i)")
+    every = make(folder, "every.parquet", "SELECT i AS k, i % 1000 AS v FROM range(1000000) t(i)")
+    one_pass = make(folder, "wandering.parquet", "SELECT (i // 20000000 * 50000 + hash(i) % 10000)::BIGINT AS k, i % 1000 AS v "
+                    "FROM range(400000000) t(i)")
     (folder / "passes").mkdir(exist_ok=True)
-    for i in range(5):
-        if not (folder / f"passes/{i}.parquet").exists():
-            os.link(one_pass, folder / f"passes/{i}.parquet")
+    for i, path in enumerate([every, *[one_pass] * 5]):
+        link = folder / f"passes/{i}.parquet"
+        link.unlink(missing_ok=True)
+        os.link(path, link)
     rows = f"{folder}/passes/*.parquet"
     query = f"SELECT k, COUNT(*) AS n, SUM(v) AS s, MIN(v) AS lo, MAX(v) AS hi FROM '{rows}' GROUP BY k"
     out = folder / "out.parquet"

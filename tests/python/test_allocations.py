@@ -29,8 +29,8 @@ def files(tmp_path_factory):
     for rows in (FEW, MANY):
         select = f"""SELECT i AS id, 'name number ' || (i % 5000) || ' of many' AS name, (i * 7919 % 100000) / 100 AS amount,
                      TIMESTAMP '2024-01-01' + to_milliseconds(i) AS at FROM range({rows}) t(i)"""
-        duckdb.execute(f"COPY ({select}) TO '{folder}/{rows}.csv' (HEADER)")
-        duckdb.execute(f"COPY ({select}) TO '{folder}/{rows}.parquet' (ROW_GROUP_SIZE 122880)")
+        duckdb.sql(f"COPY ({select}) TO '{folder}/{rows}.csv' (HEADER)")
+        duckdb.sql(f"COPY ({select}) TO '{folder}/{rows}.parquet' (ROW_GROUP_SIZE 122880)")
     return folder
 
 
@@ -44,7 +44,7 @@ def test_rows_cost_no_allocations(millrace, tmp_path, files, name, checkpoints):
         count = tmp_path / "count"
         millrace("--shards", 2, "run", "q.sql", "-o", f"checkpoints={checkpoints}", "-o", f"name={name}",
                  env={"LD_PRELOAD": str(files / "count.so"), "ALLOCATIONS_FILE": str(count)})
-        assert duckdb.execute(f"SELECT COUNT(*) > 0 FROM '{out}'").fetchone() == (True,)
+        assert duckdb.sql(f"SELECT COUNT(*) > 0 FROM '{out}'").fetchall()[0] == (True,)
         return int(count.read_text())
 
     few, many = allocations(FEW), allocations(MANY)

@@ -23,8 +23,8 @@ def test_groups_ten_times_the_budget(millrace, tmp_path, rows, shards, memory):
     (tmp_path / "q.sql").write_text(f"INSERT INTO 'out.parquet' {query};")
     millrace("--shards", shards, "--memory", memory, "run", "q.sql")
     out = tmp_path / "out.parquet"
-    assert duckdb.execute(f"SELECT COUNT(*) FROM '{out}'").fetchone() == (GROUPS,)
-    assert duckdb.execute(f"SELECT COUNT(*) FROM ({query} EXCEPT FROM '{out}')").fetchone() == (0,)
+    assert duckdb.sql(f"SELECT COUNT(*) FROM '{out}'").fetchall()[0] == (GROUPS,)
+    assert duckdb.sql(f"SELECT COUNT(*) FROM ({query} EXCEPT FROM '{out}')").fetchall()[0] == (0,)
 
 
 @pytest.mark.parametrize("shards, memory", [(1, "32MiB"), (2, "64MiB")])
@@ -32,6 +32,6 @@ def test_a_sort_larger_than_the_budget(millrace, tmp_path, rows, shards, memory)
     (tmp_path / "q.sql").write_text(f"INSERT INTO 'out.parquet' SELECT k, v FROM '{rows}' ORDER BY k, v;")
     millrace("--shards", shards, "--memory", memory, "run", "q.sql")
     out = tmp_path / "out.parquet"
-    assert duckdb.execute(f"""SELECT COUNT(*), SUM(v), COUNT(*) FILTER (WHERE (k, v) < (pk, pv) AND pk IS NOT NULL) FROM (
+    assert duckdb.sql(f"""SELECT COUNT(*), SUM(v), COUNT(*) FILTER (WHERE (k, v) < (pk, pv) AND pk IS NOT NULL) FROM (
         SELECT k, v, LAG(k) OVER (ORDER BY file_row_number) AS pk, LAG(v) OVER (ORDER BY file_row_number) AS pv
-        FROM read_parquet('{out}', file_row_number = true))""").fetchone() == (GROUPS * 2, GROUPS * 999, 0)
+        FROM read_parquet('{out}', file_row_number = true))""").fetchall()[0] == (GROUPS * 2, GROUPS * 999, 0)
