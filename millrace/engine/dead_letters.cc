@@ -51,6 +51,11 @@ DeadLetters::DeadLetters(std::unique_ptr<DeadLetterStore> store, DeadLetterLimit
       pipeline_(std::move(pipeline)),
       clock_(clock) {}
 
+void DeadLetters::GoOn(int64_t letters, int64_t rows) {
+  taken_ = letters;
+  rows_before_ = rows;
+}
+
 Status DeadLetters::Take(std::span<const data::DeadLetter> letters) {
   std::string time;
   AppendTimestamp(clock_->WallMicros(), 1'000'000, &time);
@@ -92,7 +97,8 @@ Status DeadLetters::Check(bool last) const {
   }
   const runtime::Progress* progress = progress_;
   if (limit_.share < 0 || taken_ == 0 || progress == nullptr) return Status::OK();
-  const int64_t rows = taken_ + progress->rows_read.load(std::memory_order_relaxed);
+  const int64_t rows =
+      taken_ + rows_before_ + progress->rows_read.load(std::memory_order_relaxed);
   const double share = static_cast<double>(taken_) / static_cast<double>(rows);
   if ((!last && rows < kLeastRowsForShare) || share <= limit_.share) return Status::OK();
   return errors::kTooManyDeadLetters.Make({},

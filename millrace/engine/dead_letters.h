@@ -54,6 +54,9 @@ class DeadLetters final : public runtime::DeadLetterOffice {
   DeadLetters(std::unique_ptr<DeadLetterStore> store, DeadLetterLimit limit,
               std::string pipeline, const Clock* clock);
 
+  /// What earlier runs of the pipeline took, of how many rows: the limit is for all.
+  /// Before the first Take.
+  void GoOn(int64_t letters, int64_t rows);
   /// Where rows are counted: for a limit that is a share.
   void Watch(const runtime::Progress* progress) { progress_ = progress; }
   Status Take(std::span<const data::DeadLetter> letters) override;
@@ -70,7 +73,8 @@ class DeadLetters final : public runtime::DeadLetterOffice {
   const Clock* const clock_;
   std::atomic<const runtime::Progress*> progress_{nullptr};
   std::mutex mutex_;
-  int64_t taken_ = 0;
+  int64_t taken_ = 0;  // earlier runs included
+  int64_t rows_before_ = 0;
   std::string last_reason_;
 };
 

@@ -168,6 +168,13 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
       auto store, MakeStore(engine, catalog, letters_sink, job->options_, surroundings));
   job->dead_letters_ = std::make_unique<DeadLetters>(
       std::move(store), job->options_.max_dead_letters, job->name(), &engine->clock());
+  if (restored != nullptr) {
+    const auto counted = [restored](const char* name) {
+      const auto found = restored->counters.find(name);
+      return found == restored->counters.end() ? 0 : found->second;
+    };
+    job->dead_letters_->GoOn(counted("dead_letters"), counted("rows_read"));
+  }
   ARROW_RETURN_NOT_OK(
       job->sink_->EnsureTable(plan->schema(), write->table()->primary_key));
   if (job->recovery_) {

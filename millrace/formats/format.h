@@ -176,6 +176,8 @@ class Format {
   virtual bool can_read_stream() const = 0;  ///< false: needs a seekable file
   virtual ColumnsTold columns_told() const { return ColumnsTold::kStored; }
   virtual bool can_append() const = 0;  ///< rows may be appended to an existing file
+  /// Can a file that is still being written be told from a whole one?
+  virtual bool tells_its_end() const { return false; }
 
   /// Open for reading. `declared` replaces inference when it is given (column names and
   /// types). `like`: a file of this format that was opened before as the first of a set,

@@ -381,3 +381,48 @@ def test_a_clock_that_jumps(life, tmp_path):
     life.cut_off("checkpoint.committed@3")
     life()
     life.check()
+
+
+def test_a_watched_folder_without_declared_columns_goes_on(millrace, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.csv").write_text("id,name\n1,x\n2,y\n")
+    rows = lambda: sorted(line for path in tmp_path.glob("out/*.csv") for line in path.read_text().splitlines()[1:])
+    expected = ["1,x", "2,y"]
+    for turn in range(3):
+        process = millrace.start("copy", "in", "out/", "--format", "csv", "--from", "mode=watch", "--resume",
+                                 "-o", "checkpoint_interval=50ms", stderr=subprocess.DEVNULL)
+        try:
+            (tmp_path / f"in/{turn}.csv").write_text(f"id,name\n1{turn},z\n")
+            expected.append(f"1{turn},z")
+            wait_for(lambda: rows() == sorted(expected))
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+    assert rows() == sorted(expected)
+    # Columns that differ from those of the checkpoint are not mixed with them.
+    (tmp_path / "in/a.csv").write_text("id,other,name\n1,o,x\n")
+    for turn in range(3):
+        (tmp_path / f"in/{turn}.csv").unlink()
+    done = millrace("copy", "in", "out/", "--format", "csv", "--from", "mode=watch", "--resume", code=1)
+    assert "MR-2404" in done.stderr and "declare" in done.stderr
+
+
+def test_files_whose_end_nobody_can_tell_are_not_watched(millrace, tmp_path):
+    for format in ("avro", "arrow", "arrows"):
+        done = millrace("copy", "in", "out/", "--format", "csv", "--from", "mode=watch", "--from", f"format={format}", code=1)
+        assert "MR-2420" in done.stderr
+
+
+def test_the_limit_of_dead_letters_counts_those_of_earlier_runs(millrace, tmp_path):
+    (tmp_path / "in.csv").write_text("id\n" + "".join(f"{i}\nbad\n" for i in range(300)))
+    (tmp_path / "d.sql").write_text(f"""
+        SET name = 'd'; SET checkpoints = 'on'; SET checkpoint_interval = '1ms'; SET batch_rows = 20;
+        SET dead_letters = 'letters.ndjson'; SET max_dead_letters = 200;
+        CREATE SOURCE s (id BIGINT) WITH (connector = 'files', path = 'in.csv', on_error = 'dead_letter', split_size = '200B',
+          rate_limit_rows = '1000');
+        CREATE SINK o WITH (connector = 'files', path = 'out/', format = 'csv');
+        INSERT INTO o SELECT * FROM s;""")
+    millrace("--shards", 1, "run", "d.sql", env={"MILLRACE_FAILPOINT": "checkpoint.acknowledged@3"}, code=-signal.SIGKILL)
+    before = len((tmp_path / "letters.ndjson").read_text().splitlines())
+    assert 0 < before < 200
+    assert "MR-2510" in millrace("--shards", 1, "run", "d.sql", code=1).stderr

@@ -79,11 +79,16 @@ inline constexpr ErrorSpec kPartitionValue{
     "a folder's name is no value of the declared column",
     "declare the column with another type, VARCHAR takes every name"};
 
+inline constexpr ErrorSpec kFormatNotWatched{
+    2420, arrow::StatusCode::Invalid, false, "files of this format can't be watched",
+    "nobody can tell whether such a file is whole: watch csv, json or parquet, or copy "
+    "the files when they are complete"};
+
 inline constexpr const ErrorSpec* kFilesErrors[] = {
     &kUnknownFormat,        &kDestinationExists, &kCannotAppend,   &kSchemaDiffers,
     &kNeedsSeekableFile,    &kNeedsFormat,       &kForeignFiles,   &kAppendUnderWay,
     &kDestinationChanged,   &kMixedFormats,      &kFileChanged,    &kPartitionColumn,
     &kPartitionsNeedFolder, &kPieceMissing,      &kNothingToInfer, &kCannotWatch,
-    &kBadFilesState,        &kPartitionFolders,  &kPartitionValue};
+    &kBadFilesState,        &kPartitionFolders,  &kPartitionValue, &kFormatNotWatched};
 
 }  // namespace millrace::errors

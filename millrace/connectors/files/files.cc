@@ -34,6 +34,9 @@ connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
     if (parsed.own.GetString("mode") == "watch") {
       if (parsed.path == "-" || parsed.path == "/dev/stdin")
         return errors::kCannotWatch.Make({.file = parsed.path}, "");
+      if (!parsed.format->can_append() && !parsed.format->tells_its_end())
+        return errors::kFormatNotWatched.Make({.file = parsed.path}, "it is '{}'",
+                                              parsed.format->name());
       return std::make_unique<WatchSource>(std::move(parsed), declared, surroundings);
     }
     return std::make_unique<FilesSource>(std::move(parsed), declared, surroundings);

@@ -47,9 +47,12 @@ WatchSource::~WatchSource() { search_->Stop(); }
 
 Result<std::shared_ptr<arrow::Schema>> WatchSource::InferSchema() {
   if (reading_.schema) return reading_.schema;
-  ARROW_RETURN_NOT_OK(search_->Scan());
+  // A look of its own: what Discover finds is new only after Restore has said what is
+  // known.
+  const auto look = std::make_shared<WatchedFiles>(options_, surroundings_);
+  ARROW_RETURN_NOT_OK(look->Scan());
   std::map<std::string, WatchedFilePtr> by_name;
-  for (const WatchedFilePtr& file : search_->all()) by_name[file->path()] = file;
+  for (const WatchedFilePtr& file : look->all()) by_name[file->path()] = file;
   for (const auto& [path, file] : by_name) {
     ARROW_ASSIGN_OR_RAISE(reading_.schema, InferWatched(reading_, path));
     if (reading_.schema) return reading_.schema;
@@ -110,6 +113,12 @@ Status WatchSource::RestoreSchema(const std::string& text) {
     return errors::kBadFilesState.Make({.file = options_.path}, "{}",
                                        schema.status().message());
   }
+  // What was inferred now is what the query was planned with.
+  if (reading_.schema && !reading_.schema->Equals(**schema, /*check_metadata=*/false)) {
+    return errors::kSchemaDiffers.Make(
+        {.file = options_.path}, "its columns were ({}), and are ({}): declare them",
+        (*schema)->ToString(), reading_.schema->ToString());
+  }
   reading_.schema = std::move(*schema);
   return Status::OK();
 }
@@ -126,7 +135,7 @@ Status WatchSource::Restore(const std::string& discovery_state,
     return bad("it is no list of files");
   }
   next_split_ = state["next"].get<int64_t>();
-  if (!reading_.schema && state.contains("schema")) {
+  if (state.contains("schema")) {
     if (!state["schema"].is_string()) return bad("its schema is no text");
     ARROW_RETURN_NOT_OK(RestoreSchema(state["schema"].get<std::string>()));
   }

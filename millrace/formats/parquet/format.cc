@@ -17,6 +17,7 @@ class ParquetFormat final : public Format {
   const ConfigSpec& write_options() const override { return parquet_format::WriteSpec(); }
   bool can_read_stream() const override { return false; }
   bool can_append() const override { return false; }
+  bool tells_its_end() const override { return true; }
 
   Result<std::unique_ptr<FileReader>> OpenReader(
       Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,

@@ -86,10 +86,19 @@ void Coordinator::Start() {
   if (checkpointed()) ArmTimer();
 }
 
+// A timer can't be taken back: one that is on its way is waited for, and set anew when it
+// comes too early.
 void Coordinator::ArmTimer() {
   if (options_.interval_nanos <= 0) return;
-  context_.timers->WakeAt(context_.clock->MonotonicNanos() + options_.interval_nanos,
-                          Waker(bell_));
+  due_ = context_.clock->MonotonicNanos() + options_.interval_nanos;
+  if (!std::exchange(armed_, true)) context_.timers->WakeAt(due_, Waker(bell_));
+}
+
+bool Coordinator::TakeDueRing() {
+  if (!bell_->TakeRing()) return false;
+  armed_ = context_.clock->MonotonicNanos() < due_;
+  if (armed_) context_.timers->WakeAt(due_, Waker(bell_));
+  return !armed_;
 }
 
 void Coordinator::Take(TaskReport report) {
@@ -156,7 +165,6 @@ bool Coordinator::Complete() const {
 }
 
 void Coordinator::Begin() {
-  bell_->TakeRing();
   {
     std::lock_guard lock(mutex_);
     wanted_ = false;
@@ -178,7 +186,7 @@ Status Coordinator::Step() {
       std::lock_guard lock(mutex_);
       wanted = wanted_;
     }
-    if (wanted || bell_->rung()) Begin();
+    if (TakeDueRing() || wanted) Begin();
   }
   Collect();
   if (!in_flight_ || !Complete()) return Status::OK();
@@ -326,6 +334,7 @@ state::Manifest Coordinator::MakeManifest(bool final,
   };
   add("rows_read", context_.progress->rows_read);
   add("rows_written", context_.progress->rows_written);
+  add("dead_letters", context_.progress->dead_letters);
   return out;
 }
 

@@ -138,6 +138,8 @@ class Coordinator final : public TaskReports {
   template <typename F>
   Status Await(const F& future);
   void ArmTimer();
+  /// Has the time come? Takes the timer's ring.
+  bool TakeDueRing();
 
   const CheckpointOptions options_;
   const CoordinatorContext context_;
@@ -157,6 +159,8 @@ class Coordinator final : public TaskReports {
   std::vector<std::string> savepoints_;  // names for the epoch in flight
   std::vector<Future<Epoch>> asked_;     // who waits for the epoch in flight
   std::shared_ptr<Bell> bell_;           // rung by the timer
+  int64_t due_ = 0;                      // when the next epoch begins by itself
+  bool armed_ = false;                   // a timer is on its way
 
   std::mutex mutex_;
   std::vector<TaskReport> inbox_;
