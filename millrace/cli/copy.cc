@@ -114,7 +114,7 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
   }
   if (!copy.dead_letters.empty()) {
     options.dead_letters = copy.dead_letters;
-  } else if (copy.destination != "-") {
+  } else if (options.dead_letters.empty() && copy.destination != "-") {
     std::string base = copy.destination;
     while (base.size() > 1 && base.back() == '/') base.pop_back();
     options.dead_letters = base + ".dead-letters.ndjson";

@@ -61,7 +61,7 @@ Status CheckDeadLetters(const plan::NodePtr& plan, const std::string& dead_lette
 Result<std::unique_ptr<DeadLetterStore>> MakeStore(
     Engine* engine, SessionCatalog* catalog, plan::TablePtr table,
     const JobOptions& options, const connector::Surroundings& surroundings) {
-  const std::string& place = options.dead_letters;
+  const std::string place = DeadLetterPlace(options);
   if (place == kDiscard) return MakeDiscardingStore();
   if (!table && !files::IsPath(place)) {
     ARROW_ASSIGN_OR_RAISE(table, catalog->WritableTable(place, {}));
@@ -98,9 +98,9 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   if (write == nullptr)
     return errors::kInternal.Make({}, "a job's plan must end in a write");
 
+  std::string letters_path = DeadLetterPlace(job->options_);
   ARROW_ASSIGN_OR_RAISE(const plan::TablePtr letters_sink,
-                        catalog->FindSink(job->options_.dead_letters));
-  std::string letters_path = job->options_.dead_letters;
+                        catalog->FindSink(letters_path));
   if (letters_sink) {
     const auto path = letters_sink->options.find("path");
     letters_path = path == letters_sink->options.end() ? "" : path->second;
@@ -123,15 +123,10 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   ARROW_RETURN_NOT_OK(
       CheckPromise(*plan, *job->sink_, write->table()->name, job->options_));
   job->guarantee_ = PromiseOf(*plan, *job->sink_, job->options_).text;
-  const auto operators = plan::IdentifyOperators(plan);
-  const std::string sink_text =
-      fmt::format("'{}' ({})", write->table()->name, write->table()->connector);
+  const plan::PlanIdentity identity = plan::Identify(plan);
   if (job->recovery_) {
     ARROW_RETURN_NOT_OK(job->recovery_->Choose(*job->sink_));
-    std::vector<std::string> tables;
-    ForEachScan(
-        plan, [&](const plan::ScanNode& scan) { tables.push_back(scan.table()->name); });
-    ARROW_RETURN_NOT_OK(job->recovery_->Fit(tables, operators, sink_text));
+    ARROW_RETURN_NOT_OK(job->recovery_->Fit(identity));
   }
   const state::Manifest* restored = job->recovery_ ? job->recovery_->manifest() : nullptr;
 
@@ -213,7 +208,7 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   pipeline_options.parallelism = parallelism;
   pipeline_options.batch_rows = job->options_.batch_rows;
   if (job->recovery_) {
-    pipeline_options.checkpoints = job->recovery_->PipelineOptions(operators, sink_text);
+    pipeline_options.checkpoints = job->recovery_->PipelineOptions(identity);
   }
   ARROW_ASSIGN_OR_RAISE(
       job->pipeline_,

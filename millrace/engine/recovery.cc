@@ -112,19 +112,17 @@ Status Recovery::Choose(connector::Sink& sink) {
   return Status::OK();
 }
 
-Status Recovery::Fit(const std::vector<std::string>& scans,
-                     const std::vector<plan::OperatorIdentity>& operators,
-                     const std::string& sink) {
+Status Recovery::Fit(const plan::PlanIdentity& plan) {
   if (!manifest_) return Status::OK();
   auto refuse = [this](const std::string& why) {
     return errors::kStateRefused.Make({}, "pipeline '{}': {}", options_.name.text, why);
   };
-  if (manifest_->sink != sink) {
+  if (manifest_->sink != plan.sink) {
     return refuse(
-        fmt::format("it wrote to {}, and is to write to {}", manifest_->sink, sink));
+        fmt::format("it wrote to {}, and is to write to {}", manifest_->sink, plan.sink));
   }
   std::vector<state::ScanEntry> ordered_scans;
-  for (const std::string& table : scans) {
+  for (const std::string& table : plan.scans) {
     auto found = std::find_if(manifest_->scans.begin(), manifest_->scans.end(),
                               [&](const auto& scan) { return scan.table == table; });
     if (found == manifest_->scans.end())
@@ -137,9 +135,13 @@ Status Recovery::Fit(const std::vector<std::string>& scans,
         fmt::format("it does not read '{}' any more", manifest_->scans.front().table));
   }
   manifest_->scans = std::move(ordered_scans);
-  if (manifest_->final) return Status::OK();
+  if (manifest_->final) {
+    // Nothing is read again, so that another query would have no effect.
+    if (manifest_->plan == plan.fingerprint) return Status::OK();
+    return refuse("it has read everything with another query");
+  }
   std::vector<state::OperatorEntry> ordered;
-  for (const plan::OperatorIdentity& identity : operators) {
+  for (const plan::OperatorIdentity& identity : plan.operators) {
     auto found = std::find_if(
         manifest_->operators.begin(), manifest_->operators.end(),
         [&](const auto& op) { return op.fingerprint == identity.fingerprint; });
@@ -169,8 +171,7 @@ Status Recovery::RecoverSink(connector::Sink& sink) {
       .status();
 }
 
-runtime::CheckpointOptions Recovery::PipelineOptions(
-    std::vector<plan::OperatorIdentity> operators, std::string sink) const {
+runtime::CheckpointOptions Recovery::PipelineOptions(plan::PlanIdentity plan) const {
   runtime::CheckpointOptions out;
   out.store = store_.get();
   out.interval_nanos = options_.checkpoint_interval_nanos;
@@ -178,8 +179,7 @@ runtime::CheckpointOptions Recovery::PipelineOptions(
   out.keeps_last = options_.keeps_checkpoint;
   out.attempt = attempt_;
   out.restored = manifest();
-  out.operators = std::move(operators);
-  out.sink = std::move(sink);
+  out.plan = std::move(plan);
   return out;
 }
 

@@ -39,17 +39,14 @@ class Recovery {
   bool finished() const { return manifest_ && manifest_->final; }
 
   /// Put the entries of the manifest into the order of this plan, or say why they can't
-  /// be (kStateRefused). `scans`: the tables in the order of the plan.
-  Status Fit(const std::vector<std::string>& scans,
-             const std::vector<plan::OperatorIdentity>& operators,
-             const std::string& sink);
+  /// be (kStateRefused).
+  Status Fit(const plan::PlanIdentity& plan);
   /// Commit what is decided, abort every stray. After EnsureTable, before Open.
   Status RecoverSink(connector::Sink& sink);
   /// A finished pipeline has no checkpoint any more.
   Status Forget() { return state::Retire(*store_); }
 
-  runtime::CheckpointOptions PipelineOptions(
-      std::vector<plan::OperatorIdentity> operators, std::string sink) const;
+  runtime::CheckpointOptions PipelineOptions(plan::PlanIdentity plan) const;
 
  private:
   explicit Recovery(JobOptions options) : options_(std::move(options)) {}

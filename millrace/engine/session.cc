@@ -109,14 +109,12 @@ Status Session::Execute(std::string_view text, const std::string& file,
   return ForgetFinished();
 }
 
-JobOptions Session::OptionsOf(const plan::WriteNode& write) {
+JobOptions Session::OptionsOf(std::string target) {
   JobOptions out = options_;
-  if (!out.name.chosen || !several_writes_) return out;
-  out.keeps_checkpoint = true;
-  if (names_.insert(out.name.text).second) return out;
+  if (!out.name.chosen || names_.insert(out.name.text).second) return out;
   // By its target rather than its place, so that a statement more changes no other's
-  // name.
-  std::string target = write.table()->name;
+  // name. The letters of a script stay together.
+  out.dead_letters = DeadLetterPlace(options_);
   while (target.size() > 1 && target.back() == '/') target.pop_back();
   const std::string name = out.name.text + "-" + io::NameOf(target);
   out.name.text = name;
@@ -137,7 +135,7 @@ Status Session::Run(const sql::Statement& statement, const Locate& locate,
                     SessionListener& listener) {
   options_.since_nanos = engine_->clock().MonotonicNanos();
   // A statement must not replace the letters of the one before it.
-  options_.continues_dead_letters = letter_files_.contains(options_.dead_letters);
+  options_.continues_dead_letters = letter_files_.contains(DeadLetterPlace(options_));
   Planning planning(*this);
   auto planned = sql::Plan(statement, planning.context);
   if (!planned.ok()) return locate(planned.status());
@@ -163,10 +161,11 @@ Status Session::Run(const sql::Statement& statement, const Locate& locate,
 
 Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener,
                          std::string* analyzed) {
+  const JobOptions options = OptionsOf("result");
   if (results_ && analyzed == nullptr) {
     ARROW_ASSIGN_OR_RAISE(
         auto job,
-        Job::Make(engine_, &catalog_, plan::WriteNode::Make(root, results_), options_));
+        Job::Make(engine_, &catalog_, plan::WriteNode::Make(root, results_), options));
     return RunJob(*job, listener, false);
   }
   const bool shown = analyzed == nullptr;
@@ -177,7 +176,7 @@ Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener,
       });
   ARROW_ASSIGN_OR_RAISE(
       auto job, Job::Make(engine_, &catalog_, plan::WriteNode::Make(root, ResultTable()),
-                          options_, std::move(sink)));
+                          options, std::move(sink)));
   ARROW_RETURN_NOT_OK(RunJob(*job, listener, false));
   if (!shown) {
     *analyzed = job->ExplainAnalyzed();
@@ -191,7 +190,8 @@ Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
   const auto* write = plan::As<plan::WriteNode>(root);
   if (write == nullptr) return errors::kInternal.Make({}, "a write that writes nothing");
   ARROW_RETURN_NOT_OK(write->CheckNames());
-  const JobOptions options = OptionsOf(*write);
+  JobOptions options = OptionsOf(write->table()->name);
+  options.keeps_checkpoint = options.name.chosen && several_writes_;
   ARROW_ASSIGN_OR_RAISE(auto job, Job::Make(engine_, &catalog_, root, options));
   ARROW_RETURN_NOT_OK(RunJob(*job, listener, true));
   if (job->keeps_checkpoint()) finished_.push_back(options);

@@ -111,7 +111,8 @@ class Session {
              const Locate& locate, connector::Report& report,
              std::vector<std::string>& plans);
   Result<Lowered> Lower(std::string_view yaml, const std::string& file);
-  JobOptions OptionsOf(const plan::WriteNode& write);
+  // Of a statement that fills `target`.
+  JobOptions OptionsOf(std::string target);
   Status ForgetFinished();
   Status RunQuery(const plan::NodePtr& root, SessionListener& listener,
                   std::string* analyzed);

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "millrace/base/error.h"
+#include "millrace/io/path.h"
 
 namespace millrace::engine {
 
@@ -102,8 +103,9 @@ const std::vector<Setting>& Settings() {
           .Within(1, 1024),
       Whole("batch_rows", "65536", "Rows of a batch at the most", &JobOptions::batch_rows)
           .Within(1, 1024 * 1024),
-      Text("dead_letters", "dead-letters.ndjson",
-           "Where rows go that are set aside: a file, a sink, or discard",
+      Text("dead_letters", "",
+           "Where rows go that are set aside: a file, a sink, or discard; "
+           "NAME.dead-letters.ndjson when absent",
            &JobOptions::dead_letters),
       Parsed({.name = "max_dead_letters",
               .type = OptionType::kString,
@@ -160,6 +162,11 @@ const std::vector<Setting>& Settings() {
 }
 
 }  // namespace
+
+std::string DeadLetterPlace(const JobOptions& options) {
+  if (!options.dead_letters.empty()) return options.dead_letters;
+  return io::NameOf(options.name.text) + ".dead-letters.ndjson";
+}
 
 const ConfigSpec& SettingsSpec() {
   static const ConfigSpec spec = [] {

@@ -49,8 +49,9 @@ struct JobOptions {
   /// −1: when the job is made.
   int64_t since_nanos = -1;
   /// Where dead letters go: a file, a sink that the catalog knows by this name, the
-  /// address of one, or "discard". Used only when a source sets rows aside.
-  std::string dead_letters = "dead-letters.ndjson";
+  /// address of one, or "discard"; empty: DeadLetterPlace. Used only when a row is set
+  /// aside.
+  std::string dead_letters;
   DeadLetterLimit max_dead_letters;
   /// A file of dead letters keeps what it holds already.
   bool continues_dead_letters = false;
@@ -73,6 +74,10 @@ struct JobOptions {
   int restart_attempts = 3;
   int64_t restart_backoff_nanos = 1'000'000'000;
 };
+
+/// Where dead letters go. By default into a file that bears the pipeline's name: a file
+/// of letters has one owner, and what replaces it must not be another pipeline's.
+std::string DeadLetterPlace(const JobOptions& options);
 
 /// The settings there are.
 const ConfigSpec& SettingsSpec();

@@ -12,6 +12,7 @@
 #include "millrace/plan/limit_node.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/sort_node.h"
+#include "millrace/plan/write_node.h"
 
 namespace millrace::plan {
 
@@ -38,10 +39,11 @@ std::string Text(const ScanNode& scan) {
   return out;
 }
 
-OperatorIdentity Visit(const NodePtr& node, std::vector<OperatorIdentity>* out) {
-  const size_t place = out->size();
-  if (IsStateful(*node)) out->emplace_back();
+OperatorIdentity Visit(const NodePtr& node, PlanIdentity* out) {
+  const size_t place = out->operators.size();
+  if (IsStateful(*node)) out->operators.emplace_back();
   const auto* scan = As<ScanNode>(node);
+  if (scan != nullptr) out->scans.push_back(scan->table()->name);
   OperatorIdentity self;
   self.description = fmt::format("{} {}", node->kind(),
                                  scan != nullptr ? Text(*scan) : node->Describe());
@@ -57,7 +59,7 @@ OperatorIdentity Visit(const NodePtr& node, std::vector<OperatorIdentity>* out) 
     self.description += std::exchange(joint, " and ") + below.description;
   }
   self.fingerprint = fmt::format("{:016x}", XXH3_64bits(text.data(), text.size()));
-  if (IsStateful(*node)) (*out)[place] = self;
+  if (IsStateful(*node)) out->operators[place] = self;
   return self;
 }
 
@@ -71,9 +73,12 @@ bool IsStateful(const Node& node) {
          node.kind() == LimitNode::kKind;
 }
 
-std::vector<OperatorIdentity> IdentifyOperators(const NodePtr& root) {
-  std::vector<OperatorIdentity> out;
-  Visit(root, &out);
+PlanIdentity Identify(const NodePtr& root) {
+  PlanIdentity out;
+  out.fingerprint = Visit(root, &out).fingerprint;
+  if (const auto* write = As<WriteNode>(root)) {
+    out.sink = fmt::format("'{}' ({})", write->table()->name, write->table()->connector);
+  }
   return out;
 }
 

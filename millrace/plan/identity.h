@@ -20,9 +20,20 @@ struct OperatorIdentity {
 /// Does a node of this kind keep state between batches?
 bool IsStateful(const Node& node);
 
-/// The stateful operators of a plan that Parallelize has not cut, in pre-order: cutting
-/// keeps that order, as what it adds (exchanges, first halves, key columns) holds nothing
-/// at a barrier.
-std::vector<OperatorIdentity> IdentifyOperators(const NodePtr& root);
+/// What a checkpoint tells of the plan that it belongs to.
+struct PlanIdentity {
+  /// Of the whole: equal for equal queries over the same tables.
+  std::string fingerprint;
+  /// The stateful operators in pre-order. Cutting a plan keeps that order, as what it
+  /// adds (exchanges, first halves, key columns) holds nothing at a barrier.
+  std::vector<OperatorIdentity> operators;
+  /// The names of the tables that are read, in pre-order.
+  std::vector<std::string> scans;
+  /// Of the table that is written: `'name' (connector)`.
+  std::string sink;
+};
+
+/// Of a plan that Parallelize has not cut.
+PlanIdentity Identify(const NodePtr& root);
 
 }  // namespace millrace::plan

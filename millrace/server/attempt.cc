@@ -9,9 +9,6 @@ namespace millrace::server {
 Status Attempt::Execute(const PipelineFile& file, const engine::JobOptions& defaults) {
   engine::JobOptions options = defaults;
   options.name = {file.name, true};
-  // A file of letters has one owner at a time.
-  if (options.dead_letters == engine::JobOptions().dead_letters)
-    options.dead_letters = file.name + "." + options.dead_letters;
   engine::Session session(engine_, std::move(options));
   const Status status = engine::IsYamlPath(file.path)
                             ? session.ExecutePipeline(file.text, file.path, *this)

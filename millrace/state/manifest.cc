@@ -152,9 +152,9 @@ std::string Manifest::Encode() const {
   json out{{"version", kManifestVersion}, {"pipeline", Base64(pipeline)},
            {"epoch", epoch.value},        {"attempt", attempt},
            {"created", created_micros},   {"final", final},
-           {"sink", Base64(sink)},        {"scans", json::array()},
-           {"operators", json::array()},  {"tokens", json::array()},
-           {"counters", counters}};
+           {"plan", Base64(plan)},        {"sink", Base64(sink)},
+           {"scans", json::array()},      {"operators", json::array()},
+           {"tokens", json::array()},     {"counters", counters}};
   for (const ScanEntry& scan : scans) {
     json splits = json::array();
     for (const auto& split : scan.unfinished) splits.push_back(ToJson(split));
@@ -204,6 +204,7 @@ Result<Manifest> Manifest::Decode(const std::string& text, const std::string& wh
   out.attempt = fields.Integer("attempt");
   out.created_micros = fields.Integer("created");
   out.final = fields.Get("final").is_boolean() && fields.Get("final").get<bool>();
+  out.plan = fields.Bytes("plan");
   out.sink = fields.Bytes("sink");
   out.counters = fields.Numbers("counters");
   for (const json& entry : fields.List("scans")) {

@@ -57,6 +57,7 @@ struct Manifest {
   bool final = false;  ///< the input has ended: nothing follows this epoch
   std::vector<ScanEntry> scans;
   std::vector<OperatorEntry> operators;
+  std::string plan;  ///< fingerprint of the query
   std::string sink;  ///< its table's name and connector
   std::vector<connector::CommitToken> tokens;
   std::map<std::string, int64_t> counters;  ///< rows read and written since the first run

@@ -349,3 +349,25 @@ def test_a_sink_of_letters_is_neither_end_of_the_pipeline(millrace, bad):
     done = millrace("sql", "-c", "CREATE SINK aside WITH (connector = 'files', path = 'in.csv', mode = 'append'); "
                     "SET dead_letters = 'aside'; INSERT INTO 'out.csv' SELECT * FROM 'in.csv'", code=2)
     assert "MR-1027" in done.stderr and (bad / "in.csv").read_text() == BAD
+
+
+def test_the_letters_of_two_pipelines_stay_apart(millrace, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.csv").write_text(f"n\n1\n{name}\n")
+        (tmp_path / f"{name}.yaml").write_text(
+            f"name: {name}\nsource: {{connector: files, path: {name}.csv, sample_rows: 1, on_error: dead_letter}}\n"
+            f"sink: {{connector: files, path: {name}.out.csv}}\n")
+        millrace("run", f"{name}.yaml")
+    for name in ("one", "two"):
+        (letter,) = letters(tmp_path / f"{name}.dead-letters.ndjson")
+        assert letter["raw"] == name and letter["pipeline"] == name
+
+
+def test_copy_takes_the_place_from_settings_too(millrace, bad):
+    for words in (["-o", "dead_letters=here.ndjson"], ["--dead-letters", "here.ndjson"],
+                  ["-o", "dead_letters=there.ndjson", "--dead-letters", "here.ndjson"]):
+        (bad / "here.ndjson").unlink(missing_ok=True)
+        millrace("copy", "in.csv", "out.csv", "--from", "on_error=dead_letter", "--from", "sample_rows=1",
+                 "--mode", "overwrite", *words)
+        assert len(letters(bad / "here.ndjson")) == 2
+        assert not (bad / "there.ndjson").exists() and not (bad / "out.csv.dead-letters.ndjson").exists()

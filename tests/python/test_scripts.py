@@ -90,3 +90,35 @@ def test_a_script_that_was_killed_does_nothing_twice(millrace, tmp_path):
     # A script that has ended begins again.
     millrace("run", "x.sql")
     assert rows(tmp_path / "a") == sorted(2 * list(range(1000)))
+
+
+def test_a_finished_statement_that_was_changed_is_refused(millrace, tmp_path):
+    (tmp_path / "in.csv").write_text("n\n1\n2\n")
+    script = """SET name = 'two'; SET checkpoints = 'on';
+CREATE SINK a WITH (connector = 'files', path = 'a/', format = 'csv', mode = 'append');
+CREATE SINK b WITH (connector = 'files', path = 'b/', format = 'csv', mode = 'append');
+INSERT INTO a SELECT {} AS n FROM 'in.csv';
+INSERT INTO b SELECT n FROM 'later.csv';
+"""
+    (tmp_path / "x.sql").write_text(script.format("n"))
+    assert "later.csv" in millrace("run", "x.sql", code=1).stderr
+    (tmp_path / "later.csv").write_text("n\n5\n")
+    (tmp_path / "x.sql").write_text(script.format("n * 10"))
+    done = millrace("run", "x.sql", code=1)
+    assert "MR-4505" in done.stderr and "pipeline 'two': it has read everything with another query" in done.stderr
+    assert rows(tmp_path / "a") == [1, 2]
+    (tmp_path / "x.sql").write_text(script.format("n"))
+    millrace("run", "x.sql")
+    assert rows(tmp_path / "a") == [1, 2] and rows(tmp_path / "b") == [5]
+
+
+def test_a_query_shares_no_checkpoint_with_a_write(millrace, tmp_path):
+    (tmp_path / "in.csv").write_text("n\n1\n2\n")
+    (tmp_path / "x.sql").write_text("""SET name = 'both'; SET checkpoints = 'on';
+CREATE SINK a WITH (connector = 'files', path = 'a/', format = 'csv', mode = 'append');
+INSERT INTO a SELECT n FROM 'in.csv';
+SELECT n + 1 AS n FROM 'in.csv';
+""")
+    for times in (1, 2):
+        assert millrace("run", "x.sql", "--format", "csv").stdout == "n\n2\n3\n"
+        assert rows(tmp_path / "a") == sorted(times * [1, 2])

@@ -15,7 +15,7 @@ using connector::CommitToken;
 Coordinator::Coordinator(CheckpointOptions options, CoordinatorContext context)
     : options_(std::move(options)),
       context_(std::move(context)),
-      states_(options_.operators,
+      states_(options_.plan.operators,
               options_.restored == nullptr ? nullptr : &options_.restored->operators),
       bell_(std::make_shared<Bell>(context_.scheduler)) {
   if (options_.restored == nullptr) return;
@@ -317,7 +317,8 @@ state::Manifest Coordinator::MakeManifest(bool final,
   out.attempt = options_.attempt;
   out.created_micros = context_.clock->WallMicros();
   out.final = final;
-  out.sink = options_.sink;
+  out.plan = options_.plan.fingerprint;
+  out.sink = options_.plan.sink;
   out.tokens = std::move(tokens);
   for (const Scan& scan : scans_) {
     state::ScanEntry entry;

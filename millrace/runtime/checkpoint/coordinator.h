@@ -45,9 +45,7 @@ struct CheckpointOptions {
   const state::Manifest* restored = nullptr;
   /// The last checkpoint stays when everything was read.
   bool keeps_last = false;
-  /// Of the plan before it was cut.
-  std::vector<plan::OperatorIdentity> operators;
-  std::string sink;  ///< Manifest::sink
+  plan::PlanIdentity plan;
 };
 
 /// What the coordinator uses of the process.

@@ -21,6 +21,7 @@ Manifest Odd() {
   out.epoch = Epoch{7};
   out.attempt = 3;
   out.created_micros = -5;
+  out.plan = "0123456789abcdef";
   out.sink = AllBytes();
   ScanEntry scan;
   scan.table = "t";
@@ -55,6 +56,7 @@ TEST(Manifest, OddBytesComeBack) {
   EXPECT_EQ(after.attempt, 3);
   EXPECT_EQ(after.created_micros, -5);
   EXPECT_FALSE(after.final);
+  EXPECT_EQ(after.plan, "0123456789abcdef");
   EXPECT_EQ(after.sink, AllBytes());
   ASSERT_EQ(after.scans.size(), 1u);
   EXPECT_EQ(after.scans[0].discovery_state, AllBytes());
