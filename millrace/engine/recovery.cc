@@ -101,6 +101,7 @@ Status Recovery::Choose(connector::Sink& sink) {
       return Damaged(read.status(), newest->epoch, entries);
     }
   }
+  used_ = std::max(newest_, recorded);
   if (chosen == nullptr) return Status::OK();
   auto read = Read(*chosen);
   if (!read.ok()) return Damaged(read.status(), chosen->epoch, entries);
@@ -108,6 +109,7 @@ Status Recovery::Choose(connector::Sink& sink) {
   if (newest == nullptr) newest_ = manifest_->epoch;
   // Epochs are never used twice, also when an earlier one is gone back to.
   manifest_->epoch = newest_;
+  used_ = std::max(used_, newest_);
   if (chosen != newest) manifest_->tokens = newest_tokens_;
   return Status::OK();
 }
@@ -178,6 +180,7 @@ runtime::CheckpointOptions Recovery::PipelineOptions(plan::PlanIdentity plan) co
   out.retained = options_.checkpoints_retained;
   out.keeps_last = options_.keeps_checkpoint;
   out.attempt = attempt_;
+  out.used = used_;
   out.restored = manifest();
   out.plan = std::move(plan);
   return out;

@@ -59,6 +59,7 @@ class Recovery {
   int64_t attempt_ = 0;
   std::optional<state::Manifest> manifest_;
   Epoch newest_{0};  // decided, whether or not it is the one to start from
+  Epoch used_{0};    // numbers up to this one must not be used again
   std::vector<connector::CommitToken> newest_tokens_;
 };
 

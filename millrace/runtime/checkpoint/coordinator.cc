@@ -18,8 +18,9 @@ Coordinator::Coordinator(CheckpointOptions options, CoordinatorContext context)
       states_(options_.plan.operators,
               options_.restored == nullptr ? nullptr : &options_.restored->operators),
       bell_(std::make_shared<Bell>(context_.scheduler)) {
+  last_ = options_.used;
   if (options_.restored == nullptr) return;
-  last_ = decided_ = options_.restored->epoch;
+  decided_ = options_.restored->epoch;
   decided_tokens_ = options_.restored->tokens;
   counters_before_ = options_.restored->counters;
   context_.progress->checkpoint_epoch.store(decided_.value);

@@ -41,6 +41,8 @@ struct CheckpointOptions {
   /// Decided manifests that are kept besides the newest.
   int retained = 1;
   int64_t attempt = 0;
+  /// Earlier runs used the numbers up to this one, also for epochs without a manifest.
+  Epoch used{0};
   /// What the pipeline continues from, or null. Outlives the pipeline.
   const state::Manifest* restored = nullptr;
   /// The last checkpoint stays when everything was read.
