@@ -16,6 +16,8 @@ namespace millrace::operators {
 struct Watermark {
   int64_t micros = data::event_time::kMin;
   bool idle = false;
+
+  bool operator==(const Watermark&) const = default;
 };
 
 /// Cuts the stream between two epochs.

@@ -35,6 +35,9 @@ class EventSink {
   /// once everything before it has arrived: sent into the rings, or prepared by the
   /// writer.
   virtual Result<PushState> Push(operators::Event& event, const Waker& waker) = 0;
+  /// Nothing follows for now: pass on what was accepted and is still here. Where there is
+  /// no room yet, `waker` fires when there is, and this is to be called again.
+  virtual Status Drain(const Waker& waker) { return Status::OK(); }
 };
 
 }  // namespace millrace::runtime

@@ -46,4 +46,9 @@ Result<PushState> EncodingRoot::Push(operators::Event& event, const Waker& waker
   return next_->Push(event, waker);
 }
 
+Status EncodingRoot::Drain(const Waker& waker) {
+  ARROW_RETURN_NOT_OK(HandOn(waker).status());
+  return next_->Drain(waker);
+}
+
 }  // namespace millrace::runtime

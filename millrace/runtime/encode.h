@@ -18,6 +18,7 @@ class EncodingRoot final : public EventSink {
   EncodingRoot(std::unique_ptr<data::RowEncoder> encoder, std::unique_ptr<RowRules> rules,
                std::unique_ptr<EventSink> next);
   Result<PushState> Push(operators::Event& event, const Waker& waker) override;
+  Status Drain(const Waker& waker) override;
 
  private:
   void Keep(std::vector<data::EncodedRows> pieces);

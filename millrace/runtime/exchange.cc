@@ -115,10 +115,7 @@ Result<PushState> ExchangeSender::Push(Event& event, const Waker& waker) {
     if (state != PushState::kAccepted) return state;
   }
   if (auto* batch = std::get_if<data::Batch>(&event)) {
-    for (size_t i = 0; i < rings_.size(); ++i) {
-      if (holds_[i]) pending_.push_back({i, held_[i], 0});
-      holds_[i] = false;
-    }
+    ReleaseHeld();
     ARROW_RETURN_NOT_OK(Deal(std::move(*batch)));
   } else if (const auto* encoded = std::get_if<data::EncodedRows>(&event)) {
     const int64_t bytes = std::max<int64_t>(encoded->bytes->size(), 1);
@@ -134,15 +131,24 @@ Result<PushState> ExchangeSender::Push(Event& event, const Waker& waker) {
       }
     }
   } else {
-    for (size_t i = 0; i < rings_.size(); ++i) {
-      if (holds_[i]) pending_.push_back({i, held_[i], 0});
-      holds_[i] = false;
-      pending_.push_back({i, event, 0});
-    }
+    ReleaseHeld();
+    for (size_t i = 0; i < rings_.size(); ++i) pending_.push_back({i, event, 0});
   }
   // What is pending now belongs to us; a ring that is full is met at the next push.
   ARROW_ASSIGN_OR_RAISE(PushState state, Flush());
   return state == PushState::kClosed ? state : PushState::kAccepted;
+}
+
+Status ExchangeSender::Drain(const Waker&) {
+  ReleaseHeld();
+  return Flush().status();
+}
+
+void ExchangeSender::ReleaseHeld() {
+  for (size_t i = 0; i < rings_.size(); ++i) {
+    if (holds_[i]) pending_.push_back({i, held_[i], 0});
+    holds_[i] = false;
+  }
 }
 
 ExchangeReceiver::ExchangeReceiver(std::vector<RingPtr> rings, bool in_split_order)
@@ -158,8 +164,7 @@ bool ExchangeReceiver::Take(Sender& sender, Event* out, bool* emit) {
   if (!sender.ring->Pop(out)) return false;
   *emit = false;
   if (auto* watermark = std::get_if<Watermark>(out)) {
-    sender.watermark = std::max(sender.watermark, watermark->micros);
-    sender.idle = watermark->idle;
+    sender.time = *watermark;
     *emit = MergedWatermark(out);
   } else if (auto* barrier = std::get_if<Barrier>(out)) {
     barrier_ = *barrier;
@@ -171,41 +176,30 @@ bool ExchangeReceiver::Take(Sender& sender, Event* out, bool* emit) {
     *emit = false;
   } else if (std::holds_alternative<End>(*out)) {
     sender.ended = true;
-    sender.idle = true;
     // A sender that has ended holds back neither a barrier nor the watermark of the
     // others.
     *emit = PassBarrier(out) || MergedWatermark(out);
   } else {
-    sender.idle = false;
     *emit = true;
   }
   return true;
 }
 
+// The least of what the senders have announced, idle or not: those that read one table
+// announce the same, and one whose rows are still on their way announces behind them.
+// What follows is the same for every receiver once all have heard the same.
 bool ExchangeReceiver::MergedWatermark(Event* out) {
-  int64_t merged = data::event_time::kMax, newest = emitted_watermark_;
-  bool all_idle = true;
+  Watermark merged{data::event_time::kMax, true};
+  bool any = false;
   for (const Sender& sender : senders_) {
-    if (!sender.ended) newest = std::max(newest, sender.watermark);
-    if (sender.ended || sender.idle) continue;
-    all_idle = false;
-    merged = std::min(merged, sender.watermark);
+    if (sender.ended) continue;
+    any = true;
+    merged.micros = std::min(merged.micros, sender.time.micros);
+    merged.idle &= sender.time.idle;
   }
-  if (all_idle) {
-    const bool all_ended = std::all_of(senders_.begin(), senders_.end(),
-                                       [](const Sender& s) { return s.ended; });
-    if (all_ended || (emitted_idle_ && newest <= emitted_watermark_)) return false;
-    // Nobody is left to be waited for: time is where the one ahead of all has brought it,
-    // whoever came to its end first.
-    emitted_idle_ = true;
-    emitted_watermark_ = newest;
-    *out = Watermark{newest, true};
-    return true;
-  }
-  if (merged <= emitted_watermark_) return false;
-  emitted_idle_ = false;
-  emitted_watermark_ = merged;
-  *out = Watermark{merged, false};
+  if (!any || merged == emitted_) return false;
+  emitted_ = merged;
+  *out = merged;
   return true;
 }
 

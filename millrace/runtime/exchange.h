@@ -25,6 +25,7 @@ class ExchangeSender final : public EventSink {
   ExchangeSender(plan::ExchangeKind kind, std::vector<int> keys,
                  std::vector<RingPtr> rings, arrow::MemoryPool* pool);
   Result<PushState> Push(operators::Event& event, const Waker& waker) override;
+  Status Drain(const Waker& waker) override;
 
  private:
   struct Pending {
@@ -32,6 +33,7 @@ class ExchangeSender final : public EventSink {
     operators::Event event;
     int64_t bytes;
   };
+  void ReleaseHeld();
   Result<PushState> Flush();
   Status Deal(data::Batch batch);
 
@@ -59,8 +61,7 @@ class ExchangeReceiver final : public EventSource {
  private:
   struct Sender {
     RingPtr ring;
-    int64_t watermark = data::event_time::kMin;
-    bool idle = false;
+    operators::Watermark time;
     bool ended = false;
     bool at_barrier = false;
     SplitId split{-1};
@@ -74,8 +75,7 @@ class ExchangeReceiver final : public EventSource {
   std::vector<Sender> senders_;
   const bool in_split_order_;
   size_t next_ = 0;
-  int64_t emitted_watermark_ = data::event_time::kMin;
-  bool emitted_idle_ = false;
+  operators::Watermark emitted_;
   operators::Barrier barrier_;
   bool barrier_due_ = false;  // the watermark before it was put out
 };

@@ -158,7 +158,7 @@ class Pipeline::Builder {
     if (const auto* scan = plan::As<plan::ScanNode>(node)) {
       ARROW_ASSIGN_OR_RAISE(auto shared, Share(*scan, stage));
       for (size_t i = 0; i < tasks.size(); ++i) {
-        tasks[i]->AddLeaf(std::make_unique<ScanLeaf>(shared, stage.checkpoints[i]),
+        tasks[i]->AddLeaf(std::make_unique<ScanLeaf>(shared, i, stage.checkpoints[i]),
                           parents[i], port, stats);
       }
       return Status::OK();
@@ -281,7 +281,8 @@ class Pipeline::Builder {
     shared->table = scan.table()->name;
     shared->connector = scan.table()->connector;
     shared->ordinal = next_scan_++;
-    shared->splits = std::make_shared<SplitQueue>();
+    shared->splits =
+        std::make_shared<SplitQueue>(shared->source->bounded(), stage.cells.size());
     shared->bounded = shared->source->bounded();
     shared->barrier_after_split = stage.ordered;
     for (const TaskCellPtr& cell : stage.cells) shared->readers.emplace_back(cell);

@@ -14,35 +14,6 @@ using operators::Barrier;
 using operators::End;
 using operators::Event;
 using operators::SplitBegin;
-using operators::Watermark;
-
-void SplitQueue::Add(std::vector<connector::SplitState> splits) {
-  std::lock_guard lock(mutex_);
-  for (connector::SplitState& state : splits) {
-    const int64_t least = std::max(state.split.min_event_time, state.watermark);
-    min_event_times_.insert(least);
-    unread_.push_back({std::move(state), least});
-  }
-}
-
-std::optional<connector::SplitState> SplitQueue::Take() {
-  std::lock_guard lock(mutex_);
-  if (unread_.empty()) return std::nullopt;
-  Unread next = std::move(unread_.front());
-  unread_.pop_front();
-  min_event_times_.erase(min_event_times_.find(next.min_event_time));
-  return std::move(next.state);
-}
-
-int64_t SplitQueue::unread_min_event_time() const {
-  std::lock_guard lock(mutex_);
-  return min_event_times_.empty() ? data::event_time::kMax : *min_event_times_.begin();
-}
-
-bool SplitQueue::empty() const {
-  std::lock_guard lock(mutex_);
-  return unread_.empty();
-}
 
 namespace {
 
@@ -105,36 +76,35 @@ class ScanLeaf::SplitWake final : public Wakeable {
 
 ScanLeaf::~ScanLeaf() = default;
 
-// Held back by our own splits, and by every split that nobody reads yet: any task may be
-// dealt one of those. What other tasks read is theirs to hold.
-void ScanLeaf::AdvanceWatermark() {
-  int64_t watermark = shared_->splits->unread_min_event_time();
-  bool any = watermark != data::event_time::kMax;
-  int64_t newest = emitted_watermark_;
+// Tell how far our splits have come; the other tasks announce what follows from it, too.
+void ScanLeaf::ReportTime() {
+  if (!shared_->timed()) return;
+  TaskTime time;
   for (const auto& reading : readings_) {
-    newest = std::max(newest, reading->state.watermark);
-    if (reading->idle) continue;
-    any = true;
-    watermark = std::min(watermark, reading->state.watermark);
+    newest_ = std::max(newest_, reading->state.watermark);
+    if (!reading->idle) time.least = std::min(time.least, reading->state.watermark);
   }
-  if (!any) {
-    // Everything is at its end for now: waiting for us would stop everybody else's time.
-    if (shared_->bounded || std::exchange(emitted_idle_, true)) return;
-    emitted_watermark_ = newest;
-    ready_.push_back(Watermark{newest, true});
-  } else if (watermark > emitted_watermark_) {
-    emitted_idle_ = false;
-    emitted_watermark_ = watermark;
-    ready_.push_back(Watermark{watermark, false});
+  time.newest = newest_;
+  if (!shared_->splits->Report(task_, time)) return;
+  for (size_t i = 0; i < shared_->readers.size(); ++i) {
+    if (i != task_) shared_->readers[i].Wake();
   }
 }
 
+// Behind the rows that it follows from, as far as they are ours; those of others are
+// waited for where the announcements of all tasks meet.
+void ScanLeaf::AnnounceTime() {
+  const int64_t version = shared_->splits->time_version();
+  if (std::exchange(announced_, version) == version || !shared_->timed()) return;
+  ready_.push_back(shared_->splits->time());
+}
+
 Status ScanLeaf::OnBatch(Reading& reading, data::Batch batch) {
-  reading.idle = false;
-  // Told to everybody, also those behind an exchange that get no row of this batch: they
-  // must agree on whom they wait for.
-  if (std::exchange(emitted_idle_, false))
-    ready_.push_back(Watermark{emitted_watermark_, false});
+  // Waited for again from its first row on.
+  if (std::exchange(reading.idle, false)) {
+    ReportTime();
+    AnnounceTime();
+  }
   shared_->progress->rows_read.fetch_add(batch.num_rows(), std::memory_order_relaxed);
   batch.split = reading.state.split.id;
   reading.state.position = batch.end;
@@ -153,19 +123,19 @@ Status ScanLeaf::OnBatch(Reading& reading, data::Batch batch) {
   }
   ARROW_RETURN_NOT_OK(shared_->not_null.Check(*batch.rows));
   if (batch.num_rows() > 0) ready_.push_back(std::move(batch));
-  if (shared_->watermark) AdvanceWatermark();
+  ReportTime();
   return Status::OK();
 }
 
 void ScanLeaf::OnCaughtUp(Reading& reading) {
-  if (!std::exchange(reading.idle, true)) AdvanceWatermark();
+  if (!std::exchange(reading.idle, true)) ReportTime();
 }
 
 void ScanLeaf::OnEnd(Reading& reading) {
   finished_.push_back(reading.state.split.id);
   shared_->progress->splits_done.fetch_add(1, std::memory_order_relaxed);
   std::erase_if(readings_, [&](const auto& held) { return held.get() == &reading; });
-  if (shared_->watermark) AdvanceWatermark();
+  ReportTime();
 }
 
 // An epoch ends between batches, and never inside a transaction.
@@ -212,7 +182,7 @@ bool ScanLeaf::HeldBack(const Waker& waker) {
 }
 
 Result<bool> ScanLeaf::TakeSplit(const Waker& waker) {
-  auto taken = shared_->splits->Take();
+  auto taken = shared_->splits->Take(task_);
   if (!taken) return false;
   auto reading = std::make_unique<Reading>();
   reading->state = std::move(*taken);
@@ -289,6 +259,8 @@ Result<bool> ScanLeaf::Pull(const Budget& budget, const Waker& waker, Event* out
       ready_.pop_front();
       return true;
     }
+    AnnounceTime();
+    if (!ready_.empty()) continue;
     if (BarrierDue()) {
       PutBarrier(out);
       return true;
@@ -308,8 +280,6 @@ Result<bool> ScanLeaf::Pull(const Budget& budget, const Waker& waker, Event* out
         *out = End{};
         return true;
       }
-      if (readings_.empty() && shared_->watermark) AdvanceWatermark();
-      if (!ready_.empty()) continue;
     }
     Reading* reading = NextAwake();
     if (reading == nullptr) return false;

@@ -3,11 +3,8 @@
 
 #include <atomic>
 #include <deque>
-#include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <span>
 #include <vector>
 
@@ -20,30 +17,9 @@
 #include "millrace/runtime/edge.h"
 #include "millrace/runtime/not_null.h"
 #include "millrace/runtime/progress.h"
+#include "millrace/runtime/split_queue.h"
 
 namespace millrace::runtime {
-
-/// The splits that nobody reads yet, dealt in order to the tasks that ask. Thread-safe;
-/// asked once a split.
-class SplitQueue {
- public:
-  void Add(std::vector<connector::SplitState> splits);
-  /// The next split, or none when all are dealt.
-  std::optional<connector::SplitState> Take();
-  /// No row of an unread split is older; kMax when all are dealt. Unread splits hold the
-  /// watermark: without that a second file would be late as soon as the first had ended.
-  int64_t unread_min_event_time() const;
-  bool empty() const;
-
- private:
-  struct Unread {
-    connector::SplitState state;
-    int64_t min_event_time;
-  };
-  mutable std::mutex mutex_;
-  std::deque<Unread> unread_;
-  std::multiset<int64_t> min_event_times_;  // of unread_
-};
 
 /// Takes the rows that readers and operators set aside. Thread-safe.
 class DeadLetterOffice {
@@ -81,7 +57,7 @@ struct ScanShared {
 
   /// The newest epoch whose barrier was asked for; the scans put it out when they can.
   std::atomic<int64_t> asked{0};
-  std::vector<Waker> readers;  ///< of the tasks; set before they run
+  std::vector<Waker> readers;  ///< of the tasks, in order; set before they run
 
   void AskBarrier(Epoch epoch) {
     asked.store(epoch.value, std::memory_order_release);
@@ -90,15 +66,20 @@ struct ScanShared {
   void WakeReaders() const {
     for (const Waker& reader : readers) reader.Wake();
   }
+  /// Does event time matter? Without a watermark it stands still, but an endless input
+  /// that is at its end for now must hold nobody.
+  bool timed() const { return watermark || !bounded; }
 };
 
 /// Reads splits: of a bounded source one after another, of an unbounded one several in
 /// turn, as each may pause for ever. Owned by one task.
 class ScanLeaf final : public EventSource {
  public:
-  /// `checkpoint`: of the task, outlives the leaf.
-  ScanLeaf(std::shared_ptr<ScanShared> shared, TaskCheckpoint* checkpoint)
+  /// Of the task with this number in its stage. `checkpoint`: of the task, outlives the
+  /// leaf.
+  ScanLeaf(std::shared_ptr<ScanShared> shared, size_t task, TaskCheckpoint* checkpoint)
       : shared_(std::move(shared)),
+        task_(task),
         checkpoint_(checkpoint),
         epoch_(checkpoint->epoch().value - 1) {}
   ~ScanLeaf() override;
@@ -124,19 +105,21 @@ class ScanLeaf final : public EventSource {
   Status OnBatch(Reading& reading, data::Batch batch);
   void OnCaughtUp(Reading& reading);
   void OnEnd(Reading& reading);
-  void AdvanceWatermark();
+  void ReportTime();
+  void AnnounceTime();
 
   const std::shared_ptr<ScanShared> shared_;
+  const size_t task_;
   TaskCheckpoint* const checkpoint_;
   int64_t epoch_;  // of the last barrier
   std::vector<std::unique_ptr<Reading>> readings_;
   size_t next_ = 0;
-  std::vector<SplitId> finished_;  // since the last barrier
-  int64_t held_since_ = -1;        // monotonic; −1: reading is not held back
-  int64_t least_used_ = 0;         // bytes of memory since then
-  bool held_in_vain_ = false;      // nobody gave memory back the last time
-  int64_t emitted_watermark_ = data::event_time::kMin;
-  bool emitted_idle_ = false;
+  std::vector<SplitId> finished_;            // since the last barrier
+  int64_t held_since_ = -1;                  // monotonic; −1: reading is not held back
+  int64_t least_used_ = 0;                   // bytes of memory since then
+  bool held_in_vain_ = false;                // nobody gave memory back the last time
+  int64_t newest_ = data::event_time::kMin;  // TaskTime::newest
+  int64_t announced_ = 0;                    // SplitQueue::time_version
   std::deque<operators::Event> ready_;
 };
 

@@ -217,7 +217,10 @@ Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker)
       if (std::holds_alternative<operators::End>(event)) leaf.source.reset();
       Deliver(std::move(event), leaf.parent, leaf.port);
     }
-    if (!pulled) return TaskState::kBlocked;
+    if (!pulled) {
+      ARROW_RETURN_NOT_OK(root_->Drain(waker));
+      return TaskState::kBlocked;
+    }
   }
 }
 

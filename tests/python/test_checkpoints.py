@@ -6,6 +6,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 
 import pyarrow.parquet as pq
 import pytest
@@ -426,3 +427,41 @@ def test_the_limit_of_dead_letters_counts_those_of_earlier_runs(millrace, tmp_pa
     before = len((tmp_path / "letters.ndjson").read_text().splitlines())
     assert 0 < before < 200
     assert "MR-2510" in millrace("--shards", 1, "run", "d.sql", code=1).stderr
+
+
+def test_windows_over_several_growing_files_survive_restarts(millrace, tmp_path):
+    """Rows come into one file after the other, while the pipeline is killed and run again at other numbers of shards."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "t.sql").write_text("""SET name = 't'; SET checkpoint_interval = '30ms';
+CREATE SOURCE e (id BIGINT, k BIGINT, at TIMESTAMP, WATERMARK FOR at AS at - INTERVAL '2' SECOND)
+  WITH (connector = 'files', path = 'in/*.csv', mode = 'watch', poll_interval = '5ms');
+CREATE SINK o WITH (connector = 'files', path = 'out/', format = 'csv');
+INSERT INTO o SELECT k, COUNT(*) AS n, MIN(id) AS a, MAX(id) AS b FROM e GROUP BY k WINDOW TUMBLING(at, 10s) EMIT FINAL;
+""")
+    rows, windows = 0, {}
+    for round, shards in enumerate([2, 3, 1, 2, 4, 2]):
+        running = millrace.start("--shards", str(shards), "run", "t.sql")
+        for part in range(3):
+            with open(tmp_path / "in" / f"{round}-{part}.csv", "w") as file:
+                file.write("id,k,at\n")
+                for _ in range(10):
+                    for _ in range(20):
+                        windows.setdefault((rows // 20, rows % 5), []).append(rows)
+                        file.write(f"{rows},{rows % 5},2024-01-01 00:{rows // 120:02}:{rows // 2 % 60:02}\n")
+                        rows += 1
+                    file.flush()
+                    time.sleep(0.005)
+        if round < 5:
+            running.send_signal(signal.SIGKILL)
+            running.wait()
+    expected = {(k, len(ids), ids[0], ids[-1]) for (_, k), ids in windows.items()}
+    # The last rows are followed by none that would close their windows.
+    closed = {window for window in expected if window[3] < rows - 24}
+
+    def written():
+        return sorted(tuple(map(int, line.split(","))) for path in (tmp_path / "out").glob("part-*.csv")
+                      for line in path.read_text().splitlines()[1:])
+    wait_for(lambda: set(written()) >= closed)
+    running.send_signal(signal.SIGINT)
+    assert running.wait() == 130
+    assert len(written()) == len(set(written())) and closed <= set(written()) <= expected

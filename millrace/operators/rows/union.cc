@@ -28,12 +28,10 @@ class Union final : public Operator {
     if (in == nullptr) return OpState::kNeedInput;
     Port& port = ports_[static_cast<size_t>(in->port)];
     if (auto* batch = std::get_if<data::Batch>(&in->event)) {
-      port.idle = false;
       Rename(*batch);
       out.Push(std::move(*batch));
     } else if (const auto* watermark = std::get_if<Watermark>(&in->event)) {
-      port.watermark = std::max(port.watermark, watermark->micros);
-      port.idle = watermark->idle;
+      port.time = *watermark;
       PushWatermark(out);
     } else if (const auto* barrier = std::get_if<Barrier>(&in->event)) {
       port.at_barrier = true;
@@ -57,8 +55,7 @@ class Union final : public Operator {
 
  private:
   struct Port {
-    int64_t watermark = data::event_time::kMin;
-    bool idle = false;
+    Watermark time;
     bool at_barrier = false;
     bool ended = false;
   };
@@ -77,24 +74,19 @@ class Union final : public Operator {
   }
 
   void PushWatermark(Output& out) {
-    int64_t merged = data::event_time::kMax, newest = watermark_;
-    bool all_idle = true;
+    int64_t least = data::event_time::kMax, newest = time_.micros;
+    bool idle = true;
     for (const Port& port : ports_) {
-      newest = std::max(newest, port.watermark);
-      if (port.ended || port.idle) continue;
-      all_idle = false;
-      merged = std::min(merged, port.watermark);
+      newest = std::max(newest, port.time.micros);
+      if (port.ended || port.time.idle) continue;
+      idle = false;
+      least = std::min(least, port.time.micros);
     }
-    if (all_idle) {
-      if (idle_ && newest <= watermark_) return;
-      idle_ = true;
-      watermark_ = newest;
-      out.Push(Watermark{newest, true});
-    } else if (merged > watermark_) {
-      idle_ = false;
-      watermark_ = merged;
-      out.Push(Watermark{merged, false});
-    }
+    // One that comes back may be behind, but time does not go back.
+    const Watermark merged{idle ? newest : std::max(least, time_.micros), idle};
+    if (merged == time_) return;
+    time_ = merged;
+    out.Push(merged);
   }
 
   void PushBarrier(Output& out) {
@@ -110,8 +102,7 @@ class Union final : public Operator {
 
   std::vector<Port> ports_;
   const std::shared_ptr<arrow::Schema> schema_;
-  int64_t watermark_ = data::event_time::kMin;
-  bool idle_ = false;
+  Watermark time_;
   Barrier barrier_;
 };
 
