@@ -19,6 +19,8 @@ Result<std::unique_ptr<Operator>> MakeLimit(const plan::Node& node,
                                             const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeUnion(const plan::Node& node,
                                             const OperatorContext& context);
+Result<std::unique_ptr<Operator>> MakeUnpivot(const plan::Node& node,
+                                              const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeWindow(const plan::Node& node,
                                              const OperatorContext& context);
 

@@ -13,6 +13,7 @@
 #include "millrace/plan/project_node.h"
 #include "millrace/plan/sort_node.h"
 #include "millrace/plan/union_node.h"
+#include "millrace/plan/unpivot_node.h"
 #include "millrace/plan/values_node.h"
 #include "millrace/plan/window_node.h"
 
@@ -30,6 +31,7 @@ constexpr Row kFactories[] = {
     {plan::SortNode::kKind, MakeSort},           {plan::FilterNode::kKind, MakeFilter},
     {plan::ProjectNode::kKind, MakeProject},     {plan::LimitNode::kKind, MakeLimit},
     {plan::UnionNode::kKind, MakeUnion},         {plan::WindowNode::kKind, MakeWindow},
+    {plan::UnpivotNode::kKind, MakeUnpivot},
 };
 
 }  // namespace

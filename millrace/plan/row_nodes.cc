@@ -1,5 +1,5 @@
 // The nodes that look at one row at a time, or at none: filter, project, window, limit,
-// union, values, write, exchange.
+// union, unpivot, values, write, exchange.
 #include <set>
 #include <string>
 
@@ -12,6 +12,7 @@
 #include "millrace/plan/limit_node.h"
 #include "millrace/plan/project_node.h"
 #include "millrace/plan/union_node.h"
+#include "millrace/plan/unpivot_node.h"
 #include "millrace/plan/values_node.h"
 #include "millrace/plan/window_node.h"
 #include "millrace/plan/write_node.h"
@@ -112,6 +113,26 @@ NodePtr UnionNode::Make(std::vector<NodePtr> inputs) {
 std::string UnionNode::Describe() const { return "all"; }
 NodePtr UnionNode::WithInputs(std::vector<NodePtr> inputs) const {
   return Make(std::move(inputs));
+}
+
+UnpivotNode::UnpivotNode(NodePtr input, std::vector<std::vector<int>> rows,
+                         SchemaPtr schema)
+    : Node({std::move(input)}, std::move(schema)), rows_(std::move(rows)) {}
+NodePtr UnpivotNode::Make(NodePtr input, std::vector<std::vector<int>> rows,
+                          std::vector<std::string> names) {
+  arrow::FieldVector fields;
+  for (size_t i = 0; i < names.size(); ++i) {
+    fields.push_back(
+        arrow::field(names[i], input->schema()->field(rows.front()[i])->type()));
+  }
+  auto schema = arrow::schema(std::move(fields));
+  return NodePtr(new UnpivotNode(std::move(input), std::move(rows), std::move(schema)));
+}
+std::string UnpivotNode::Describe() const {
+  return std::to_string(rows_.size()) + " rows of each";
+}
+NodePtr UnpivotNode::WithInputs(std::vector<NodePtr> inputs) const {
+  return NodePtr(new UnpivotNode(std::move(inputs[0]), rows_, schema()));
 }
 
 ValuesNode::ValuesNode(std::shared_ptr<arrow::RecordBatch> rows)

@@ -171,18 +171,27 @@ struct StatementVisitor {
   }
 
   Planned operator()(const DescribeStatement& node) {
-    if (node.summarize) return NotSupported(where, "SUMMARIZE");
     QueryBinder binder(context);
+    TableRef table;
+    table.where = node.table.empty() ? where : node.table[0].where;
     NodePtr root;
     if (node.query != nullptr) {
+      table.node = SubqueryTable{node.query};
       ARROW_ASSIGN_OR_RAISE(root, binder.BindQuery(*node.query));
     } else {
-      NamedTable table;
-      table.path = node.table;
-      table.file = node.file;
-      const Location at = node.table.empty() ? where : node.table[0].where;
-      ARROW_ASSIGN_OR_RAISE(Relation relation, binder.BindNamedTable(table, {}, at));
+      NamedTable named;
+      named.path = node.table;
+      named.file = node.file;
+      table.node = named;
+      ARROW_ASSIGN_OR_RAISE(Relation relation,
+                            binder.BindNamedTable(named, {}, table.where));
       root = std::move(relation.node);
+    }
+    if (node.summarize) {
+      ARROW_ASSIGN_OR_RAISE(root,
+                            PlanSummary(std::move(table), *root->schema(), context));
+      ARROW_ASSIGN_OR_RAISE(root, OptimizeAs(context, std::move(root)));
+      return Answer(Action::kQuery, std::move(root));
     }
     TextTable out{{"column_name", "column_type", "null"}, {}};
     for (const auto& field : root->schema()->fields()) {

@@ -18,6 +18,10 @@ Result<expr::ExprPtr> BindCheck(const Expression& condition,
                                 const std::shared_ptr<arrow::Schema>& schema,
                                 const PlannerContext& context);
 
+/// A row about each column of `table`, whose columns are `schema`.
+Result<plan::NodePtr> PlanSummary(TableRef table, const arrow::Schema& schema,
+                                  const PlannerContext& context);
+
 Result<PlannedStatement> PlanCreate(const CreateStatement& create, Location where,
                                     const PlannerContext& context);
 

@@ -603,3 +603,10 @@ def test_a_hangup_ends_cleanly(millrace, tmp_path):
     assert copy.wait(timeout=10) == 130
     copy.stdin.close()
     assert not list(tmp_path.glob(".millrace-*"))
+
+
+def test_summarize_says_of_nested_columns_what_it_can(millrace, tmp_path):
+    (tmp_path / "in.ndjson").write_text('{"a":[1,2],"s":{"x":1},"n":1}\n{"a":null,"s":{"x":2},"n":2}\n')
+    lines = millrace("sql", "--format", "csv", "-c", "SUMMARIZE 'in.ndjson'").stdout.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["column_name", "a", "s", "n"]
+    assert lines[1].endswith(",,,,,,2,50.0") and lines[2].endswith(",,,,,,2,0.0")

@@ -142,7 +142,6 @@ constexpr ErrorCase kErrors[] = {
      3040, 50, "watermark other than"},
     {"INSERT OVERWRITE out SELECT 1, 2", 3040, 1, "OVERWRITE"},
     {"EXPLAIN DROP TABLE out", 3040, 9, "EXPLAIN"},
-    {"SUMMARIZE orders", 3040, 1, "SUMMARIZE"},
     {"SHOW JOBS", 3040, 1, "SHOW JOBS"},
     {"STOP JOB j", 3040, 1, "a job"},
 };
