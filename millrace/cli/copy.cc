@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include <arrow/type.h>
 #include <xxhash.h>
 
 #include "millrace/base/error.h"
@@ -16,6 +17,7 @@
 #include "millrace/engine/catalog.h"
 #include "millrace/engine/job.h"
 #include "millrace/engine/session.h"
+#include "millrace/plan/limit_node.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/write_node.h"
 
@@ -25,13 +27,16 @@ namespace {
 
 // How errors name the text of --select.
 constexpr const char kSelectName[] = "--select";
+constexpr const char kSchemaName[] = "--schema";
 
 struct Copy {
   std::string source, destination;
   std::string mode;
   std::vector<std::string> key;
   std::string select;
-  std::string format;
+  std::string format, partition_by, schema;
+  int64_t head = -1;
+  bool schema_only = false;
   std::string dead_letters, max_dead_letters;
   bool resume = false;
   std::vector<std::string> from, to, settings, validate;
@@ -96,7 +101,15 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
   ARROW_ASSIGN_OR_RAISE(auto to, Pairs(copy.to, "option=value"));
   if (!copy.mode.empty()) to["mode"] = copy.mode;
   if (!copy.format.empty()) to["format"] = copy.format;
-  ARROW_ASSIGN_OR_RAISE(auto source, catalog.ReadableTable(copy.source, std::move(from)));
+  if (!copy.partition_by.empty()) to["partition_by"] = copy.partition_by;
+  std::shared_ptr<arrow::Schema> types;
+  if (!copy.schema.empty()) {
+    auto parsed = engine::ParseColumns(copy.schema);
+    if (!parsed.ok()) return WithWhere(parsed.status(), {.file = kSchemaName});
+    types = std::move(*parsed);
+  }
+  ARROW_ASSIGN_OR_RAISE(auto source,
+                        catalog.ReadableTable(copy.source, std::move(from), types));
   ARROW_ASSIGN_OR_RAISE(auto sink,
                         catalog.WritableTable(copy.destination, std::move(to)));
   ARROW_RETURN_NOT_OK(CheckUpsert(copy, *engine, *sink));
@@ -112,6 +125,8 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
     if (!planned.ok()) return WithWhere(planned.status(), {.file = kSelectName});
     rows = std::move(*planned);
   }
+  if (copy.schema_only || copy.head >= 0)
+    rows = plan::LimitNode::Make(std::move(rows), copy.schema_only ? 0 : copy.head);
   if (!copy.dead_letters.empty()) {
     options.dead_letters = copy.dead_letters;
   } else if (options.dead_letters.empty() && copy.destination != "-") {
@@ -130,7 +145,9 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
     sink = std::move(checked);
   }
   auto made = session.MakeWrite(rows, sink);
-  if (!made.ok()) return WithWhere(made.status(), {.file = "--validate"});
+  if (!made.ok() && !copy.validate.empty())
+    return WithWhere(made.status(), {.file = "--validate"});
+  ARROW_RETURN_NOT_OK(made.status());
   const plan::NodePtr plan = std::move(*made);
   ARROW_RETURN_NOT_OK(plan::As<plan::WriteNode>(plan)->CheckNames());
   ARROW_ASSIGN_OR_RAISE(auto job,
@@ -168,6 +185,16 @@ void AddCopy(CLI::App& app, Program& program) {
                       "A SELECT over the table 'source', whose rows are copied instead");
   command->add_option("--format", copy->format,
                       "Format of the destination; by the name's extension when absent");
+  command->add_option("--partition-by", copy->partition_by,
+                      "Columns by whose values the rows go to folders of their own, and "
+                      "expressions with a name: 'country, YEAR(at) AS year'");
+  command->add_option("--schema", copy->schema,
+                      "Types of the source's columns, 'id BIGINT, at TIMESTAMP'; those "
+                      "that are not named are inferred");
+  command->add_option("--head", copy->head, "Copy the first rows only, so many of them")
+      ->check(CLI::NonNegativeNumber);
+  command->add_flag("--schema-only", copy->schema_only,
+                    "Make the destination with its columns, and copy no row");
   command
       ->add_option("--from", copy->from,
                    "Option of the source, as option=value; repeatable")

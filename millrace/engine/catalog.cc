@@ -59,8 +59,44 @@ Result<plan::NodePtr> SessionCatalog::FindView(const std::string& name) {
   return found == views_.end() ? plan::NodePtr() : found->second;
 }
 
-Result<plan::TablePtr> SessionCatalog::ReadableTable(const std::string& uri,
-                                                     connector::Options options) {
+Result<plan::TablePtr> SessionCatalog::Typed(
+    plan::Table table, const std::shared_ptr<arrow::Schema>& types) {
+  const auto info = engine_->files().Stat(table.name);
+  // What a pipe gave to be looked at is gone.
+  const bool once = table.name == "-" || (info.ok() && !info->seekable);
+  table.declared = true;
+  table.schema = types;
+  if (once) return Resolve(std::move(table));
+  plan::Table inferred = table;
+  inferred.declared = false;
+  inferred.schema = nullptr;
+  ARROW_ASSIGN_OR_RAISE(const plan::TablePtr found, Resolve(std::move(inferred)));
+  ready_.erase(found.get());
+  std::shared_ptr<arrow::Schema> schema = found->schema;
+  std::vector<std::string> unknown;
+  for (const auto& field : types->fields()) {
+    const int index = schema->GetFieldIndex(field->name());
+    if (index < 0) {
+      unknown.push_back(field->name());
+    } else {
+      ARROW_ASSIGN_OR_RAISE(schema, schema->SetField(index, field));
+    }
+  }
+  if (unknown.empty()) {
+    table.schema = std::move(schema);
+  } else if (unknown.size() < static_cast<size_t>(types->num_fields())) {
+    const std::string near = NearestName(unknown.front(), schema->field_names());
+    return errors::kNoSuchColumn.Make(
+        {.file = table.name, .column = unknown.front()}, "it has {}{}",
+        fmt::join(schema->field_names(), ", "),
+        near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
+  }
+  return Resolve(std::move(table));
+}
+
+Result<plan::TablePtr> SessionCatalog::ReadableTable(
+    const std::string& uri, connector::Options options,
+    const std::shared_ptr<arrow::Schema>& types) {
   plan::Table table;
   table.name = uri;
   if (files::IsPath(uri)) {
@@ -75,7 +111,7 @@ Result<plan::TablePtr> SessionCatalog::ReadableTable(const std::string& uri,
   }
   table.options = std::move(options);
   table.can_write = false;
-  return Resolve(std::move(table));
+  return types ? Typed(std::move(table), types) : Resolve(std::move(table));
 }
 
 Result<plan::TablePtr> SessionCatalog::WritableTable(const std::string& uri,

@@ -27,8 +27,11 @@ class SessionCatalog final : public plan::Catalog {
   Status Drop(const std::string& name, bool if_exists) override;
 
   /// A table over `uri` with `options`, schema resolved: what `copy` reads.
-  Result<plan::TablePtr> ReadableTable(const std::string& uri,
-                                       connector::Options options);
+  /// `types`: of its columns. Those that it does not name are inferred; where it names
+  /// none that the source has, or the source is a pipe, they are all the columns.
+  Result<plan::TablePtr> ReadableTable(
+      const std::string& uri, connector::Options options,
+      const std::shared_ptr<arrow::Schema>& types = nullptr);
   /// A table that is written to. Its options are checked when the sink is made.
   Result<plan::TablePtr> WritableTable(const std::string& uri,
                                        connector::Options options);
@@ -43,6 +46,8 @@ class SessionCatalog final : public plan::Catalog {
 
  private:
   Result<plan::TablePtr> Resolve(plan::Table table);
+  Result<plan::TablePtr> Typed(plan::Table table,
+                               const std::shared_ptr<arrow::Schema>& types);
 
   Engine* const engine_;
   const std::shared_ptr<MemoryBudget> memory_;

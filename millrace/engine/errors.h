@@ -45,6 +45,10 @@ inline constexpr ErrorSpec kPipelineValue{
 inline constexpr ErrorSpec kPipelineMissing{1033, arrow::StatusCode::Invalid, false,
                                             "pipeline file lacks a key", "add it"};
 
+inline constexpr ErrorSpec kNoSuchColumn{1034, arrow::StatusCode::KeyError, false,
+                                         "the source has no such column",
+                                         "name its columns, or declare all of them"};
+
 inline constexpr ErrorSpec kTooManyDeadLetters{
     2510, arrow::StatusCode::Invalid, false, "too many rows had to be set aside",
     "mend the source, or raise max_dead_letters"};

@@ -305,6 +305,10 @@ Result<plan::NodePtr> Session::MakeWrite(plan::NodePtr rows, plan::TablePtr tabl
   return sql::MakeWrite(std::move(rows), std::move(table), planning.context);
 }
 
+Result<std::shared_ptr<arrow::Schema>> ParseColumns(std::string_view text) {
+  return sql::ParseColumns(text);
+}
+
 Result<std::string> Substitute(std::string_view text,
                                const std::map<std::string, std::string>& settings,
                                const ConfigSpec::Lookup& environment) {

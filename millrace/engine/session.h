@@ -134,6 +134,9 @@ class Session {
   plan::TablePtr results_;
 };
 
+/// `id BIGINT, name VARCHAR`, as CREATE SOURCE has it in parentheses.
+Result<std::shared_ptr<arrow::Schema>> ParseColumns(std::string_view text);
+
 /// The statements of `text` with `${VAR}` and `${VAR:-default}` replaced, first from
 /// `settings`, then from the environment. A variable without value and default is an
 /// error.

@@ -72,6 +72,10 @@ inline constexpr ErrorSpec kSqlBadKey{3041, arrow::StatusCode::TypeError, false,
                                       "values of this type can't be a key",
                                       "take a part of the value, or cast it to VARCHAR"};
 
+inline constexpr ErrorSpec kSqlNeedsName{3042, arrow::StatusCode::Invalid, false,
+                                         "an expression needs a name here",
+                                         "write it as `expression AS name`"};
+
 inline constexpr const ErrorSpec* kSqlErrors[] = {
     &kSqlSyntax,          &kSqlUnterminated,     &kSqlBadCharacter,
     &kSqlBadLiteral,      &kSqlTooDeep,          &kSqlUnknownType,
@@ -80,6 +84,6 @@ inline constexpr const ErrorSpec* kSqlErrors[] = {
     &kSqlTypeMismatch,    &kSqlColumnCount,      &kSqlBadPosition,
     &kSqlNameTaken,       &kSqlMissingConnector, &kSqlBadWindow,
     &kSqlNotConstant,     &kSqlWrongObject,      &kSqlNotSupported,
-    &kSqlBadKey};
+    &kSqlBadKey,          &kSqlNeedsName};
 
 }  // namespace millrace::errors

@@ -1,4 +1,6 @@
 // CREATE SOURCE, SINK, TABLE, STREAM, VIEW.
+#include <arrow/type.h>
+
 #include "millrace/sql/errors.h"
 #include "millrace/sql/keywords.h"
 #include "millrace/sql/parser_internal.h"
@@ -112,6 +114,19 @@ Status Parser::ParseWatermark(CreateStatement* create) {
   ARROW_ASSIGN_OR_RAISE(watermark.value, ParseExpr());
   create->watermark = std::move(watermark);
   return Status::OK();
+}
+
+Result<std::shared_ptr<arrow::Schema>> Parser::ParseOnlyColumns() {
+  arrow::FieldVector fields;
+  do {
+    if (Peek().kind == TokenKind::kEnd) break;  // a comma may follow the last one
+    ARROW_ASSIGN_OR_RAISE(const Identifier name, ParseIdentifier("the name of a column"));
+    ARROW_ASSIGN_OR_RAISE(const TypeName type, ParseTypeName());
+    const bool not_null = TakeWords({"NOT", "NULL"});
+    fields.push_back(arrow::field(name.text, type.type, !not_null));
+  } while (TakeSymbol(","));
+  if (Peek().kind != TokenKind::kEnd) return Unexpected("a comma or the end");
+  return arrow::schema(std::move(fields));
 }
 
 Result<ColumnDefinition> Parser::ParseColumn(CreateStatement* create) {

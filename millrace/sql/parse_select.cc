@@ -33,6 +33,13 @@ Result<QueryBodyPtr> Parser::ParseSelect() {
   return MakeBody(where, std::move(select));
 }
 
+Result<std::vector<SelectItem>> Parser::ParseOnlyItems() {
+  Select select;
+  ARROW_RETURN_NOT_OK(ParseSelectItems(&select));
+  if (Peek().kind != TokenKind::kEnd) return Unexpected("the end of the list");
+  return std::move(select.items);
+}
+
 Status Parser::ParseSelectItems(Select* select) {
   do {
     if (AtWord("FROM") && !select->items.empty()) break;  // a comma may follow the last

@@ -342,6 +342,16 @@ Result<ExpressionPtr> ParseExpression(std::string_view text) {
   return Parser(std::move(stream)).ParseOnlyExpression();
 }
 
+Result<std::vector<SelectItem>> ParseItems(std::string_view text) {
+  ARROW_ASSIGN_OR_RAISE(TokenStream stream, Tokenize(text));
+  return Parser(std::move(stream)).ParseOnlyItems();
+}
+
+Result<std::shared_ptr<arrow::Schema>> ParseColumns(std::string_view text) {
+  ARROW_ASSIGN_OR_RAISE(TokenStream stream, Tokenize(text));
+  return Parser(std::move(stream)).ParseOnlyColumns();
+}
+
 Result<std::shared_ptr<arrow::DataType>> ParseType(std::string_view text) {
   ARROW_ASSIGN_OR_RAISE(TokenStream stream, Tokenize(text));
   ARROW_ASSIGN_OR_RAISE(TypeName name, Parser(std::move(stream)).ParseOnlyType());

@@ -21,6 +21,12 @@ Result<StatementPtr> ParseStatement(std::string_view text);
 /// One expression, for options that take a condition.
 Result<ExpressionPtr> ParseExpression(std::string_view text);
 
+/// The items of a SELECT: `a, YEAR(t) AS y`.
+Result<std::vector<SelectItem>> ParseItems(std::string_view text);
+
+/// Names and types of columns: `id BIGINT, name VARCHAR NOT NULL`.
+Result<std::shared_ptr<arrow::Schema>> ParseColumns(std::string_view text);
+
 /// The name of a type, such as DECIMAL(10, 2).
 Result<std::shared_ptr<arrow::DataType>> ParseType(std::string_view text);
 

@@ -33,6 +33,8 @@ class Parser {
   Result<StatementPtr> ParseOnlyStatement();
   Result<ExpressionPtr> ParseOnlyExpression();
   Result<TypeName> ParseOnlyType();
+  Result<std::vector<SelectItem>> ParseOnlyItems();
+  Result<std::shared_ptr<arrow::Schema>> ParseOnlyColumns();
 
  private:
   class Nested {

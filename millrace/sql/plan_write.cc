@@ -10,18 +10,6 @@ namespace millrace::sql {
 
 namespace {
 
-Scope ScopeOf(const arrow::Schema& schema) {
-  Scope out;
-  for (int i = 0; i < schema.num_fields(); ++i) {
-    const auto& field = schema.field(i);
-    ScopeColumn column;
-    column.name = field->name();
-    column.value = expr::Expr::Column(i, field->name(), field->type());
-    out.columns.push_back(std::move(column));
-  }
-  return out;
-}
-
 Result<plan::RowRule> RuleOf(const plan::TableCheck& check,
                              const std::shared_ptr<arrow::Schema>& schema,
                              const PlannerContext& context) {
@@ -40,6 +28,18 @@ Status InCheck(const Status& status, const plan::TableCheck& check) {
 }
 
 }  // namespace
+
+Scope ScopeOf(const arrow::Schema& schema) {
+  Scope out;
+  for (int i = 0; i < schema.num_fields(); ++i) {
+    const auto& field = schema.field(i);
+    ScopeColumn column;
+    column.name = field->name();
+    column.value = expr::Expr::Column(i, field->name(), field->type());
+    out.columns.push_back(std::move(column));
+  }
+  return out;
+}
 
 Result<expr::ExprPtr> BindCheck(const Expression& condition,
                                 const std::shared_ptr<arrow::Schema>& schema,
@@ -68,6 +68,8 @@ Result<plan::NodePtr> MakeWrite(plan::NodePtr rows, plan::TablePtr table,
     if (!rule.ok()) return InCheck(rule.status(), check);
     rules.push_back(std::move(*rule));
   }
+  // Behind the rules, which are about the columns that the query gives.
+  ARROW_RETURN_NOT_OK(ProjectPartitions(&rows, &table, context));
   return plan::WriteNode::Make(std::move(rows), std::move(table), std::move(rules),
                                on_invalid);
 }

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "millrace/sql/planner.h"
+#include "millrace/sql/scope_internal.h"
 
 namespace millrace::sql {
 
@@ -12,6 +13,14 @@ std::string CatalogName(const Path& path);
 
 /// `root` optimized, when the context asks for it.
 Result<plan::NodePtr> OptimizeAs(const PlannerContext& context, plan::NodePtr root);
+
+/// The columns of `schema` under no table name.
+Scope ScopeOf(const arrow::Schema& schema);
+
+/// Where the option partition_by of `table` holds expressions (`YEAR(t) AS y`), make them
+/// columns of `rows`, and names of the option.
+Status ProjectPartitions(plan::NodePtr* rows, plan::TablePtr* table,
+                         const PlannerContext& context);
 
 /// `condition` over rows of `schema`; must be boolean.
 Result<expr::ExprPtr> BindCheck(const Expression& condition,

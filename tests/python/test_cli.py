@@ -610,3 +610,32 @@ def test_summarize_says_of_nested_columns_what_it_can(millrace, tmp_path):
     lines = millrace("sql", "--format", "csv", "-c", "SUMMARIZE 'in.ndjson'").stdout.splitlines()
     assert [line.split(",")[0] for line in lines] == ["column_name", "a", "s", "n"]
     assert lines[1].endswith(",,,,,,2,50.0") and lines[2].endswith(",,,,,,2,0.0")
+
+
+def test_copy_takes_the_types_that_it_is_told(millrace, tmp_path):
+    (tmp_path / "in.csv").write_text("id,x\n007,1.50\n8,2\n")
+    millrace("copy", "in.csv", "out.csv", "--schema", "id VARCHAR")
+    assert (tmp_path / "out.csv").read_text() == "id,x\n007,1.5\n8,2.0\n"
+    millrace("copy", "in.csv", "out.csv", "--mode", "overwrite", "--schema", "x DECIMAL(9, 2), id SMALLINT")
+    assert (tmp_path / "out.csv").read_text() == "id,x\n7,1.50\n8,2.00\n"
+    # A file without names gets them all.
+    (tmp_path / "bare.csv").write_text("7,a\n8,b\n")
+    millrace("copy", "bare.csv", "out.csv", "--mode", "overwrite", "--from", "header=false", "--schema", "n INTEGER, t VARCHAR")
+    assert (tmp_path / "out.csv").read_text() == "n,t\n7,a\n8,b\n"
+    done = millrace("copy", "-", "-", "--from", "format=csv", "--to", "format=csv", "--schema", "id VARCHAR, x VARCHAR",
+                    stdin="id,x\n007,1.50\n")
+    assert done.stdout == "id,x\n007,1.50\n"
+    for schema, text in (("id VARCHAR, xx DOUBLE", "MR-1034"), ("id VARCAR", "MR-3006"), ("id VARCHAR x", "MR-3001")):
+        done = millrace("copy", "in.csv", "never.csv", "--schema", schema, code=2)
+        assert text in done.stderr and not (tmp_path / "never.csv").exists()
+
+
+def test_copy_of_the_first_rows_and_of_none(millrace, tmp_path):
+    (tmp_path / "in.csv").write_text("id\n" + "".join(f"{i}\n" for i in range(1000)))
+    millrace("copy", "in.csv", "out.csv", "--head", "3")
+    assert (tmp_path / "out.csv").read_text() == "id\n0\n1\n2\n"
+    millrace("copy", "in.csv", "out.csv", "--mode", "overwrite", "--schema-only")
+    assert (tmp_path / "out.csv").read_text() == "id\n"
+    millrace("copy", "in.csv", "out.csv", "--mode", "overwrite", "--head", "2", "--select", "SELECT id + 1 AS n FROM source WHERE id > 10")
+    assert (tmp_path / "out.csv").read_text() == "n\n12\n13\n"
+    assert "MR-" in millrace("copy", "in.csv", "out.csv", "--head", "-1", code=2).stderr

@@ -1,5 +1,7 @@
 """Partitioned folders, read by DuckDB and pyarrow."""
 
+import shutil
+
 import duckdb
 import pyarrow.dataset
 import pytest
@@ -187,3 +189,37 @@ def test_on_auto_and_off(millrace, tmp_path):
     assert "MR-2418" in millrace("sql", "-c", script.format("in/", "on", ""), code=1).stderr
     watching = millrace("sql", "-c", script.format("in/", "on", ", mode = 'watch'"), code=2)
     assert "MR-1003" in watching.stderr and "hive_partitioning" in watching.stderr
+
+
+EXPRESSIONS = "YEAR(at) AS year, c"
+
+
+def surfaces(tmp_path):
+    """The same partitions by each of the three ways."""
+    (tmp_path / "x.sql").write_text(
+        f"CREATE SINK o WITH (connector = 'files', path = 'out/', format = 'csv', partition_by = '{EXPRESSIONS}');\n"
+        "INSERT INTO o SELECT * FROM 'in.csv';\n")
+    (tmp_path / "x.yaml").write_text(
+        "name: x\nsource: {connector: files, path: in.csv}\n"
+        f"sink: {{connector: files, path: out/, format: csv, partition_by: '{EXPRESSIONS}'}}\n")
+    return (["run", "x.sql"], ["run", "x.yaml"],
+            ["copy", "in.csv", "out/", "--format", "csv", "--partition-by", EXPRESSIONS])
+
+
+def test_expressions_become_columns_of_the_partitions(millrace, tmp_path):
+    (tmp_path / "in.csv").write_text("id,at,c\n1,2024-01-05 10:00:00,x\n2,2023-02-05 10:00:00,y\n3,2024-03-01 00:00:00,x\n")
+    for words in surfaces(tmp_path):
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        millrace(*words)
+        found = {str(path.parent.relative_to(tmp_path / "out")): path.read_text() for path in (tmp_path / "out").rglob("*.csv")}
+        assert found == {"year=2024/c=x": "id,at\n1,2024-01-05 10:00:00\n3,2024-03-01 00:00:00\n",
+                         "year=2023/c=y": "id,at\n2,2023-02-05 10:00:00\n"}
+
+
+@pytest.mark.parametrize("columns, number", [("YEAR(at)", "MR-3042"), ("YEAR(ax) AS y", "MR-3021"), ("YEAR(at AS y", "MR-3001"),
+                                             ("yeat", "MR-2412"), ("YEAR(at) AS id", "MR-4003")])
+def test_bad_partition_expressions(millrace, tmp_path, columns, number):
+    (tmp_path / "in.csv").write_text("id,at,c\n1,2024-01-05 10:00:00,x\n")
+    done = millrace("copy", "in.csv", "out/", "--format", "csv", "--partition-by", columns,
+                    code=1 if number == "MR-2412" else 2)
+    assert number in done.stderr

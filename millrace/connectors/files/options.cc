@@ -209,7 +209,8 @@ const ConfigSpec& SinkSpec() {
        .doc = "Begin a new file in the folder after so many bytes; 0 for never."},
       {.name = "partition_by",
        .default_value = "",
-       .doc = "Columns, divided by commas, by whose values the rows go to folders inside "
+       .doc = "Columns, divided by commas, or expressions with a name (YEAR(at) AS "
+              "year), by whose values the rows go to folders inside "
               "the folder, as Hive and Spark name them: year=2024/country=DE. The files "
               "do not hold these columns. NULL and the empty text go to "
               "__HIVE_DEFAULT_PARTITION__."},
