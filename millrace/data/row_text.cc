@@ -1,38 +1,18 @@
 #include "millrace/data/row_text.h"
 
 #include <cmath>
-#include <string_view>
 
 #include <arrow/array/array_base.h>
 #include <arrow/array/array_dict.h>
 #include <arrow/record_batch.h>
 #include <arrow/scalar.h>
 #include <arrow/type.h>
-#include <fmt/format.h>
+
+#include "millrace/data/json_string.h"
 
 namespace millrace::data {
 
 namespace {
-
-void AppendQuoted(std::string_view text, std::string* out) {
-  *out += '"';
-  for (const char c : text) {
-    switch (c) {
-      case '"': *out += "\\\""; break;
-      case '\\': *out += "\\\\"; break;
-      case '\n': *out += "\\n"; break;
-      case '\r': *out += "\\r"; break;
-      case '\t': *out += "\\t"; break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          *out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
-        } else {
-          *out += c;
-        }
-    }
-  }
-  *out += '"';
-}
 
 bool IsFinite(const arrow::Scalar& value) {
   switch (value.type->id()) {
@@ -56,7 +36,7 @@ Result<std::string> RowText(const arrow::RecordBatch& rows, int64_t row) {
   std::string out = "{";
   for (int i = 0; i < rows.num_columns(); ++i) {
     if (i > 0) out += ',';
-    AppendQuoted(rows.schema()->field(i)->name(), &out);
+    AppendJsonString(rows.schema()->field(i)->name(), &out);
     out += ':';
     ARROW_ASSIGN_OR_RAISE(auto value, rows.column(i)->GetScalar(row));
     if (value->is_valid && value->type->id() == arrow::Type::DICTIONARY) {
@@ -68,7 +48,7 @@ Result<std::string> RowText(const arrow::RecordBatch& rows, int64_t row) {
     } else if (StandsAsItIs(*value)) {
       out += value->ToString();
     } else {
-      AppendQuoted(value->ToString(), &out);
+      AppendJsonString(value->ToString(), &out);
     }
   }
   return out + '}';

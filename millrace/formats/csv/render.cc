@@ -7,9 +7,9 @@
 #include <arrow/scalar.h>
 #include <arrow/type.h>
 #include <arrow/type_traits.h>
-#include <fmt/format.h>
 
 #include "millrace/base/calendar.h"
+#include "millrace/data/json_string.h"
 #include "millrace/formats/format_value.h"
 
 namespace millrace::formats::csv {
@@ -23,26 +23,6 @@ void AppendHex(std::string_view bytes, std::string* out) {
     *out += kDigits[c >> 4];
     *out += kDigits[c & 15];
   }
-}
-
-void AppendJsonString(std::string_view text, std::string* out) {
-  *out += '"';
-  for (unsigned char c : text) {
-    switch (c) {
-      case '"': *out += "\\\""; break;
-      case '\\': *out += "\\\\"; break;
-      case '\n': *out += "\\n"; break;
-      case '\r': *out += "\\r"; break;
-      case '\t': *out += "\\t"; break;
-      default:
-        if (c < 0x20) {
-          *out += fmt::format("\\u{:04x}", c);
-        } else {
-          *out += static_cast<char>(c);
-        }
-    }
-  }
-  *out += '"';
 }
 
 Status AppendText(const arrow::Array& array, int64_t i, std::string* out);
@@ -93,7 +73,7 @@ Status AppendJson(const arrow::Array& array, int64_t i, std::string* out) {
       *out += '{';
       for (int c = 0; c < typed.num_fields(); ++c) {
         if (c > 0) *out += ',';
-        AppendJsonString(typed.type()->field(c)->name(), out);
+        data::AppendJsonString(typed.type()->field(c)->name(), out);
         *out += ':';
         ARROW_RETURN_NOT_OK(AppendJson(*typed.field(c), i, out));
       }
@@ -113,7 +93,7 @@ Status AppendJson(const arrow::Array& array, int64_t i, std::string* out) {
       if (bare) {
         *out += text;
       } else {
-        AppendJsonString(text, out);
+        data::AppendJsonString(text, out);
       }
       return Status::OK();
     }
