@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from program import binary, millrace  # noqa: F401 (fixtures)
+from program import binary, millrace, wait_for  # noqa: F401 (fixtures)
 
 BAD = "id,amount\n1,10\n2,n/a\n3,30\n4,xx\n5,50\n"
 ASIDE = ["--from", "on_error=dead_letter", "--from", "sample_rows=1"]
@@ -305,13 +305,6 @@ def test_yaml_settings(millrace, bad):
     (bad / "p.yaml").write_text((bad / "p.yaml").read_text().replace("max_dead_letters: 1", "max_dead_letters: 50%"))
     millrace("run", "p.yaml")
     assert {letter["pipeline"] for letter in letters(bad / "aside.ndjson")} == {"orders"}
-
-
-def wait_for(condition):
-    deadline = time.time() + 20
-    while not condition():
-        assert time.time() < deadline
-        time.sleep(0.02)
 
 
 def test_letters_are_there_before_the_rows(millrace, bad):
