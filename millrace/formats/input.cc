@@ -109,6 +109,16 @@ bool OffsetOf(const data::Position& position, int64_t* offset) {
   return true;
 }
 
+data::Position PairPosition(int64_t part, int64_t inside) {
+  return data::Position(OffsetPosition(part).bytes() + OffsetPosition(inside).bytes());
+}
+
+bool PairOf(const data::Position& position, int64_t* part, int64_t* inside) {
+  const std::string& bytes = position.bytes();
+  return bytes.size() == 16 && OffsetOf(data::Position(bytes.substr(0, 8)), part) &&
+         OffsetOf(data::Position(bytes.substr(8)), inside);
+}
+
 std::string Excerpt(std::string_view bytes) {
   std::string out;
   for (const char c : bytes.substr(0, kExcerptBytes)) {

@@ -41,6 +41,11 @@ data::Position OffsetPosition(int64_t offset);
 /// False when `position` is none of OffsetPosition's.
 bool OffsetOf(const data::Position& position, int64_t* offset);
 
+/// The position of something inside a part: both numbers, as OffsetPosition.
+data::Position PairPosition(int64_t part, int64_t inside);
+/// False when `position` is none of PairPosition's.
+bool PairOf(const data::Position& position, int64_t* part, int64_t* inside);
+
 /// Bytes for a message: printable, and cut when they are many.
 std::string Excerpt(std::string_view bytes);
 

@@ -11,7 +11,7 @@
 
 #include "millrace/base/result.h"
 
-namespace millrace::formats {
+namespace millrace::io {
 
 /// ReadAt is thread-safe where that of `file` is.
 class PooledFile final : public arrow::io::RandomAccessFile {
@@ -60,4 +60,4 @@ class PooledFile final : public arrow::io::RandomAccessFile {
   int64_t position_ = 0;
 };
 
-}  // namespace millrace::formats
+}  // namespace millrace::io

@@ -1,6 +1,5 @@
 // The file form: record batches found by the footer, in any order.
 #include <algorithm>
-#include <mutex>
 
 #include <arrow/array.h>
 #include <arrow/ipc/reader.h>
@@ -9,7 +8,8 @@
 
 #include "millrace/formats/arrow_ipc/columns.h"
 #include "millrace/formats/arrow_ipc/reader_internal.h"
-#include "millrace/formats/pooled_file.h"
+#include "millrace/formats/range_list.h"
+#include "millrace/io/pooled_file.h"
 
 namespace millrace::formats::arrow_ipc {
 
@@ -29,11 +29,6 @@ struct File {
   int64_t batch_bytes() const { return size / std::max(batches, 1); }
 };
 
-// "<batch> <row of it>", both as OffsetPosition.
-data::Position BatchPosition(int64_t batch, int64_t row) {
-  return data::Position(OffsetPosition(batch).bytes() + OffsetPosition(row).bytes());
-}
-
 class FileRange final : public RangeReader {
  public:
   FileRange(std::shared_ptr<const File> file, BatchReader reader, Projection projection,
@@ -48,11 +43,8 @@ class FileRange final : public RangeReader {
 
   Status Seek(const data::Position& position) override {
     if (position.empty()) return Status::OK();
-    const std::string& bytes = position.bytes();
     int64_t batch = 0;
-    if (bytes.size() != 16 || !OffsetOf(data::Position(bytes.substr(0, 8)), &batch) ||
-        !OffsetOf(data::Position(bytes.substr(8)), &skip_) || batch < next_ ||
-        batch > end_ || skip_ < 0) {
+    if (!PairOf(position, &batch, &skip_) || batch < next_ || batch > end_ || skip_ < 0) {
       return errors::kInternal.Make({.file = file_->name},
                                     "a position that this range never gave");
     }
@@ -82,8 +74,8 @@ class FileRange final : public RangeReader {
     out.rows = slices_.Next(budget, &bytes);
     out.bytes_read = bytes;
     given_ += out.rows->num_rows();
-    out.position = slices_.empty() ? BatchPosition(next_, 0)
-                                   : BatchPosition(next_ - 1, slices_.row());
+    out.position =
+        slices_.empty() ? PairPosition(next_, 0) : PairPosition(next_ - 1, slices_.row());
     return out;
   }
 
@@ -93,7 +85,7 @@ class FileRange final : public RangeReader {
   const int64_t end_;
   const std::optional<int64_t> limit_;
   const Context context_;
-  int64_t next_;  // batch
+  int64_t next_;  // batch; a position is one, and a row of it
   int64_t skip_ = 0;
   int64_t given_ = 0;
   Slices slices_;
@@ -106,7 +98,7 @@ Result<BatchReader> OpenBatches(const File& file, std::vector<int> included,
   options.use_threads = false;
   options.included_fields = std::move(included);
   return arrow::ipc::RecordBatchFileReader::Open(
-      std::make_shared<PooledFile>(file.file, pool), options);
+      std::make_shared<io::PooledFile>(file.file, pool), options);
 }
 
 class IpcFile final : public IpcReader {
@@ -116,29 +108,12 @@ class IpcFile final : public IpcReader {
   const StoredColumns& columns() const override { return file_->columns; }
 
   Result<std::vector<Range>> Ranges(int64_t target_bytes) override {
-    std::lock_guard lock(mutex_);
-    if (!ranges_.empty()) return ranges_;
-    const int64_t batch_bytes = file_->batch_bytes();
-    const int64_t each =
-        std::max<int64_t>(target_bytes / std::max<int64_t>(batch_bytes, 1), 1);
-    for (int64_t begin = 0; begin < file_->batches || begin == 0; begin += each) {
-      const int64_t end = std::min<int64_t>(file_->batches, begin + each);
-      ranges_.push_back({begin, end, (end - begin) * batch_bytes});
-      if (end == file_->batches) break;
-    }
-    return ranges_;
+    return ranges_.Once([&] { return Cut(target_bytes); });
   }
 
   Result<std::unique_ptr<RangeReader>> Open(size_t ordinal, const Pushdown& pushdown,
                                             const Context& context) override {
-    Range range;
-    {
-      std::lock_guard lock(mutex_);
-      if (ordinal >= ranges_.size()) {
-        return errors::kInternal.Make({.file = file_->name}, "no range {}", ordinal);
-      }
-      range = ranges_[ordinal];
-    }
+    ARROW_ASSIGN_OR_RAISE(const Range range, ranges_.At(ordinal, file_->name));
     return Caught(
         errors::kIpcBroken, file_->name, [&]() -> Result<std::unique_ptr<RangeReader>> {
           Projection projection(*file_->stored, file_->columns, pushdown);
@@ -153,9 +128,21 @@ class IpcFile final : public IpcReader {
   }
 
  private:
+  std::vector<Range> Cut(int64_t target_bytes) const {
+    std::vector<Range> ranges;
+    const int64_t batch_bytes = file_->batch_bytes();
+    const int64_t each =
+        std::max<int64_t>(target_bytes / std::max<int64_t>(batch_bytes, 1), 1);
+    for (int64_t begin = 0; begin < file_->batches || begin == 0; begin += each) {
+      const int64_t end = std::min<int64_t>(file_->batches, begin + each);
+      ranges.push_back({begin, end, (end - begin) * batch_bytes});
+      if (end == file_->batches) break;
+    }
+    return ranges;
+  }
+
   const std::shared_ptr<const File> file_;
-  std::mutex mutex_;
-  std::vector<Range> ranges_;
+  RangeList ranges_;
 };
 
 }  // namespace

@@ -1,13 +1,13 @@
 // What the parts of the Arrow IPC formats share.
 #pragma once
 
-#include <exception>
 #include <memory>
 #include <string>
 
 #include <arrow/ipc/options.h>
 
 #include "millrace/formats/arrow_ipc/errors.h"
+#include "millrace/formats/caught.h"
 #include "millrace/formats/format.h"
 #include "millrace/formats/stored_columns.h"
 
@@ -40,25 +40,5 @@ Result<std::unique_ptr<FileAppender>> OpenIpcAppender(
 /// Options of Arrow's writer. Fails with kBadOption.
 Result<arrow::ipc::IpcWriteOptions> WriteOptionsOf(const Config& options,
                                                    arrow::MemoryPool* pool);
-
-/// Run `function`; an exception, or an error without a number, becomes `spec`.
-template <typename Function>
-auto Caught(const ErrorSpec& spec, const std::string& file, Function&& function)
-    -> decltype(function()) {
-  try {
-    auto result = function();
-    const Status status = [&]() -> Status {
-      if constexpr (std::is_same_v<decltype(result), Status>) {
-        return result;
-      } else {
-        return result.status();
-      }
-    }();
-    if (status.ok() || ErrorDetail::Of(status) != nullptr) return result;
-    return spec.Make({.file = file}, "{}", status.message());
-  } catch (const std::exception& error) {
-    return spec.Make({.file = file}, "{}", error.what());
-  }
-}
 
 }  // namespace millrace::formats::arrow_ipc

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <mutex>
 #include <numeric>
 
 #include <arrow/record_batch.h>
@@ -10,6 +9,7 @@
 
 #include "millrace/formats/avro/codec.h"
 #include "millrace/formats/avro/errors.h"
+#include "millrace/formats/range_list.h"
 
 namespace millrace::formats::avro {
 
@@ -26,11 +26,6 @@ struct File {
   int64_t max_block_bytes = 0;
   Columns columns;
 };
-
-// "<begin of a block> <records of it that are done>", both as OffsetPosition.
-data::Position BlockPosition(int64_t block, int64_t records) {
-  return data::Position(OffsetPosition(block).bytes() + OffsetPosition(records).bytes());
-}
 
 class AvroRange final : public RangeReader {
  public:
@@ -57,11 +52,8 @@ class AvroRange final : public RangeReader {
 
   Status Seek(const data::Position& position) override {
     if (position.empty()) return Status::OK();
-    const std::string& bytes = position.bytes();
-    int64_t block = 0;
-    if (bytes.size() != 16 || !OffsetOf(data::Position(bytes.substr(0, 8)), &block) ||
-        !OffsetOf(data::Position(bytes.substr(8)), &skip_) || block < begin_ ||
-        skip_ < 0) {
+    int64_t block = 0;  // where it begins; `skip_` records of it are done
+    if (!PairOf(position, &block, &skip_) || block < begin_ || skip_ < 0) {
       return errors::kInternal.Make({.file = file_->input.name},
                                     "a position that this range never gave");
     }
@@ -103,8 +95,8 @@ class AvroRange final : public RangeReader {
         out.rows, file_->columns.stored.Fit(std::move(rows), wanted_, context_.pool));
     rows_ += out.rows->num_rows();
     out.state = ReadResult::State::kBatch;
-    out.position = records_left_ == 0 ? BlockPosition(block_.end, 0)
-                                      : BlockPosition(block_.begin, records_done_);
+    out.position = records_left_ == 0 ? PairPosition(block_.end, 0)
+                                      : PairPosition(block_.begin, records_done_);
     out.bytes_read = std::exchange(unreported_, 0);
     return out;
   }
@@ -201,36 +193,12 @@ class AvroFile final : public FileReader {
   const Columns& columns() const { return file_->columns; }
 
   Result<std::vector<Range>> Ranges(int64_t target_bytes) override {
-    std::lock_guard lock(mutex_);
-    if (!ranges_.empty()) return ranges_;
-    if (!file_->input.file) {
-      ranges_.push_back({0, std::numeric_limits<int64_t>::max(), 0});
-      return ranges_;
-    }
-    const int64_t size = file_->input.file_size;
-    const int64_t step = std::max<int64_t>(target_bytes, 1);
-    for (int64_t begin = 0; begin < size; begin += step) {
-      const int64_t end = std::min(size, begin + step);
-      // Blocks begin behind the header.
-      if (end <= file_->header.size && end < size) continue;
-      const int64_t from = ranges_.empty() ? 0 : begin;
-      ranges_.push_back({from, end, end - from});
-      if (step > size) break;
-    }
-    return ranges_;
+    return ranges_.Once([&] { return Cut(target_bytes); });
   }
 
   Result<std::unique_ptr<RangeReader>> Open(size_t ordinal, const Pushdown& pushdown,
                                             const Context& context) override {
-    Range range;
-    {
-      std::lock_guard lock(mutex_);
-      if (ordinal >= ranges_.size()) {
-        return errors::kInternal.Make({.file = file_->input.name}, "no range {}",
-                                      ordinal);
-      }
-      range = ranges_[ordinal];
-    }
+    ARROW_ASSIGN_OR_RAISE(const Range range, ranges_.At(ordinal, file_->input.name));
     std::vector<int> wanted;
     if (pushdown.columns) {
       wanted = *pushdown.columns;
@@ -245,9 +213,27 @@ class AvroFile final : public FileReader {
   }
 
  private:
+  std::vector<Range> Cut(int64_t target_bytes) const {
+    std::vector<Range> ranges;
+    if (!file_->input.file) {
+      ranges.push_back({0, std::numeric_limits<int64_t>::max(), 0});
+      return ranges;
+    }
+    const int64_t size = file_->input.file_size;
+    const int64_t step = std::max<int64_t>(target_bytes, 1);
+    for (int64_t begin = 0; begin < size; begin += step) {
+      const int64_t end = std::min(size, begin + step);
+      // Blocks begin behind the header.
+      if (end <= file_->header.size && end < size) continue;
+      const int64_t from = ranges.empty() ? 0 : begin;
+      ranges.push_back({from, end, end - from});
+      if (step > size) break;
+    }
+    return ranges;
+  }
+
   const std::shared_ptr<const File> file_;
-  std::mutex mutex_;
-  std::vector<Range> ranges_;
+  RangeList ranges_;
 };
 
 }  // namespace

@@ -93,18 +93,19 @@ class RowGroupAppender final : public FileAppender {
   }
 
   Status Append(const data::EncodedRows& rows) override {
-    return Caught([&] {
+    return Caught(errors::kParquetWrite, "", [&] {
       return AppendGroups(std::make_shared<arrow::io::BufferReader>(rows.bytes),
                           rows.bytes.get());
     });
   }
 
   Status AppendFile(const std::shared_ptr<arrow::io::RandomAccessFile>& piece) override {
-    return Caught([&] { return AppendGroups(piece, nullptr); });
+    return Caught(errors::kParquetWrite, "",
+                  [&] { return AppendGroups(piece, nullptr); });
   }
 
   Status Finish() override {
-    return Caught([this]() -> Status {
+    return Caught(errors::kParquetWrite, "", [this]() -> Status {
       ARROW_ASSIGN_OR_RAISE(auto arrow_schema, ArrowSchemaMetadata(*schema_, pool_));
       const auto metadata = metadata_->Finish(arrow_schema);
       // Through memory: an exception of the library would hide the file's own error.
@@ -188,7 +189,8 @@ Result<std::unique_ptr<FileAppender>> OpenParquetAppender(
                         WriterPropertiesFor(options, *schema, nullptr, context.pool));
   auto appender =
       std::make_unique<RowGroupAppender>(file, schema, std::move(properties), context);
-  ARROW_RETURN_NOT_OK(Caught([&] { return appender->Begin(); }));
+  ARROW_RETURN_NOT_OK(
+      Caught(errors::kParquetWrite, "", [&] { return appender->Begin(); }));
   return appender;
 }
 

@@ -1,12 +1,12 @@
 // What the parts of the Parquet format share.
 #pragma once
 
-#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "millrace/base/error.h"
+#include "millrace/formats/caught.h"
 #include "millrace/formats/format.h"
 #include "millrace/formats/parquet/errors.h"
 
@@ -44,18 +44,6 @@ Result<std::unique_ptr<FileAppender>> OpenParquetAppender(
 Result<std::shared_ptr<parquet::WriterProperties>> WriterPropertiesFor(
     const Config& options, const arrow::Schema& schema, const arrow::RecordBatch* sample,
     arrow::MemoryPool* pool);
-
-/// Run `function`; an exception, or an error without a number, becomes kParquetWrite.
-template <typename Function>
-Status Caught(Function&& function) {
-  try {
-    Status status = function();
-    if (status.ok() || ErrorDetail::Of(status) != nullptr) return status;
-    return errors::kParquetWrite.Make({}, "{}", status.message());
-  } catch (const std::exception& error) {
-    return errors::kParquetWrite.Make({}, "{}", error.what());
-  }
-}
 
 /// The least value of a flat timestamp column in a row group, in microseconds, by its
 /// statistics.

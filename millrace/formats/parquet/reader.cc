@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <mutex>
 #include <numeric>
 
 #include <arrow/array.h>
@@ -16,6 +15,7 @@
 #include "millrace/formats/parquet/columns_internal.h"
 #include "millrace/formats/parquet/errors.h"
 #include "millrace/formats/parquet/parquet_internal.h"
+#include "millrace/formats/range_list.h"
 
 namespace millrace::formats::parquet_format {
 
@@ -27,24 +27,6 @@ namespace {
 constexpr int64_t kMaxDictionaryPageBytes = 128 * 1024;
 
 constexpr int64_t kMaxBatchRows = 64 * 1024;
-
-// Parquet's C++ API throws; exceptions end here.
-template <typename Function>
-auto Caught(const std::string& file, Function&& function) -> decltype(function()) {
-  try {
-    auto result = function();
-    if constexpr (std::is_same_v<decltype(result), Status>) {
-      if (!result.ok() && ErrorDetail::Of(result) == nullptr) {
-        return errors::kParquetBroken.Make({.file = file}, "{}", result.message());
-      }
-    } else if (!result.ok() && ErrorDetail::Of(result.status()) == nullptr) {
-      return errors::kParquetBroken.Make({.file = file}, "{}", result.status().message());
-    }
-    return result;
-  } catch (const std::exception& error) {
-    return errors::kParquetBroken.Make({.file = file}, "{}", error.what());
-  }
-}
 
 // Whether every data page of the column in this row group is dictionary-encoded with a
 // small dictionary.
@@ -90,7 +72,7 @@ class ParquetRange final : public RangeReader {
   }
 
   Result<ReadResult> Next(const Budget& budget, const Waker&) override {
-    return Caught(file_->name, [&] { return NextRows(budget); });
+    return Caught(errors::kParquetBroken, file_->name, [&] { return NextRows(budget); });
   }
 
  private:
@@ -237,32 +219,14 @@ class ParquetFile final : public FileReader {
   const Columns& columns() const { return file_->columns; }
 
   Result<std::vector<Range>> Ranges(int64_t target_bytes) override {
-    std::lock_guard lock(mutex_);
-    if (!ranges_.empty()) return ranges_;
-    const parquet::FileMetaData& metadata = *file_->metadata;
-    for (int group = 0; group < metadata.num_row_groups(); ++group) {
-      auto row_group = metadata.RowGroup(group);
-      const int64_t bytes = row_group->total_compressed_size() > 0
-                                ? row_group->total_compressed_size()
-                                : row_group->total_byte_size();
-      if (ranges_.empty() || ranges_.back().approximate_bytes + bytes > target_bytes) {
-        ranges_.push_back({group, group, 0, 0});
-      }
-      Range& range = ranges_.back();
-      range.end = group + 1;
-      range.approximate_bytes += bytes;
-      range.approximate_rows += row_group->num_rows();
-    }
-    if (ranges_.empty()) ranges_.push_back({0, 0, 0, 0});
-    return ranges_;
+    return ranges_.Once([&] { return Cut(target_bytes); });
   }
 
   std::optional<int64_t> MinEventTime(size_t ordinal, int column) override {
-    std::lock_guard lock(mutex_);
-    if (ordinal >= ranges_.size()) return std::nullopt;
-    if (!file_->columns.same_types) return std::nullopt;
+    const auto range = ranges_.At(ordinal, file_->name);
+    if (!range.ok() || !file_->columns.same_types) return std::nullopt;
     std::optional<int64_t> least;
-    for (int64_t group = ranges_[ordinal].begin; group < ranges_[ordinal].end; ++group) {
+    for (int64_t group = range->begin; group < range->end; ++group) {
       auto micros = MinMicros(*file_->metadata, static_cast<int>(group),
                               file_->columns.schema->field(column)->name());
       if (!micros) return std::nullopt;
@@ -273,32 +237,46 @@ class ParquetFile final : public FileReader {
 
   Result<std::unique_ptr<RangeReader>> Open(size_t ordinal, const Pushdown& pushdown,
                                             const Context& context) override {
-    Range range;
-    {
-      std::lock_guard lock(mutex_);
-      if (ordinal >= ranges_.size()) {
-        return errors::kInternal.Make({.file = file_->name}, "no range {}", ordinal);
-      }
-      range = ranges_[ordinal];
-    }
-    return Caught(file_->name, [&]() -> Result<std::unique_ptr<RangeReader>> {
-      std::vector<int> groups;
-      for (int64_t group = range.begin; group < range.end; ++group) {
-        const int number = static_cast<int>(group);
-        if (!pushdown.predicate || !file_->columns.same_types ||
-            MayMatch(*file_->metadata, number, *file_->columns.schema,
-                     *pushdown.predicate)) {
-          groups.push_back(number);
-        }
-      }
-      return std::make_unique<ParquetRange>(file_, std::move(groups), pushdown, context);
-    });
+    ARROW_ASSIGN_OR_RAISE(const Range range, ranges_.At(ordinal, file_->name));
+    return Caught(errors::kParquetBroken, file_->name,
+                  [&]() -> Result<std::unique_ptr<RangeReader>> {
+                    std::vector<int> groups;
+                    for (int64_t group = range.begin; group < range.end; ++group) {
+                      const int number = static_cast<int>(group);
+                      if (!pushdown.predicate || !file_->columns.same_types ||
+                          MayMatch(*file_->metadata, number, *file_->columns.schema,
+                                   *pushdown.predicate)) {
+                        groups.push_back(number);
+                      }
+                    }
+                    return std::make_unique<ParquetRange>(file_, std::move(groups),
+                                                          pushdown, context);
+                  });
   }
 
  private:
+  std::vector<Range> Cut(int64_t target_bytes) const {
+    std::vector<Range> ranges;
+    const parquet::FileMetaData& metadata = *file_->metadata;
+    for (int group = 0; group < metadata.num_row_groups(); ++group) {
+      auto row_group = metadata.RowGroup(group);
+      const int64_t bytes = row_group->total_compressed_size() > 0
+                                ? row_group->total_compressed_size()
+                                : row_group->total_byte_size();
+      if (ranges.empty() || ranges.back().approximate_bytes + bytes > target_bytes) {
+        ranges.push_back({group, group, 0, 0});
+      }
+      Range& range = ranges.back();
+      range.end = group + 1;
+      range.approximate_bytes += bytes;
+      range.approximate_rows += row_group->num_rows();
+    }
+    if (ranges.empty()) ranges.push_back({0, 0, 0, 0});
+    return ranges;
+  }
+
   const std::shared_ptr<const File> file_;
-  std::mutex mutex_;
-  std::vector<Range> ranges_;
+  RangeList ranges_;
 };
 
 }  // namespace
@@ -314,22 +292,23 @@ Result<std::unique_ptr<FileReader>> OpenParquetReader(
   const std::string name = input.name;
   const Columns* first_columns =
       first != nullptr ? &static_cast<const ParquetFile*>(first)->columns() : nullptr;
-  return Caught(name, [&]() -> Result<std::unique_ptr<FileReader>> {
-    auto file = std::make_shared<File>();
-    file->name = name;
-    file->file = input.file;
-    parquet::ReaderProperties properties(context.pool);
-    auto reader = parquet::ParquetFileReader::Open(file->file, properties);
-    file->metadata = reader->metadata();
-    parquet::ArrowReaderProperties arrow_properties(false);
-    parquet::arrow::SchemaManifest manifest;
-    ARROW_RETURN_NOT_OK(parquet::arrow::SchemaManifest::Make(
-        file->metadata->schema(), file->metadata->key_value_metadata(), arrow_properties,
-        &manifest));
-    ARROW_ASSIGN_OR_RAISE(file->columns,
-                          MapColumns(manifest, declared, first_columns, name));
-    return std::make_unique<ParquetFile>(std::move(file));
-  });
+  return Caught(errors::kParquetBroken, name,
+                [&]() -> Result<std::unique_ptr<FileReader>> {
+                  auto file = std::make_shared<File>();
+                  file->name = name;
+                  file->file = input.file;
+                  parquet::ReaderProperties properties(context.pool);
+                  auto reader = parquet::ParquetFileReader::Open(file->file, properties);
+                  file->metadata = reader->metadata();
+                  parquet::ArrowReaderProperties arrow_properties(false);
+                  parquet::arrow::SchemaManifest manifest;
+                  ARROW_RETURN_NOT_OK(parquet::arrow::SchemaManifest::Make(
+                      file->metadata->schema(), file->metadata->key_value_metadata(),
+                      arrow_properties, &manifest));
+                  ARROW_ASSIGN_OR_RAISE(
+                      file->columns, MapColumns(manifest, declared, first_columns, name));
+                  return std::make_unique<ParquetFile>(std::move(file));
+                });
 }
 
 }  // namespace millrace::formats::parquet_format
