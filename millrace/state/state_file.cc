@@ -16,6 +16,7 @@
 #include "millrace/base/failpoint.h"
 #include "millrace/data/key_hash.h"
 #include "millrace/io/errors.h"
+#include "millrace/io/pooled_file.h"
 #include "millrace/state/errors.h"
 
 namespace millrace::state {
@@ -86,45 +87,6 @@ Result<Section> WritePiece(io::WritableFile& file, const Piece& piece,
   section.checksum = stream.checksum();
   return section;
 }
-
-// A section as an IPC reader reads it. It is as large as the state of a task, so that it
-// is never in memory as a whole.
-class SectionReader final : public arrow::io::InputStream {
- public:
-  SectionReader(std::shared_ptr<arrow::io::RandomAccessFile> file, const Section& section,
-                arrow::MemoryPool* pool)
-      : file_(std::move(file)),
-        begin_(section.offset),
-        length_(section.length),
-        pool_(pool) {
-    set_mode(arrow::io::FileMode::READ);
-  }
-
-  Result<int64_t> Read(int64_t bytes, void* out) override {
-    ARROW_ASSIGN_OR_RAISE(
-        const int64_t read,
-        file_->ReadAt(begin_ + at_, std::min(bytes, length_ - at_), out));
-    at_ += read;
-    return read;
-  }
-  Result<std::shared_ptr<arrow::Buffer>> Read(int64_t bytes) override {
-    bytes = std::min(bytes, length_ - at_);
-    ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(bytes, pool_));
-    ARROW_ASSIGN_OR_RAISE(const int64_t read, Read(bytes, buffer->mutable_data()));
-    ARROW_RETURN_NOT_OK(buffer->Resize(read, /*shrink_to_fit=*/false));
-    return std::shared_ptr<arrow::Buffer>(std::move(buffer));
-  }
-  Result<int64_t> Tell() const override { return at_; }
-  Status Close() override { return Status::OK(); }
-  bool closed() const override { return false; }
-
- private:
-  const std::shared_ptr<arrow::io::RandomAccessFile> file_;
-  const int64_t begin_;
-  const int64_t length_;
-  arrow::MemoryPool* const pool_;
-  int64_t at_ = 0;
-};
 
 Result<uint64_t> ChecksumOf(arrow::io::RandomAccessFile& file, const Section& section) {
   constexpr int64_t kBlock = 256 * 1024;  // stays in the second-level cache
@@ -213,10 +175,13 @@ class StoredState final : public OperatorState {
     arrow::ipc::IpcReadOptions options;
     options.memory_pool = pool_;
     options.use_threads = false;
-    ARROW_ASSIGN_OR_RAISE(
-        auto reader,
-        arrow::ipc::RecordBatchStreamReader::Open(
-            std::make_shared<SectionReader>(std::move(file), section, pool_), options));
+    // Read piece by piece: a section is as large as the state of a task.
+    ARROW_ASSIGN_OR_RAISE(const auto stream,
+                          arrow::io::RandomAccessFile::GetStream(
+                              std::make_shared<io::PooledFile>(std::move(file), pool_),
+                              section.offset, section.length));
+    ARROW_ASSIGN_OR_RAISE(auto reader,
+                          arrow::ipc::RecordBatchStreamReader::Open(stream, options));
     const bool all = wanted == Rows::kAll || AllMine(section);
     for (;;) {
       std::shared_ptr<arrow::RecordBatch> rows;
