@@ -3,8 +3,9 @@
 //
 // The variable MILLRACE_FAILPOINT arms one: "NAME" kills the process (SIGKILL, no
 // destructor runs) when it first gets there, "NAME@3" at the third time, "NAME@3=error"
-// makes that step fail with errors::kFailpoint instead. Read once; without it a failpoint
-// costs a load and a branch.
+// makes that step fail with errors::kFailpoint instead. ">FILE" ends nothing, but appends
+// each name to FILE when the process gets there, a line each. Read once; without it a
+// failpoint costs a load and a branch.
 #pragma once
 
 #include <cstdlib>
