@@ -3,6 +3,7 @@
 #
 #   tools/test.sh            all of it
 #   FUZZ_SECONDS=5 tools/test.sh
+#   MILLRACE_SEEDS=20261121000:200 tools/test.sh    the fresh seeds of another day
 set -euo pipefail
 cd "$(dirname "$0")/.."
 step() { printf '\n== %s (%s s)\n' "$*" "$SECONDS"; }
@@ -14,7 +15,12 @@ step "release build"
 tools/build.sh release
 tools/build.sh release benchmarks
 step "release: unit tests and simulation"
-ctest --test-dir build/release --output-on-failure
+env -u MILLRACE_SEEDS ctest --test-dir build/release --output-on-failure
+
+fresh=${MILLRACE_SEEDS:-$(date -u +%Y%m%d)000:200}
+step "release: simulation, fresh seeds: MILLRACE_SEEDS=$fresh"
+MILLRACE_SEEDS=$fresh build/release/bin/engine_test --gtest_brief=1 \
+  --gtest_filter='Simulation.*:CheckpointSimulation.WhatIs*:-*.FullDisk*'
 
 step "data for the end-to-end tests"
 tools/demo_data.sh demo/data

@@ -10,7 +10,6 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -19,6 +18,7 @@
 #include "millrace/connector/testkit/faulty_files.h"
 #include "millrace/engine/errors.h"
 #include "millrace/engine/session.h"
+#include "millrace/engine/tests/seeds.h"
 #include "millrace/runtime/simulated_scheduler.h"
 #include "tests/crash/feed.h"
 #include "tests/crash/ledger.h"
@@ -33,10 +33,7 @@ using Lines = std::vector<std::string>;
 // Lives that went wrong once and have no smaller test of their own.
 const std::vector<uint64_t> kFailedSeeds = {434, 657, 763, 1791, 1857};
 
-uint64_t Lives() {
-  const char* value = std::getenv("MILLRACE_SEEDS");
-  return value != nullptr ? std::strtoull(value, nullptr, 10) : 600;
-}
+constexpr uint64_t kLives = 600;
 
 // How one run of a life ends, unless the pipeline comes to its own end before.
 enum class Ending {
@@ -420,7 +417,7 @@ void CheckpointSimulation::Live(uint64_t seed) {
   // A single file is written at the end of the input.
   const std::string sink =
       kSinks[random.Below(std::size(kSinks) - (query.endless ? 1 : 0))];
-  SCOPED_TRACE(fmt::format("MILLRACE_SEED={}: {} into {}", seed, query.name, sink));
+  SCOPED_TRACE(fmt::format("{}\n{} into {}", HowToRepeat(seed), query.name, sink));
   const uint64_t slower = query.endless ? 20 : 1;
   auto feed = std::make_shared<crash::Feed>();
   if (query.endless) *feed = MakeFeed(random);
@@ -583,23 +580,23 @@ TEST_F(CheckpointSimulation, AnyChangeOfTheDiskMayFail) {
 
 TEST_F(CheckpointSimulation, WhatIsVisibleIsWhatAnUndisturbedRunWrites) {
   [[maybe_unused]] const UncheckedLeaks unchecked;
-  if (const char* one = std::getenv("MILLRACE_SEED")) {
-    Live(std::strtoull(one, nullptr, 10));
-    return;
-  }
+  const Seeds seeds = SeedsToRun(kLives);
   for (const uint64_t seed : kFailedSeeds) {
+    if (!seeds.usual()) break;
     Live(seed);
     if (HasFatalFailure()) return;
   }
-  for (uint64_t seed = 0; seed < Lives(); ++seed) {
+  for (uint64_t seed = seeds.from; seed < seeds.end(); ++seed) {
     Live(seed);
     if (HasFatalFailure()) return;
   }
+  if (!seeds.usual()) return;
   // The lives were eventful.
-  EXPECT_GT(crashed_, static_cast<int64_t>(Lives() / 4));
-  EXPECT_GT(failed_, static_cast<int64_t>(Lives() / 16));
-  EXPECT_GT(went_on_, static_cast<int64_t>(Lives() / 4));
-  EXPECT_GT(stopped_, static_cast<int64_t>(Lives() / 32));
+  const auto lives = static_cast<int64_t>(seeds.count);
+  EXPECT_GT(crashed_, lives / 4);
+  EXPECT_GT(failed_, lives / 16);
+  EXPECT_GT(went_on_, lives / 4);
+  EXPECT_GT(stopped_, lives / 32);
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 // left under a final name, and a run after it must complete.
 #include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <set>
@@ -20,6 +19,7 @@
 #include "millrace/connector/testkit/faulty_files.h"
 #include "millrace/engine/dead_letter_record.h"
 #include "millrace/engine/session.h"
+#include "millrace/engine/tests/seeds.h"
 #include "millrace/engine/text.h"
 #include "millrace/io/errors.h"
 #include "millrace/runtime/simulated_scheduler.h"
@@ -30,10 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 using connector::testkit::FaultyFiles;
 
-int Seeds() {
-  const char* value = std::getenv("MILLRACE_SEEDS");
-  return value != nullptr ? std::atoi(value) : 400;
-}
+constexpr uint64_t kSeeds = 400;
 
 // A file whose reads fail now and then, for a passing reason.
 class FlakyFile final : public arrow::io::RandomAccessFile {
@@ -248,9 +245,10 @@ class Simulation : public testing::Test {
     ASSERT_OK_AND_ASSIGN(auto expected, Run(plain, Script(query, 1 << 20), 1 << 16));
     ASSERT_FALSE(expected.empty());
     if (!ordered) std::sort(expected.begin(), expected.end());
-    for (int seed = 0; seed < Seeds(); ++seed) {
-      SCOPED_TRACE("seed " + std::to_string(seed) + ": " + query);
-      Random random(static_cast<uint64_t>(seed));
+    const Seeds seeds = SeedsToRun(kSeeds);
+    for (uint64_t seed = seeds.from; seed < seeds.end(); ++seed) {
+      SCOPED_TRACE(HowToRepeat(seed) + "\n" + query);
+      Random random(seed);
       World world(static_cast<int>(1 + random.Below(4)), random.Next(), nullptr);
       const auto batch_rows = static_cast<int64_t>(1 + random.Below(100));
       const int split_size = static_cast<int>(64 + random.Below(4096));
@@ -326,9 +324,10 @@ TEST_F(Simulation, WatermarkOverSplitsMakesNothingLate) {
                                   1 << 20),
                            1 << 16));
   std::sort(expected.begin(), expected.end());
-  for (int seed = 0; seed < Seeds(); ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    Random random(static_cast<uint64_t>(seed));
+  const Seeds seeds = SeedsToRun(kSeeds);
+  for (uint64_t seed = seeds.from; seed < seeds.end(); ++seed) {
+    SCOPED_TRACE(HowToRepeat(seed));
+    Random random(seed);
     World world(static_cast<int>(1 + random.Below(4)), random.Next(), nullptr);
     ASSERT_OK_AND_ASSIGN(
         auto rows,
@@ -421,9 +420,10 @@ TEST_F(Simulation, FlakyReadsLoseAndRepeatNothing) {
       file << (i % 9 == 4 ? "x" : std::to_string(i)) << ",s\n";
   }
   int64_t failures = 0;
-  for (int seed = 0; seed < Seeds() / 2; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    Random random(static_cast<uint64_t>(seed));
+  const Seeds seeds = SeedsToRun(kSeeds, 2);
+  for (uint64_t seed = seeds.from; seed < seeds.end(); ++seed) {
+    SCOPED_TRACE(HowToRepeat(seed));
+    Random random(seed);
     auto files = std::make_shared<FlakyFiles>(random.Next());
     World world(static_cast<int>(1 + random.Below(4)), random.Next(), files);
     const std::string script =
@@ -451,7 +451,9 @@ TEST_F(Simulation, FlakyReadsLoseAndRepeatNothing) {
     ASSERT_EQ(letters.size(), 56u);
     ASSERT_EQ(*letters.begin(), 5);
   }
-  EXPECT_GT(failures, Seeds());
+  if (seeds.usual()) {
+    EXPECT_GT(failures, static_cast<int64_t>(2 * seeds.count));
+  }
 }
 
 TEST_F(Simulation, CancelledAnywhereLeavesNothingBehind) {
@@ -459,10 +461,11 @@ TEST_F(Simulation, CancelledAnywhereLeavesNothingBehind) {
   const std::string insert =
       "INSERT INTO '" + (out / "copy.csv").string() + "' SELECT * FROM events";
   int cancelled = 0;
-  for (int seed = 0; seed < Seeds() / 4; ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
+  const Seeds seeds = SeedsToRun(kSeeds, 4);
+  for (uint64_t seed = seeds.from; seed < seeds.end(); ++seed) {
+    SCOPED_TRACE(HowToRepeat(seed));
     fs::create_directories(out);
-    Random random(static_cast<uint64_t>(seed));
+    Random random(seed);
     World world(static_cast<int>(1 + random.Below(3)), random.Next(), nullptr);
     JobOptions options;
     Session session(world.engine.get(), options);
