@@ -274,6 +274,49 @@ def test_files_killed_at_every_edge(way, form, shards, events, expected_files, t
         assert not list((folder / "state").glob("crash/epoch-*")), edge
 
 
+IO_EDGES = [edge for edge in EDGES if edge.startswith("io.")]
+
+
+def hits(pipeline):
+    """How often an undisturbed run comes by each of IO_EDGES."""
+    code, text = pipeline.run(">reached")
+    assert code == 0, text
+    reached = collections.Counter((pipeline.folder / "reached").read_text().split())
+    return {edge: reached[edge] for edge in IO_EDGES}
+
+
+@pytest.mark.parametrize("sink", ["ledger", "folder", "file"])
+def test_killed_at_every_hit_of_io(sink, events, expected, expected_files, tmp_path):
+    """Steps on the disk come by again and again: each time is another moment in the life of an epoch."""
+    def pipeline(folder):
+        folder.mkdir()
+        if sink == "ledger":
+            return Pipeline(folder, events, PIPELINES["windows"], "two_phase", 2, batch_rows=2000)
+        return FilesPipeline(folder, events, sink, "csv", 2)
+
+    wanted = expected["windows"] if sink == "ledger" else expected_files
+    killed = 0
+    for edge, count in hits(pipeline(tmp_path / "undisturbed")).items():
+        assert count > 0, edge
+        most = min(count, 12)
+        for time_of in sorted({1 + i * (count - 1) // max(most - 1, 1) for i in range(most)}):
+            one = pipeline(tmp_path / f"{edge}@{time_of}")
+            code, text = one.run(f"{edge}@{time_of}")
+            # This run may have had fewer epochs than the one that was counted.
+            assert code in (0, -signal.SIGKILL), f"{edge}@{time_of}: exit {code}\n{text}"
+            killed += code != 0
+            if code != 0:
+                code, text = one.run(shards=3)
+                assert code == 0, f"{edge}@{time_of}: {text}"
+            rows = one.rows()
+            assert rows == wanted, f"{edge}@{time_of}: lost {list((wanted - rows).items())[:5]}, " \
+                                   f"too many {list((rows - wanted).items())[:5]}"
+            assert not list((one.folder / "state").glob("crash/epoch-*")), f"{edge}@{time_of}"
+            left = list(one.out.glob("staged-*")) if sink == "ledger" else one.hidden()
+            assert left == [], f"{edge}@{time_of}"
+    assert killed >= 30
+
+
 @pytest.mark.parametrize("way", ["folder", "file", "replaced"])
 def test_files_without_checkpoints_killed_at_every_edge(way, events, expected_files, tmp_path):
     """Nothing is half there under a final name, and the next run that may replace it completes."""
