@@ -302,8 +302,8 @@ def test_killed_at_every_hit_of_io(sink, events, expected, expected_files, tmp_p
         for time_of in sorted({1 + i * (count - 1) // max(most - 1, 1) for i in range(most)}):
             one = pipeline(tmp_path / f"{edge}@{time_of}")
             code, text = one.run(f"{edge}@{time_of}")
-            # This run may have had fewer epochs than the one that was counted.
-            assert code in (0, -signal.SIGKILL), f"{edge}@{time_of}: exit {code}\n{text}"
+            # This run may have had fewer epochs than the one that was counted; the first time has to come.
+            assert code == -signal.SIGKILL or (code == 0 and time_of > 1), f"{edge}@{time_of}: exit {code}\n{text}"
             killed += code != 0
             if code != 0:
                 code, text = one.run(shards=3)
@@ -314,7 +314,7 @@ def test_killed_at_every_hit_of_io(sink, events, expected, expected_files, tmp_p
             assert not list((one.folder / "state").glob("crash/epoch-*")), f"{edge}@{time_of}"
             left = list(one.out.glob("staged-*")) if sink == "ledger" else one.hidden()
             assert left == [], f"{edge}@{time_of}"
-    assert killed >= 30
+    assert killed >= 3 * len(IO_EDGES)
 
 
 @pytest.mark.parametrize("way", ["folder", "file", "replaced"])
