@@ -175,7 +175,9 @@ class Reader {
       }
       return fmt::format("{}", fmt::join(items, ","));
     }
-    return errors::kPipelineValue.Make(At(entry.value), "'{}' has no value", entry.key);
+    return errors::kPipelineValue.Make(
+        At(entry.value), "'{}' has no plain value; the text null needs quotes",
+        entry.key);
   }
 
   Status ReadSources(const Entry& sources) {
@@ -269,13 +271,19 @@ class Reader {
       names.push_back("validate");
     }
     Status refused;
-    bool known = false, fits = false;
+    bool fits = false;
+    std::string choices;  // of each format that has such an option
+    int specs = 0;
     ARROW_ASSIGN_OR_RAISE(std::string text, OptionText(entry));
     for (const auto& group : source ? spec.source_options : spec.sink_options) {
       for (const OptionSpec& option : group.options.options()) {
         names.push_back(option.name);
         if (Lowered(entry.key) != option.name) continue;
-        known = true;
+        ++specs;
+        if (!option.choices.empty()) {
+          choices +=
+              fmt::format("; {}: {}", group.title, fmt::join(option.choices, ", "));
+        }
         const Status status =
             ConfigSpec({option})
                 .Parse(fmt::format("connector '{}'", spec.name), {{entry.key, text}}, {})
@@ -287,10 +295,17 @@ class Reader {
         }
       }
     }
-    if (!known) {
+    if (specs == 0) {
       return errors::kUnknownOption.Make(entry.where, "'{}' of connector '{}'{}",
                                          entry.key, spec.name,
                                          DidYouMean(entry.key, names));
+    }
+    // Formats differ in what an option of theirs may be, and which it is only the
+    // connector knows.
+    if (!fits && specs > 1 && !choices.empty()) {
+      return errors::kBadOption.Make(At(entry.value),
+                                     "connector '{}': option '{}': '{}' fits no format{}",
+                                     spec.name, entry.key, text, choices);
     }
     if (!fits) return WithWhere(refused, At(entry.value));
     table->options[Lowered(entry.key)] = std::move(text);
