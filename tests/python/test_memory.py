@@ -1,5 +1,10 @@
 """More state than memory: the answer is right, and memory stays within its budget."""
 
+import os
+import re
+import signal
+import time
+
 import duckdb
 import pytest
 
@@ -35,3 +40,54 @@ def test_a_sort_larger_than_the_budget(millrace, tmp_path, rows, shards, memory)
     assert duckdb.sql(f"""SELECT COUNT(*), SUM(v), COUNT(*) FILTER (WHERE (k, v) < (pk, pv) AND pk IS NOT NULL) FROM (
         SELECT k, v, LAG(k) OVER (ORDER BY file_row_number) AS pk, LAG(v) OVER (ORDER BY file_row_number) AS pv
         FROM read_parquet('{out}', file_row_number = true))""").fetchall()[0] == (GROUPS * 2, GROUPS * 999, 0)
+
+
+FILES, EACH = 24, 8_000
+WIDTH = 1000
+
+
+def peak(pid):
+    """Of the process, in MiB."""
+    return int(re.search(r"VmHWM:\s+(\d+) kB", open(f"/proc/{pid}/status").read())[1]) / 1024
+
+
+@pytest.mark.parametrize("slow", ["reader", "rate"])
+def test_input_without_an_end_waits_for_a_slow_sink(millrace, tmp_path, slow):
+    """More rows than memory are there at once: they wait where they are, and all of them arrive."""
+    (tmp_path / "in").mkdir()
+    for part in range(FILES):
+        # No value twice, so that nothing is kept as a dictionary.
+        (tmp_path / f"in/{part}.csv").write_text("id,pad\n" + "".join(
+            f"{i},{i * 2654435761 % 10**9:0{WIDTH}}\n" for i in range(part * EACH, (part + 1) * EACH)))
+    os.mkfifo(tmp_path / "pipe")
+    rate = ", rate_limit_bytes = '64MB'" if slow == "rate" else ""
+    (tmp_path / "p.sql").write_text(f"""
+        SET checkpoints = 'off';
+        CREATE SOURCE s (id BIGINT, pad VARCHAR) WITH (connector = 'files', path = 'in/', format = 'csv', mode = 'watch');
+        CREATE SINK out WITH (connector = 'files', path = 'pipe', format = 'csv', header = false{rate});
+        INSERT INTO out SELECT * FROM s;""")
+    process = millrace.start("--shards", 2, "--memory", "128MiB", "run", "p.sql", stderr=(tmp_path / "said").open("w"))
+    ids, rest, total = set(), b"", FILES * EACH
+    try:
+        with open(tmp_path / "pipe", "rb", buffering=0) as pipe:
+            if slow == "reader":
+                time.sleep(1.5)
+            while len(ids) < total:
+                piece = pipe.read(1 << 16)
+                assert piece, (tmp_path / "said").read_text()
+                *lines, rest = (rest + piece).split(b"\n")
+                before = len(ids)
+                ids.update(int(line.split(b",", 1)[0]) for line in lines)
+                assert len(ids) - before == len(lines), "a row came twice"
+                if slow == "reader":
+                    time.sleep(0.0005)
+            most = peak(process.pid)
+            assert process.poll() is None
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 130
+    finally:
+        process.kill()
+        process.wait()
+    assert ids == set(range(total))
+    # The program itself, the libraries' own memory and the stacks are no part of the budget.
+    assert most < 128 + 80, f"{most:.0f} MiB at the most"
