@@ -101,6 +101,11 @@ class SchemaHistory {
   /// newest schema first.
   std::optional<Conflict> Add(const std::string& name,
                               std::shared_ptr<arrow::Schema> schema);
+  /// What was added, each schema under the name that it first had.
+  const std::vector<std::pair<std::string, std::shared_ptr<arrow::Schema>>>& seen()
+      const {
+    return seen_;
+  }
 
  private:
   const Compatibility compatibility_;

@@ -1,12 +1,14 @@
 """Files of one set whose columns differ: what each policy makes of each difference."""
 
 import json
+import signal
+import subprocess
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from program import binary, millrace  # noqa: F401 (fixtures)
+from program import binary, millrace, wait_for  # noqa: F401 (fixtures)
 
 FIRST = {"csv": "a,b\n1,x\n", "ndjson": '{"a":1,"b":"x"}\n'}
 # Change, second file, the row that it gives where the policy does not refuse it.
@@ -165,10 +167,126 @@ def test_transitive_compatibility(millrace, tmp_path, second, fourth, bearable, 
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_a_policy_is_not_ignored_in_mode_watch(millrace, tmp_path):
-    (tmp_path / "1.csv").write_text("a\n1\n")
-    assert "mode watch" in millrace("copy", "1.csv", "-", "--format", "csv", "--from", "schema_policy=strict", "--from",
-                                    "mode=watch", code=2).stderr
+class Watching:
+    """Copies the folder `in` for ever; stopped and started again it goes on."""
+
+    def __init__(self, millrace, tmp_path, *words):
+        self.millrace, self.folder = millrace, tmp_path
+        self.words = ["copy", "in", "out/", "--format", "csv", "--resume", "-o", "checkpoint_interval=20ms", "--from", "mode=watch",
+                      "--from", "poll_interval=20ms", *[part for word in words for part in ("--from", word)]]
+        (tmp_path / "in").mkdir()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *failure):
+        self.stop()
+
+    def start(self):
+        self.process = self.millrace.start(*self.words, stderr=subprocess.PIPE, text=True)
+
+    def stop(self):
+        if self.process.returncode is None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.communicate(timeout=30)
+
+    def rows(self):
+        return sorted(line for path in self.folder.glob("out/*.csv") for line in path.read_text().splitlines()[1:])
+
+    def gives(self, rows):
+        wait_for(lambda: self.rows() == sorted(rows) or self.process.poll() is not None)
+        assert self.process.poll() is None, self.process.communicate()[1]
+
+    def refuses(self):
+        said = self.process.communicate(timeout=30)[1]
+        assert self.process.returncode == 1 and "MR-2404" in said, said
+        return said
+
+    def letters(self):
+        return [json.loads(line) for path in self.folder.glob("out*dead-letters*") for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("policy", ["strict", "default", "flexible"])
+@pytest.mark.parametrize("change, second, row", CSV, ids=[case[0] for case in CSV])
+def test_csv_that_is_watched(millrace, tmp_path, change, second, row, policy):
+    watching = Watching(millrace, tmp_path, f"schema_policy={policy}")
+    (tmp_path / "in/1.csv").write_text(FIRST["csv"])
+    with watching:
+        watching.gives(["1,x"])
+        (tmp_path / "in/2.csv").write_text(second)
+        if policy == "strict":
+            said = watching.refuses()
+            assert "2.csv" in said and "default or flexible" in said
+            watching.start()
+            assert watching.refuses() == said
+            assert watching.rows() == ["1,x"]
+            return
+        watching.gives(["1,x", row])
+        watching.stop()
+        # The header is not read again, and yet its order is known.
+        with open(tmp_path / "in/2.csv", "a") as file:
+            file.write(second.splitlines()[1] + "\n")
+        watching.start()
+        watching.gives(["1,x", row, row])
+
+
+@pytest.mark.parametrize("policy", ["strict", "default", "flexible"])
+def test_json_that_is_watched(millrace, tmp_path, policy):
+    watching = Watching(millrace, tmp_path, f"schema_policy={policy}", "format=json")
+    (tmp_path / "in/1.ndjson").write_text(FIRST["ndjson"])
+    with watching:
+        watching.gives(["1,x"])
+        (tmp_path / "in/2.ndjson").write_text('{"a":2,"b":"y","c":1}\n')
+        if policy == "strict":
+            assert "column c" in watching.refuses()
+        else:
+            watching.gives(["1,x", "2,y"])
+
+
+@pytest.mark.parametrize("policy", ["strict", "default", "flexible"])
+@pytest.mark.parametrize("change, first, second, values, default, flexible", PARQUET, ids=[case[0] for case in PARQUET])
+def test_parquet_that_is_watched(millrace, tmp_path, change, first, second, values, default, flexible, policy):
+    sample = {I64: 1, I32: 1, TEXT: "1"}[first.field("v").type]
+    expected = {"strict": None, "default": default, "flexible": flexible}[policy]
+    watching = Watching(millrace, tmp_path, f"schema_policy={policy}", "format=parquet", "on_error=dead_letter")
+    pq.write_table(pa.table([[0], [sample]], schema=first), tmp_path / "in/1.parquet")
+    with watching:
+        watching.gives(["0,1"])
+        pq.write_table(pa.table([list(range(1, len(values) + 1)), values], schema=second), tmp_path / "2.parquet")
+        (tmp_path / "2.parquet").rename(tmp_path / "in/2.parquet")
+        if expected is None:
+            assert "column v" in watching.refuses()
+            return
+        watching.gives(["0,1"] + [f"{i},{text}" for i, text in enumerate(expected, 1) if text != "bad"])
+        wait_for(lambda: len(watching.letters()) == expected.count("bad"))
+    for letter in watching.letters():
+        assert letter["code"] == "MR-2520" and letter["column"] == "v" and json.loads(letter["raw"])["k"] == 2
+
+
+def test_a_rotated_log_with_another_header(millrace, tmp_path):
+    watching = Watching(millrace, tmp_path, "schema_policy=default")
+    log = tmp_path / "in/log.csv"
+    log.write_text("a,b\n1,x\n2,x\n3,x\n")
+    with watching:
+        watching.gives(["1,x", "2,x", "3,x"])
+        log.write_text("c,b,a\n0,y,4\n")  # cut and written anew
+        watching.gives(["1,x", "2,x", "3,x", "4,y"])
+        log.rename(tmp_path / "in/log-1.csv")
+        log.write_text("b,a\nz,5\n")
+        watching.gives(["1,x", "2,x", "3,x", "4,y", "5,z"])
+
+
+def test_without_a_policy_a_watched_header_has_the_first_ones_names(millrace, tmp_path):
+    watching = Watching(millrace, tmp_path)
+    (tmp_path / "in/1.csv").write_text("a,b\n1,x\n")
+    with watching:
+        watching.gives(["1,x"])
+        (tmp_path / "in/2.csv").write_text("b,a\ny,2\n")
+        watching.gives(["1,x", "2,y"])
+        (tmp_path / "in/3.csv").write_text("a,z\n3,y\n")
+        assert "3.csv" in watching.refuses()
+    assert watching.rows() == ["1,x", "2,y"]
 
 
 def test_compatibility_needs_a_policy(millrace, tmp_path):

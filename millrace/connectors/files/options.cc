@@ -149,7 +149,8 @@ const ConfigSpec& SourceSpec() {
        .doc = "With schema_policy, which differences end the run all the same. backward: "
               "those with which a reader of the file's columns could not read the first; "
               "forward: the other way round; full: both. With _transitive a file is "
-              "compared with every file before it, before any row is read."},
+              "compared with every file before it, before any row is read; in mode watch "
+              "before any row of it is."},
       {.name = "split_size",
        .type = OptionType::kBytes,
        .default_value = "16MiB",
@@ -236,10 +237,6 @@ Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
       parsed.own.GetString("hive_partitioning") == "on") {
     return errors::kBadOption.Make(
         {}, "{}: option 'hive_partitioning' does not go with mode watch", kOwner);
-  }
-  if (parsed.own.has("schema_policy") && parsed.own.GetString("mode") == "watch") {
-    return errors::kBadOption.Make(
-        {}, "{}: option 'schema_policy' does not go with mode watch", kOwner);
   }
   return parsed;
 }

@@ -10,6 +10,7 @@ namespace {
 
 using data::Compatibility;
 using data::SchemaPolicy;
+using formats::ColumnsTold;
 
 SchemaPolicy PolicyOf(const std::string& name) {
   if (name == "strict") return SchemaPolicy::kStrict;
@@ -26,8 +27,8 @@ Compatibility CompatibilityOf(const std::string& name) {
                                    : Compatibility::kNone;
 }
 
-Status Judge(const Parsed& options, const std::string& file,
-             const std::vector<data::SchemaChangeItem>& changes) {
+Status Refuse(const Parsed& options, const std::string& file,
+              const std::vector<data::SchemaChangeItem>& changes) {
   const std::string& policy = options.own.GetString("schema_policy");
   const std::string& compatibility = options.own.GetString("compatibility");
   for (const data::SchemaChangeItem& change : changes) {
@@ -57,6 +58,33 @@ std::shared_ptr<arrow::Schema> WithTypes(const arrow::Schema& own,
   return arrow::schema(std::move(fields));
 }
 
+Result<std::shared_ptr<formats::FileReader>> Open(
+    const Parsed& options, const formats::Input& input,
+    const std::shared_ptr<arrow::Schema>& schema, const formats::Context& context) {
+  return options.format->OpenReader(input, options.format_options, schema, nullptr,
+                                    context);
+}
+
+// The columns to open a file with that has `own`.
+Result<std::shared_ptr<arrow::Schema>> Judge(
+    const Parsed& options, const std::string& name, const arrow::Schema& own,
+    const std::shared_ptr<arrow::Schema>& expected) {
+  const ColumnsTold told = options.format->columns_told();
+  ARROW_RETURN_NOT_OK(Refuse(
+      options, name, data::CompareSchemas(*expected, own, told == ColumnsTold::kStored)));
+  // Each row is looked through for the expected names anyway, those beyond the sample
+  // too.
+  return told == ColumnsTold::kInRows ? expected : WithTypes(own, *expected);
+}
+
+std::shared_ptr<formats::FileReader> Adapted(
+    const std::string& name, std::shared_ptr<formats::FileReader> reader,
+    const std::shared_ptr<arrow::Schema>& expected) {
+  if (reader->schema()->Equals(*expected, /*check_metadata=*/false)) return reader;
+  data::SchemaAdaptor adaptor(expected, reader->schema());
+  return MakeAdaptedFile(name, std::move(reader), expected, std::move(adaptor));
+}
+
 }  // namespace
 
 bool ComparesAll(const Parsed& options) {
@@ -68,46 +96,70 @@ EarlierFiles::EarlierFiles(const Parsed& options,
                            const std::shared_ptr<arrow::Schema>& expected)
     : options_(options),
       history_(CompatibilityOf(options.own.GetString("compatibility")),
-               options.format->columns_told() == formats::ColumnsTold::kStored) {
+               options.format->columns_told() == ColumnsTold::kStored) {
   if (expected) (void)history_.Add("the expected columns", expected);
 }
 
-Status EarlierFiles::Compare(const formats::Input& input,
-                             const formats::Context& context) {
+Result<bool> EarlierFiles::Compare(const formats::Input& input,
+                                   const formats::Context& context) {
   ARROW_ASSIGN_OR_RAISE(const auto reader,
                         options_.format->OpenReader(input, options_.format_options,
                                                     nullptr, nullptr, context));
-  const auto conflict = history_.Add(input.name, reader->schema());
-  if (!conflict) return Status::OK();
-  return errors::kSchemaDiffers.Make(
-      {.file = input.name, .column = conflict->change.column},
-      "{} since {}; that is not {} compatible", conflict->change.ToString(),
-      conflict->earlier, options_.own.GetString("compatibility"));
+  return Compare(input.name, reader->schema());
+}
+
+Result<bool> EarlierFiles::Compare(const std::string& name,
+                                   std::shared_ptr<arrow::Schema> schema) {
+  std::lock_guard guard(mutex_);
+  const size_t before = history_.seen().size();
+  const auto conflict = history_.Add(name, std::move(schema));
+  if (!conflict) return history_.seen().size() > before;
+  return errors::kSchemaDiffers.Make({.file = name, .column = conflict->change.column},
+                                     "{} since {}; that is not {} compatible",
+                                     conflict->change.ToString(), conflict->earlier,
+                                     options_.own.GetString("compatibility"));
+}
+
+std::vector<std::pair<std::string, std::shared_ptr<arrow::Schema>>> EarlierFiles::seen()
+    const {
+  std::lock_guard guard(mutex_);
+  return history_.seen();
+}
+
+Result<JudgedColumns> JudgeColumns(const Parsed& options, const formats::Input& input,
+                                   const std::shared_ptr<arrow::Schema>& expected,
+                                   EarlierFiles* earlier,
+                                   const formats::Context& context) {
+  ARROW_ASSIGN_OR_RAISE(const auto reader, Open(options, input, nullptr, context));
+  JudgedColumns out;
+  if (earlier != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(out.new_to_earlier,
+                          earlier->Compare(input.name, reader->schema()));
+  }
+  ARROW_ASSIGN_OR_RAISE(out.own, Judge(options, input.name, *reader->schema(), expected));
+  return out;
+}
+
+Result<std::shared_ptr<formats::FileReader>> OpenJudged(
+    const Parsed& options, const formats::Input& input,
+    const std::shared_ptr<arrow::Schema>& own,
+    const std::shared_ptr<arrow::Schema>& expected, const formats::Context& context) {
+  const bool stored = options.format->columns_told() == ColumnsTold::kStored;
+  ARROW_ASSIGN_OR_RAISE(auto reader,
+                        Open(options, input, stored ? nullptr : own, context));
+  return Adapted(input.name, std::move(reader), expected);
 }
 
 Result<std::shared_ptr<formats::FileReader>> OpenByPolicy(
     const Parsed& options, const formats::Input& input,
     const std::shared_ptr<arrow::Schema>& expected, const formats::Context& context) {
-  using formats::ColumnsTold;
-  const formats::Format& format = *options.format;
-  auto open = [&](const std::shared_ptr<arrow::Schema>& schema)
-      -> Result<std::shared_ptr<formats::FileReader>> {
-    return format.OpenReader(input, options.format_options, schema, nullptr, context);
-  };
-  ARROW_ASSIGN_OR_RAISE(auto reader, open(nullptr));
-  const ColumnsTold told = format.columns_told();
-  const auto changes =
-      data::CompareSchemas(*expected, *reader->schema(), told == ColumnsTold::kStored);
-  ARROW_RETURN_NOT_OK(Judge(options, input.name, changes));
-  // Each row is looked through for the expected names anyway, those beyond the sample
-  // too.
-  if (told == ColumnsTold::kInRows) return open(expected);
-  if (told == ColumnsTold::kInHeader) {
-    ARROW_ASSIGN_OR_RAISE(reader, open(WithTypes(*reader->schema(), *expected)));
+  ARROW_ASSIGN_OR_RAISE(auto reader, Open(options, input, nullptr, context));
+  ARROW_ASSIGN_OR_RAISE(const auto own,
+                        Judge(options, input.name, *reader->schema(), expected));
+  if (options.format->columns_told() != ColumnsTold::kStored) {
+    ARROW_ASSIGN_OR_RAISE(reader, Open(options, input, own, context));
   }
-  if (reader->schema()->Equals(*expected, /*check_metadata=*/false)) return reader;
-  data::SchemaAdaptor adaptor(expected, reader->schema());
-  return MakeAdaptedFile(input.name, std::move(reader), expected, std::move(adaptor));
+  return Adapted(input.name, std::move(reader), expected);
 }
 
 }  // namespace millrace::files

@@ -2,6 +2,10 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "millrace/connectors/files/options.h"
 #include "millrace/data/schema_policy.h"
@@ -19,18 +23,39 @@ Result<std::shared_ptr<formats::FileReader>> OpenByPolicy(
 /// Is each file's schema to be compared with those of all before it?
 bool ComparesAll(const Parsed& options);
 
-/// Compares files with all before them. Used by one thread.
+/// Compares files with all before them. Thread-safe.
 class EarlierFiles {
  public:
   EarlierFiles(const Parsed& options, const std::shared_ptr<arrow::Schema>& expected);
   /// The next file, which can be read twice; errors::kSchemaDiffers names the earlier
-  /// one.
-  Status Compare(const formats::Input& input, const formats::Context& context);
+  /// one. True when no file before had its columns.
+  Result<bool> Compare(const formats::Input& input, const formats::Context& context);
+  /// The same for what is known of it.
+  Result<bool> Compare(const std::string& name, std::shared_ptr<arrow::Schema> schema);
+  /// Every schema that was met, by the first file that had it.
+  std::vector<std::pair<std::string, std::shared_ptr<arrow::Schema>>> seen() const;
 
  private:
   const Parsed& options_;
+  mutable std::mutex mutex_;
   data::SchemaHistory history_;
 };
+
+/// The two steps of OpenByPolicy, for a file that is opened again as it grows. What
+/// JudgeColumns answers is its `own` columns, with which OpenJudged opens it; `input` has
+/// complete lines only. `earlier`: null, or those that it is compared with.
+struct JudgedColumns {
+  std::shared_ptr<arrow::Schema> own;
+  bool new_to_earlier = false;  ///< no file before had them
+};
+Result<JudgedColumns> JudgeColumns(const Parsed& options, const formats::Input& input,
+                                   const std::shared_ptr<arrow::Schema>& expected,
+                                   EarlierFiles* earlier,
+                                   const formats::Context& context);
+Result<std::shared_ptr<formats::FileReader>> OpenJudged(
+    const Parsed& options, const formats::Input& input,
+    const std::shared_ptr<arrow::Schema>& own,
+    const std::shared_ptr<arrow::Schema>& expected, const formats::Context& context);
 
 /// `file`, whose columns `adaptor` turns into those of its earlier schema. A row that it
 /// can't is a bad row.

@@ -319,7 +319,7 @@ Status FilesSource::CompareFiles() {
     input.name = file->info.path;
     ARROW_ASSIGN_OR_RAISE(input.file, surroundings_.files->OpenRead(input.name));
     ARROW_ASSIGN_OR_RAISE(input.file_size, input.file->GetSize());
-    const Status status = earlier.Compare(input, FormatContext());
+    const Status status = earlier.Compare(input, FormatContext()).status();
     if (!status.ok()) return WithWhere(status, {.file = input.name});
   }
   return Status::OK();

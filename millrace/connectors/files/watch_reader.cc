@@ -6,10 +6,13 @@
 #include <arrow/io/interfaces.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
+#include <fmt/ranges.h>
 
 #include "millrace/base/error.h"
 #include "millrace/connectors/files/errors.h"
+#include "millrace/formats/csv/errors.h"
 #include "millrace/formats/input.h"
+#include "millrace/formats/json/errors.h"
 #include "millrace/formats/parquet/errors.h"
 #include "millrace/io/errors.h"
 
@@ -31,18 +34,34 @@ uint64_t NumberAt(std::string_view bytes, size_t at) {
   return value;
 }
 
-// Offset after the last line end in the file's first bytes, 0 where there is none.
-Result<int64_t> CompleteHead(arrow::io::RandomAccessFile& file, int64_t size,
-                             arrow::MemoryPool* pool) {
+// Offset after the last line end in the file's first bytes; 0 where there is none.
+Result<int64_t> LinesOfHead(arrow::io::RandomAccessFile& file, int64_t size,
+                            arrow::MemoryPool* pool) {
   ARROW_ASSIGN_OR_RAISE(auto head,
                         arrow::AllocateBuffer(std::min(size, kHeadBytes), pool));
   ARROW_ASSIGN_OR_RAISE(const int64_t got,
                         file.ReadAt(0, head->size(), head->mutable_data()));
   const std::string_view text(reinterpret_cast<const char*>(head->data()),
                               static_cast<size_t>(got));
-  const size_t end = text.rfind('\n');
-  if (end == text.npos) return got < kHeadBytes ? 0 : size;
-  return got < size ? size : static_cast<int64_t>(end) + 1;
+  return static_cast<int64_t>(text.rfind('\n') + 1);
+}
+
+// The size of the file's part that has complete lines only, so far as its first bytes
+// tell.
+Result<int64_t> CompleteSize(arrow::io::RandomAccessFile& file, int64_t size,
+                             arrow::MemoryPool* pool) {
+  if (size > kHeadBytes) return size;
+  return LinesOfHead(file, size, pool);
+}
+
+// Nothing tells the columns yet: what is there may be the first half of a record.
+bool IsTooShort(const Status& status, bool whole) {
+  const int number = ErrorNumber(status);
+  // Of a Parquet file the footer comes last.
+  if (whole) return number == errors::kParquetBroken.number;
+  return number == errors::kCsvEmpty.number ||
+         number == errors::kCsvUnclosedQuote.number ||
+         number == errors::kJsonEmpty.number;
 }
 
 class WatchReader final : public connector::SplitReader {
@@ -109,7 +128,7 @@ class WatchReader final : public connector::SplitReader {
     }
   }
 
-  bool whole() const { return !reading_->format->can_append(); }
+  bool whole() const { return !reading_->options->format->can_append(); }
 
   // kBatch: there is something to read, and it is open. Otherwise what Poll answers.
   Result<connector::PollState> Look() {
@@ -152,6 +171,8 @@ class WatchReader final : public connector::SplitReader {
       at_.range = 0;
       at_.inner.clear();
       at_.mark = {};
+      own_ = nullptr;
+      judged_ = false;
     }
     if (at_.mark.size < FileMark::kMostBytes) {
       ARROW_ASSIGN_OR_RAISE(at_.mark, MarkOf(file, size));
@@ -167,7 +188,7 @@ class WatchReader final : public connector::SplitReader {
     if (!whole() && at_.inner.empty()) {
       // A header that is half there would be taken for a wrong one.
       ARROW_ASSIGN_OR_RAISE(const int64_t complete,
-                            CompleteHead(*file, size, context.pool));
+                            CompleteSize(*file, size, context.pool));
       if (complete == 0) return false;
     }
     formats::Input input;
@@ -175,12 +196,10 @@ class WatchReader final : public connector::SplitReader {
     input.file = std::move(file);
     input.file_size = size;
     input.growing = !whole();
-    auto opened = reading_->format->OpenReader(std::move(input), reading_->format_options,
-                                               reading_->schema, nullptr, context);
+    const Status judged = JudgeFile(input);
+    auto opened = judged.ok() ? OpenFile(input) : judged;
     if (!opened.ok()) {
-      // Not complete yet: the footer comes last.
-      if (whole() && ErrorNumber(opened.status()) == errors::kParquetBroken.number)
-        return false;
+      if (IsTooShort(opened.status(), whole())) return false;
       return opened.status();
     }
     reader_ = std::move(*opened);
@@ -194,6 +213,74 @@ class WatchReader final : public connector::SplitReader {
     if (static_cast<size_t>(at_.range) >= ranges_) return false;
     ARROW_RETURN_NOT_OK(OpenRange());
     return true;
+  }
+
+  bool has_policy() const { return reading_->options->own.has("schema_policy"); }
+  formats::ColumnsTold told() const { return reading_->options->format->columns_told(); }
+
+  // Decides whether this generation of the file may be read, once for all; where each row
+  // names its columns, again with every row, until there are as many bytes as a sample
+  // has. It goes by the first bytes only, so that a restart decides the same.
+  Status JudgeFile(formats::Input input) {
+    using formats::ColumnsTold;
+    const Parsed& options = *reading_->options;
+    // Without a policy declared columns are found by place where names don't tell them.
+    const bool by_names = told() == ColumnsTold::kInHeader && !reading_->declared;
+    if (judged_ || (!has_policy() && !by_names)) return Status::OK();
+    const bool full = input.file_size >= kHeadBytes;
+    if (!whole()) {
+      ARROW_ASSIGN_OR_RAISE(const int64_t lines, LinesOfHead(*input.file, input.file_size,
+                                                             reading_->context.pool));
+      if (lines > 0) input.file_size = lines;
+      input.growing = false;
+    }
+    if (!has_policy()) return JudgeNames(input);
+    auto judged = JudgeColumns(options, input, reading_->schema, reading_->earlier.get(),
+                               reading_->context);
+    const bool in_rows = told() == ColumnsTold::kInRows;
+    if (!judged.ok()) {
+      // Rows that nobody can read say nothing of columns. The reader says what is wrong.
+      const bool differs = ErrorNumber(judged.status()) == errors::kSchemaDiffers.number;
+      if (!in_rows || differs) return judged.status();
+      own_ = reading_->schema;
+      return Status::OK();
+    }
+    own_ = std::move(judged->own);
+    judged_ = !in_rows || full;
+    // The next checkpoint is to know of it.
+    if (judged->new_to_earlier) {
+      if (auto search = search_.lock()) search->WakeFinder();
+    }
+    return Status::OK();
+  }
+
+  // As without a policy a file of a set is judged that is read once.
+  Status JudgeNames(const formats::Input& input) {
+    const Parsed& options = *reading_->options;
+    ARROW_ASSIGN_OR_RAISE(const auto reader, options.format->OpenReader(
+                                                 input, options.format_options, nullptr,
+                                                 nullptr, reading_->context));
+    auto own = reader->schema()->field_names();
+    auto expected = reading_->schema->field_names();
+    std::sort(own.begin(), own.end());
+    std::sort(expected.begin(), expected.end());
+    if (own != expected) {
+      return errors::kSchemaDiffers.Make(
+          {.file = file_->path()}, "it has ({}), expected ({})",
+          fmt::join(reader->schema()->field_names(), ", "),
+          fmt::join(reading_->schema->field_names(), ", "));
+    }
+    judged_ = true;
+    return Status::OK();
+  }
+
+  Result<std::shared_ptr<formats::FileReader>> OpenFile(const formats::Input& input) {
+    const Parsed& options = *reading_->options;
+    if (has_policy()) {
+      return OpenJudged(options, input, own_, reading_->schema, reading_->context);
+    }
+    return options.format->OpenReader(input, options.format_options, reading_->schema,
+                                      nullptr, reading_->context);
   }
 
   Status OpenRange() {
@@ -211,6 +298,8 @@ class WatchReader final : public connector::SplitReader {
   std::shared_ptr<formats::FileReader> reader_;
   std::unique_ptr<formats::RangeReader> range_;
   size_t ranges_ = 0;
+  std::shared_ptr<arrow::Schema> own_;  // what this generation is opened with
+  bool judged_ = false;                 // and what comes can't change that
 };
 
 }  // namespace
@@ -251,22 +340,27 @@ std::unique_ptr<connector::SplitReader> MakeWatchReader(
 
 Result<std::shared_ptr<arrow::Schema>> InferWatched(const WatchReading& reading,
                                                     const std::string& path) {
+  const Parsed& options = *reading.options;
   formats::Input input;
   input.name = path;
-  ARROW_ASSIGN_OR_RAISE(input.file, reading.files->OpenRead(path));
+  auto file = reading.files->OpenRead(path);
+  if (!file.ok()) {
+    if (ErrorNumber(file.status()) == errors::kFileNotFound.number) return nullptr;
+    return file.status();
+  }
+  input.file = std::move(*file);
   ARROW_ASSIGN_OR_RAISE(input.file_size, input.file->GetSize());
-  const bool whole = !reading.format->can_append();
+  const bool whole = !options.format->can_append();
   if (!whole) {
     // A line that is half there would teach wrong types.
-    ARROW_ASSIGN_OR_RAISE(input.file_size, CompleteHead(*input.file, input.file_size,
+    ARROW_ASSIGN_OR_RAISE(input.file_size, CompleteSize(*input.file, input.file_size,
                                                         reading.context.pool));
     if (input.file_size == 0) return nullptr;
   }
-  auto opened = reading.format->OpenReader(std::move(input), reading.format_options,
+  auto opened = options.format->OpenReader(std::move(input), options.format_options,
                                            nullptr, nullptr, reading.context);
   if (!opened.ok()) {
-    if (whole && ErrorNumber(opened.status()) == errors::kParquetBroken.number)
-      return nullptr;
+    if (IsTooShort(opened.status(), whole)) return nullptr;
     return WithWhere(opened.status(), {.file = path});
   }
   return (*opened)->schema();

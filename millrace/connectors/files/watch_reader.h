@@ -7,6 +7,7 @@
 
 #include "millrace/connector/source.h"
 #include "millrace/connectors/files/options.h"
+#include "millrace/connectors/files/schema_check.h"
 #include "millrace/connectors/files/watched_files.h"
 
 namespace millrace::files {
@@ -24,9 +25,10 @@ struct WatchPosition {
 
 /// What the readers of one source share.
 struct WatchReading {
-  FormatPtr format;
-  Config format_options;
-  std::shared_ptr<arrow::Schema> schema;
+  std::shared_ptr<const Parsed> options;
+  std::shared_ptr<arrow::Schema> schema;  ///< null: not known yet
+  bool declared = false;                  ///< the user named the columns
+  std::shared_ptr<EarlierFiles> earlier;  ///< null: files are not compared with them
   formats::Pushdown pushdown;
   formats::Context context;
   std::shared_ptr<io::FileSystem> files;
@@ -38,7 +40,7 @@ std::unique_ptr<connector::SplitReader> MakeWatchReader(
     std::shared_ptr<const WatchReading> reading, WatchedFilePtr file,
     std::weak_ptr<WatchedFiles> search);
 
-/// The columns of the file, by its complete lines; null when it has none yet.
+/// The columns of the file, by its complete lines; null when it has none yet, or is gone.
 Result<std::shared_ptr<arrow::Schema>> InferWatched(const WatchReading& reading,
                                                     const std::string& path);
 

@@ -26,15 +26,31 @@ bool IsFile(const json& entry) {
   return entry[5].is_number_integer();
 }
 
+Result<std::string> SchemaText(const arrow::Schema& schema, arrow::MemoryPool* pool) {
+  ARROW_ASSIGN_OR_RAISE(auto bytes, arrow::ipc::SerializeSchema(schema, pool));
+  return arrow::util::base64_encode(
+      {reinterpret_cast<const char*>(bytes->data()), static_cast<size_t>(bytes->size())});
+}
+
+Result<std::shared_ptr<arrow::Schema>> SchemaOf(const json& text) {
+  if (!text.is_string()) return Status::Invalid("its schema is no text");
+  ARROW_ASSIGN_OR_RAISE(const std::string bytes,
+                        arrow::util::base64_decode(text.get<std::string>()));
+  arrow::io::BufferReader stream(std::make_shared<arrow::Buffer>(bytes));
+  arrow::ipc::DictionaryMemo memo;
+  return arrow::ipc::ReadSchema(&stream, &memo);
+}
+
 }  // namespace
 
 WatchSource::WatchSource(Parsed options, std::shared_ptr<arrow::Schema> declared,
                          connector::Surroundings surroundings)
-    : options_(std::move(options)),
+    : parsed_(std::make_shared<const Parsed>(std::move(options))),
+      options_(*parsed_),
       surroundings_(std::move(surroundings)),
       search_(std::make_shared<WatchedFiles>(options_, surroundings_)) {
-  reading_.format = options_.format;
-  reading_.format_options = options_.format_options;
+  reading_.options = parsed_;
+  reading_.declared = declared != nullptr;
   reading_.schema = std::move(declared);
   reading_.context = {surroundings_.memory->pool(),
                       options_.own.GetString("on_error") == "dead_letter"
@@ -60,12 +76,40 @@ Result<std::shared_ptr<arrow::Schema>> WatchSource::InferSchema() {
   return errors::kNothingToInfer.Make({.file = options_.path}, "");
 }
 
+// Those that files are compared with, once the columns are known; null where they are not
+// compared.
+EarlierFiles* WatchSource::Earlier() {
+  if (!reading_.earlier && reading_.schema && ComparesAll(options_)) {
+    // The options live as long as what refers to them.
+    std::shared_ptr<const Parsed> parsed = parsed_;
+    reading_.earlier = std::shared_ptr<EarlierFiles>(
+        new EarlierFiles(*parsed, reading_.schema),
+        [parsed](EarlierFiles* earlier) { delete earlier; });
+  }
+  return reading_.earlier.get();
+}
+
+// In the order of names those that were found together: which of them is the earlier one
+// must not depend on who reads first. What can't be told yet, the reader compares.
+Status WatchSource::CompareFresh(const std::vector<WatchedFilePtr>& fresh) {
+  EarlierFiles* const earlier = Earlier();
+  if (earlier == nullptr) return Status::OK();
+  for (const WatchedFilePtr& file : fresh) {
+    // What else is wrong with it is the reader's to say.
+    auto schema = InferWatched(reading_, file->path());
+    if (!schema.ok() || *schema == nullptr) continue;
+    ARROW_RETURN_NOT_OK(earlier->Compare(file->path(), std::move(*schema)).status());
+  }
+  return Status::OK();
+}
+
 Result<std::vector<connector::Split>> WatchSource::Discover() {
   ARROW_RETURN_NOT_OK(InferSchema().status());
   // Notices first: what comes between them and the look is not missed.
   if (!std::exchange(started_, true)) search_->Start();
   ARROW_RETURN_NOT_OK(search_->Scan());
   ARROW_ASSIGN_OR_RAISE(const auto fresh, search_->TakeFresh());
+  ARROW_RETURN_NOT_OK(CompareFresh(fresh));
   std::vector<connector::Split> out = std::exchange(restored_, {});
   std::lock_guard guard(mutex_);
   for (const WatchedFilePtr& file : fresh) {
@@ -83,12 +127,16 @@ Result<std::vector<connector::Split>> WatchSource::Discover() {
 Result<std::string> WatchSource::DiscoveryState() {
   json out;
   out["next"] = next_split_;
+  arrow::MemoryPool* const pool = reading_.context.pool;
   if (reading_.schema) {
-    ARROW_ASSIGN_OR_RAISE(
-        auto bytes, arrow::ipc::SerializeSchema(*reading_.schema, reading_.context.pool));
-    out["schema"] =
-        arrow::util::base64_encode({reinterpret_cast<const char*>(bytes->data()),
-                                    static_cast<size_t>(bytes->size())});
+    ARROW_ASSIGN_OR_RAISE(out["schema"], SchemaText(*reading_.schema, pool));
+  }
+  if (reading_.earlier) {
+    auto& earlier = out["earlier"] = json::array();
+    for (const auto& [name, schema] : reading_.earlier->seen()) {
+      ARROW_ASSIGN_OR_RAISE(std::string text, SchemaText(*schema, pool));
+      earlier.push_back({name, std::move(text)});
+    }
   }
   auto& files = out["files"] = json::array();
   for (const WatchedFilePtr& file : search_->all()) {
@@ -101,32 +149,21 @@ Result<std::string> WatchSource::DiscoveryState() {
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-Status WatchSource::RestoreSchema(const std::string& text) {
-  auto read = [&]() -> Result<std::shared_ptr<arrow::Schema>> {
-    ARROW_ASSIGN_OR_RAISE(const std::string bytes, arrow::util::base64_decode(text));
-    arrow::io::BufferReader stream(std::make_shared<arrow::Buffer>(bytes));
-    arrow::ipc::DictionaryMemo memo;
-    return arrow::ipc::ReadSchema(&stream, &memo);
-  };
-  auto schema = read();
-  if (!schema.ok()) {
-    return errors::kBadFilesState.Make({.file = options_.path}, "{}",
-                                       schema.status().message());
-  }
+Status WatchSource::RestoreSchema(const std::shared_ptr<arrow::Schema>& schema) {
   // What was inferred now is what the query was planned with.
-  if (reading_.schema && !reading_.schema->Equals(**schema, /*check_metadata=*/false)) {
+  if (reading_.schema && !reading_.schema->Equals(*schema, /*check_metadata=*/false)) {
     return errors::kSchemaDiffers.Make(
         {.file = options_.path}, "its columns were ({}), and are ({}): declare them",
-        (*schema)->ToString(), reading_.schema->ToString());
+        schema->ToString(), reading_.schema->ToString());
   }
-  reading_.schema = std::move(*schema);
+  reading_.schema = schema;
   return Status::OK();
 }
 
 Status WatchSource::Restore(const std::string& discovery_state,
                             const std::vector<connector::SplitState>& unfinished) {
   const json state = json::parse(discovery_state, nullptr, /*allow_exceptions=*/false);
-  auto bad = [&](const char* what) {
+  auto bad = [&](const std::string& what) {
     return errors::kBadFilesState.Make({.file = options_.path}, "{}", what);
   };
   if (!state.is_object() || !state.contains("next") ||
@@ -136,8 +173,21 @@ Status WatchSource::Restore(const std::string& discovery_state,
   }
   next_split_ = state["next"].get<int64_t>();
   if (state.contains("schema")) {
-    if (!state["schema"].is_string()) return bad("its schema is no text");
-    ARROW_RETURN_NOT_OK(RestoreSchema(state["schema"].get<std::string>()));
+    const auto schema = SchemaOf(state["schema"]);
+    if (!schema.ok()) return bad(schema.status().message());
+    ARROW_RETURN_NOT_OK(RestoreSchema(*schema));
+  }
+  EarlierFiles* const earlier = Earlier();
+  if (earlier != nullptr && state.contains("earlier")) {
+    if (!state["earlier"].is_array()) return bad("its earlier columns are no list");
+    for (const json& entry : state["earlier"]) {
+      if (!entry.is_array() || entry.size() != 2 || !entry[0].is_string())
+        return bad("one of its earlier columns is none");
+      auto schema = SchemaOf(entry[1]);
+      if (!schema.ok()) return bad(schema.status().message());
+      ARROW_RETURN_NOT_OK(
+          earlier->Compare(entry[0].get<std::string>(), std::move(*schema)).status());
+    }
   }
   std::map<int64_t, const connector::SplitState*> open;
   for (const connector::SplitState& split : unfinished)

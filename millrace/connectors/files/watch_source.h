@@ -36,12 +36,15 @@ class WatchSource final : public connector::Source {
   Status Control(connector::Command) override { return Status::OK(); }
 
  private:
-  Status RestoreSchema(const std::string& text);
+  Status RestoreSchema(const std::shared_ptr<arrow::Schema>& schema);
+  EarlierFiles* Earlier();
+  Status CompareFresh(const std::vector<WatchedFilePtr>& fresh);
 
-  const Parsed options_;
+  const std::shared_ptr<const Parsed> parsed_;
+  const Parsed& options_;
   const connector::Surroundings surroundings_;
   const std::shared_ptr<WatchedFiles> search_;
-  WatchReading reading_;  // schema null: not known yet
+  WatchReading reading_;
   int64_t next_split_ = 0;
   std::vector<connector::Split> restored_;  // to tell in the first Discover
   bool started_ = false;

@@ -186,6 +186,15 @@ void WatchedFiles::WakeOnFresh(Waker waker) {
   if (already) waker.Wake();
 }
 
+void WatchedFiles::WakeFinder() {
+  Waker waker;
+  {
+    std::lock_guard guard(mutex_);
+    waker = waker_;
+  }
+  waker.Wake();
+}
+
 void WatchedFiles::ContentsChanged(const std::string& path) {
   WatchedFilePtr file;
   {

@@ -76,6 +76,8 @@ class WatchedFiles : public std::enable_shared_from_this<WatchedFiles> {
   /// Every file that is still there.
   std::vector<WatchedFilePtr> all() const;
   void WakeOnFresh(Waker waker);
+  /// Something of what DiscoveryState tells has changed.
+  void WakeFinder();
   /// Look soon, on the executor.
   void ScanLater();
 

@@ -85,6 +85,18 @@ class FilesWatch : public testing::TestWithParam<bool> {
       unfinished_.push_back({splits_[id], positions_[id]});
     }
   }
+  // As if there had been no run before.
+  void Forget() {
+    positions_.clear();
+    splits_.clear();
+    by_split_.clear();
+    ended_.clear();
+    state_.clear();
+    unfinished_.clear();
+    rows_.clear();
+    letters_.clear();
+    error_ = Status::OK();
+  }
   void Stop() {
     readers_.clear();
     source_.reset();
@@ -107,7 +119,14 @@ class FilesWatch : public testing::TestWithParam<bool> {
     for (auto at = readers_.begin(); at != readers_.end();) {
       for (;;) {
         auto polled = at->second->Poll({.rows = 3, .bytes = 100}, Waker(bell_));
+        if (!polled.ok() && expects_error_) {
+          error_ = polled.status();
+          at = readers_.erase(at);
+          break;
+        }
         ASSERT_OK(polled.status());
+        for (const data::DeadLetter& letter : polled->dead_letters)
+          letters_.push_back(letter.raw);
         if (polled->state == PollState::kBatch) {
           const auto& column =
               static_cast<const arrow::Int64Array&>(*polled->batch.rows->column(0));
@@ -185,6 +204,9 @@ class FilesWatch : public testing::TestWithParam<bool> {
   std::string state_;
   std::vector<connector::SplitState> unfinished_;
   Numbers rows_;
+  std::vector<std::string> letters_;
+  bool expects_error_ = false;
+  Status error_;
 };
 
 TEST_P(FilesWatch, LinesAreReadAsTheyAreCompleted) {
@@ -376,6 +398,176 @@ TEST_P(FilesWatch, ColumnsAreLearntFromCompleteLines) {
   made = connector_.make_source(Options("*.none.csv"), nullptr, surroundings_);
   ASSERT_OK(made.status());
   EXPECT_EQ(ErrorNumber((*made)->InferSchema().status()), errors::kNothingToInfer.number);
+}
+
+// What a later file of text may differ in, by policy. Column n is the first that is
+// declared.
+struct LaterFile {
+  std::string name, text;
+  bool strict, others;  // accepted
+  Numbers rows;
+};
+
+TEST_P(FilesWatch, LaterFilesAreJudgedByThePolicy) {
+  const std::vector<LaterFile> cases = {
+      {"same.csv", "n,t\n7,x\n", true, true, {7}},
+      {"reordered.csv", "t,n\nx,7\n", false, true, {7}},
+      {"added.csv", "t,u,n\nx,9,7\n", false, true, {7}},
+      {"removed.csv", "n\n7\n", false, true, {7}},
+      {"renamed.csv", "n,u\n7,x\n", false, true, {7}},
+      {"same.json", "{\"n\":7,\"t\":\"x\"}\n", true, true, {7}},
+      {"added.json", "{\"n\":7,\"t\":\"x\",\"u\":1}\n", false, true, {7}},
+      {"removed.json", "{\"n\":7}\n", false, true, {7}},
+  };
+  declared_ = arrow::schema(
+      {arrow::field("n", arrow::int64()), arrow::field("t", arrow::utf8())});
+  int number = 0;
+  for (const LaterFile& later : cases) {
+    for (const char* policy : {"strict", "default", "flexible"}) {
+      SCOPED_TRACE(later.name + " " + policy);
+      const bool accepted = std::string(policy) == "strict" ? later.strict : later.others;
+      const bool json = later.name.ends_with("json");
+      const std::string folder = std::to_string(number++);
+      fs::create_directories(folder_ / folder);
+      Append(folder + (json ? "/0.json" : "/0.csv"),
+             json ? "{\"n\":1,\"t\":\"x\"}\n" : "n,t\n1,x\n");
+      connector::Options options = Options(folder + (json ? "/*.json" : "/*.csv"));
+      options["schema_policy"] = policy;
+      expects_error_ = !accepted;
+      Start(options);
+      ASSERT_TRUE(UntilRows(1));
+      // The header, where there is one, comes before its rows.
+      const size_t line = later.text.find('\n') + 1;
+      Append(folder + "/" + later.name, later.text.substr(0, line));
+      if (accepted) Quiet();
+      Append(folder + "/" + later.name, later.text.substr(line));
+      Numbers expected{1};
+      if (accepted) {
+        for (int64_t row : later.rows) expected.push_back(row);
+        ASSERT_TRUE(UntilRows(expected.size()));
+      } else {
+        ASSERT_TRUE(Until([&] { return !error_.ok(); }));
+        EXPECT_EQ(ErrorNumber(error_), errors::kSchemaDiffers.number);
+        EXPECT_NE(error_.message().find("default or flexible"), std::string::npos)
+            << error_.message();
+      }
+      EXPECT_EQ(rows_, expected);
+      Stop();
+      Forget();
+    }
+  }
+}
+
+TEST_P(FilesWatch, ANewGenerationIsJudgedAgain) {
+  declared_ = arrow::schema(
+      {arrow::field("n", arrow::int64()), arrow::field("t", arrow::utf8())});
+  Append("a.csv", "n,t\n1,x\n2,x\n3,x\n");
+  connector::Options options = Options("*.csv");
+  options["schema_policy"] = "default";
+  Start(options);
+  ASSERT_TRUE(UntilRows(3));
+  std::ofstream(folder_ / "a.csv", std::ios::trunc) << "t,more,n\ny,2,4\n";
+  ASSERT_TRUE(UntilRows(4));
+  Append("a.csv", "y,2,5\n");
+  ASSERT_TRUE(UntilRows(5));
+  Checkpoint();
+  Stop();
+  Append("a.csv", "y,2,6\n");
+  Start(options);
+  ASSERT_TRUE(UntilRows(6));
+  EXPECT_EQ(rows_, Range(1, 6));
+  // Refused is refused, also when it is tried again.
+  Checkpoint();
+  Stop();
+  std::ofstream(folder_ / "a.csv", std::ios::trunc) << "t\ny\n";
+  options["schema_policy"] = "strict";
+  expects_error_ = true;
+  for (int i = 0; i < 2; ++i) {
+    error_ = Status::OK();
+    Start(options);
+    ASSERT_TRUE(Until([&] { return !error_.ok(); }));
+    EXPECT_EQ(ErrorNumber(error_), errors::kSchemaDiffers.number);
+    Stop();
+  }
+  EXPECT_EQ(rows_.size(), 6);
+}
+
+TEST_P(FilesWatch, NewFieldsOfAFileThatGrowsAreJudged) {
+  Append("a.json", "{\"n\":1}\n");
+  connector::Options options = Options("*.json");
+  options["schema_policy"] = "strict";
+  Start(options);
+  ASSERT_TRUE(UntilRows(1));
+  Append("a.json", "{\"n\":2}\n");
+  ASSERT_TRUE(UntilRows(2));
+  expects_error_ = true;
+  Append("a.json", "{\"n\":3,\"m\":1}\n");
+  ASSERT_TRUE(Until([&] { return !error_.ok(); }));
+  EXPECT_EQ(ErrorNumber(error_), errors::kSchemaDiffers.number);
+  EXPECT_EQ(rows_, Range(1, 2));
+}
+
+TEST_P(FilesWatch, WithoutAPolicyNamesOfAHeaderCount) {
+  declared_ = nullptr;
+  Append("a.csv", "n,t\n1,x\n");
+  Start(Options("*.csv"));
+  ASSERT_TRUE(UntilRows(1));
+  Append("b.csv", "t,n\nx,2\n");
+  ASSERT_TRUE(UntilRows(2));
+  EXPECT_EQ(rows_, Range(1, 2));
+  expects_error_ = true;
+  // As wide, and no column of it is known under that name.
+  Append("c.csv", "m,t\n3,x\n");
+  ASSERT_TRUE(Until([&] { return !error_.ok(); }));
+  EXPECT_EQ(ErrorNumber(error_), errors::kSchemaDiffers.number);
+  EXPECT_EQ(rows_, Range(1, 2));
+}
+
+TEST_P(FilesWatch, EveryFileIsComparedWithAllBeforeIt) {
+  Append("a.csv", "n\n1\n");
+  declared_ = arrow::schema({arrow::field("n", arrow::int64(), /*nullable=*/true)});
+  connector::Options options = Options("*.parquet");
+  options["schema_policy"] = "flexible";
+  options["compatibility"] = "backward_transitive";
+  auto write = [&](const std::string& name,
+                   const std::shared_ptr<arrow::DataType>& type) {
+    auto schema =
+        arrow::schema({arrow::field("n", arrow::int64()), arrow::field("c", type)});
+    connector::Options to = {{"path", (folder_ / "made.bin").string()},
+                             {"format", "parquet"},
+                             {"mode", "overwrite"}};
+    ASSERT_OK_AND_ASSIGN(auto sink, connector_.make_sink(to, surroundings_));
+    ASSERT_OK(sink->EnsureTable(schema, {}));
+    ASSERT_OK_AND_ASSIGN(auto writer, sink->Open(WriterId{0}));
+    arrow::Int64Builder numbers(ProcessMemoryPool());
+    ASSERT_OK(numbers.Append(7));
+    ASSERT_OK_AND_ASSIGN(auto none, arrow::MakeArrayOfNull(type, 1, ProcessMemoryPool()));
+    data::Batch batch;
+    batch.rows =
+        arrow::RecordBatch::Make(schema, 1, {numbers.Finish().ValueOrDie(), none});
+    ASSERT_OK(writer->Write(batch, {}).status());
+    auto token = writer->Prepare(Epoch{1}, true);
+    ASSERT_OK(token.status());
+    ASSERT_OK(sink->committer().Commit(Epoch{1}, {*token.result()}).status());
+    fs::rename(folder_ / "made.bin", folder_ / name);
+  };
+  write("a.parquet", arrow::int64());
+  Start(options);
+  ASSERT_TRUE(UntilRows(1));
+  ASSERT_TRUE(Until([&] { return ended_.size() == 1; }));
+  Discover();
+  Checkpoint();
+  Stop();
+  fs::remove(folder_ / "a.parquet");
+  // INTEGER after BIGINT: harmless beside the declared columns, which have no c, and not
+  // beside the file that is gone.
+  write("b.parquet", arrow::int32());
+  ASSERT_OK_AND_ASSIGN(source_,
+                       connector_.make_source(options, declared_, surroundings_));
+  ASSERT_OK(source_->Restore(state_, unfinished_));
+  const Status refused = source_->Discover().status();
+  EXPECT_EQ(ErrorNumber(refused), errors::kSchemaDiffers.number) << refused.ToString();
+  EXPECT_NE(refused.message().find("a.parquet"), std::string::npos) << refused.message();
 }
 
 TEST_P(FilesWatch, DamagedStatesAreRefused) {
