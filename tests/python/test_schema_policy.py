@@ -219,7 +219,7 @@ def test_csv_that_is_watched(millrace, tmp_path, change, second, row, policy):
             said = watching.refuses()
             assert "2.csv" in said and "default or flexible" in said
             watching.start()
-            assert watching.refuses() == said
+            assert watching.refuses().splitlines()[-2:] == said.splitlines()[-2:]
             assert watching.rows() == ["1,x"]
             return
         watching.gives(["1,x", row])
