@@ -22,6 +22,9 @@ struct FileInfo {
   /// Together they name the file itself, under whatever path; 0 where nothing does.
   uint64_t device = 0;
   uint64_t inode = 0;
+  /// When the file itself was made: tells it from an earlier one that had the same inode.
+  /// 0 where the file system does not keep it.
+  int64_t born_micros = 0;
 };
 
 /// A file being written. Owned and used by one thread at a time.

@@ -1,6 +1,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -148,28 +149,38 @@ class LocalWritableFile final : public WritableFile {
   int64_t started_ = 0;  // bytes whose way to the disk has begun
 };
 
-FileInfo InfoOf(const std::string& path, const struct stat& found) {
-  FileInfo info;
-  info.path = path;
-  info.directory = S_ISDIR(found.st_mode);
-  info.seekable = S_ISREG(found.st_mode);
-  info.size = info.seekable ? found.st_size : -1;
-  info.device = found.st_dev;
-  info.inode = found.st_ino;
-  info.modified_micros = found.st_mtim.tv_sec * 1'000'000 + found.st_mtim.tv_nsec / 1000;
-  return info;
+int64_t Micros(const struct statx_timestamp& time) {
+  return time.tv_sec * 1'000'000 + time.tv_nsec / 1000;
+}
+
+// False with errno as stat leaves it. Links are followed.
+bool InfoOf(const std::string& path, FileInfo* info) {
+  struct statx found {};
+  if (::statx(AT_FDCWD, path.c_str(), AT_STATX_SYNC_AS_STAT,
+              STATX_BASIC_STATS | STATX_BTIME, &found) != 0) {
+    return false;
+  }
+  info->path = path;
+  info->directory = S_ISDIR(found.stx_mode);
+  info->seekable = S_ISREG(found.stx_mode);
+  info->size = info->seekable ? static_cast<int64_t>(found.stx_size) : -1;
+  info->device = makedev(found.stx_dev_major, found.stx_dev_minor);
+  info->inode = found.stx_ino;
+  info->modified_micros = Micros(found.stx_mtime);
+  if ((found.stx_mask & STATX_BTIME) != 0) info->born_micros = Micros(found.stx_btime);
+  return true;
 }
 
 class LocalFileSystem final : public FileSystem {
  public:
   Result<FileInfo> Stat(const std::string& path) override {
-    struct stat found {};
-    if (::stat(path.c_str(), &found) != 0) {
+    FileInfo info;
+    if (!InfoOf(path, &info)) {
       const bool absent = errno == ENOENT || errno == ENOTDIR;
       return FromErrno(absent ? errors::kFileNotFound : errors::kFileUnreadable, path,
                        errno);
     }
-    return InfoOf(path, found);
+    return info;
   }
 
   bool Exists(const std::string& path) override {
@@ -187,10 +198,9 @@ class LocalFileSystem final : public FileSystem {
       const std::string name = entry->path().filename().string();
       const std::string path =
           directory.empty() ? name : (std::filesystem::path(directory) / name).string();
-      struct stat found {};
-      if (::stat(path.c_str(), &found) != 0)
-        continue;  // removed meanwhile, or a dangling link
-      out.push_back(InfoOf(path, found));
+      FileInfo info;
+      if (!InfoOf(path, &info)) continue;  // removed meanwhile, or a dangling link
+      out.push_back(std::move(info));
     }
     if (error) {
       const bool absent = error.value() == ENOENT || error.value() == ENOTDIR;

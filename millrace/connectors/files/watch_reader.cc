@@ -21,6 +21,8 @@ namespace millrace::files {
 namespace {
 
 constexpr int64_t kHeadBytes = 1 << 20;
+constexpr uint64_t kPositionVersion = 1;
+constexpr int kVersionShift = 56;
 
 void PutNumber(uint64_t value, std::string* out) {
   for (int shift = 56; shift >= 0; shift -= 8)
@@ -76,8 +78,8 @@ class WatchReader final : public connector::SplitReader {
     if (position.empty()) return Status::OK();
     auto at = WatchPosition::Decode(position);
     if (!at) {
-      return errors::kInternal.Make({.file = file_->path()},
-                                    "a position that this split never gave out");
+      return errors::kBadFilesState.Make({.file = file_->path()},
+                                         "a position that this version never gave out");
     }
     at_ = std::move(*at);
     file_->SetMark(at_.mark);
@@ -106,7 +108,7 @@ class WatchReader final : public connector::SplitReader {
         if (letter.where.file.empty()) letter.where.file = file_->path();
         out.dead_letters.push_back(std::move(letter));
       }
-      at_.inner = read.position.bytes();
+      ARROW_RETURN_NOT_OK(MoveTo(read.position));
       if (read.state == formats::ReadResult::State::kBatch) {
         if (read.rows->num_rows() == 0) continue;
         out.state = connector::PollState::kBatch;
@@ -121,6 +123,7 @@ class WatchReader final : public connector::SplitReader {
         continue;
       }
       reader_.reset();
+      open_.reset();
       if (!whole()) continue;
       // A file that is read whole is read once.
       out.state = connector::PollState::kEnd;
@@ -136,7 +139,7 @@ class WatchReader final : public connector::SplitReader {
     if (file_->gone()) return PollState::kEnd;
     const std::string path = file_->path();
     const auto info = reading_->files->Stat(path);
-    if (!info.ok() || IdentityOf(*info) != file_->identity()) {
+    if (!info.ok() || !file_->MayBe(*info)) {
       // Renamed or deleted: the search finds out which, and wakes.
       if (auto search = search_.lock()) search->ScanLater();
       return PollState::kCaughtUp;
@@ -158,19 +161,38 @@ class WatchReader final : public connector::SplitReader {
     return open ? PollState::kBatch : PollState::kCaughtUp;
   }
 
-  // Cut short, or with another beginning: somebody began to write it anew.
+  // How many bytes of a text were read; false at its beginning.
+  bool TextOffset(int64_t* offset) const {
+    return !whole() && formats::OffsetOf(data::Position(at_.inner), offset);
+  }
+
+  Status MoveTo(const data::Position& inner) {
+    if (inner.bytes() == at_.inner) return Status::OK();
+    at_.inner = inner.bytes();
+    int64_t offset = 0;
+    if (TextOffset(&offset)) {
+      ARROW_ASSIGN_OR_RAISE(at_.before, MarkBefore(*open_, offset));
+    }
+    return Status::OK();
+  }
+
+  // Cut short, with another beginning, or with something else where it was read last:
+  // somebody began to write it anew.
   Status KeepGeneration(arrow::io::RandomAccessFile& file, int64_t size) {
     ARROW_ASSIGN_OR_RAISE(bool same, Bears(file, size, at_.mark));
     int64_t offset = 0;
-    if (!whole() && !at_.inner.empty()) {
-      (void)formats::OffsetOf(data::Position(at_.inner), &offset);
-      same &= size >= offset;
+    if (same && TextOffset(&offset)) {
+      same = size >= offset;
+      if (same) {
+        ARROW_ASSIGN_OR_RAISE(same, BearsBefore(file, offset, at_.before));
+      }
     }
     if (!same) {
       ++at_.generation;
       at_.range = 0;
       at_.inner.clear();
       at_.mark = {};
+      at_.before = {};
       own_ = nullptr;
       judged_ = false;
     }
@@ -193,12 +215,14 @@ class WatchReader final : public connector::SplitReader {
     }
     formats::Input input;
     input.name = file_->path();
+    open_ = file;
     input.file = std::move(file);
     input.file_size = size;
     input.growing = !whole();
     const Status judged = JudgeFile(input);
     auto opened = judged.ok() ? OpenFile(input) : judged;
     if (!opened.ok()) {
+      open_.reset();
       if (IsTooShort(opened.status(), whole())) return false;
       return opened.status();
     }
@@ -294,7 +318,8 @@ class WatchReader final : public connector::SplitReader {
   const WatchedFilePtr file_;
   const std::weak_ptr<WatchedFiles> search_;
   WatchPosition at_;
-  int64_t seen_size_ = -1, seen_modified_ = -1;  // when it was last read to its end
+  int64_t seen_size_ = -1, seen_modified_ = -1;        // when it was last read to its end
+  std::shared_ptr<arrow::io::RandomAccessFile> open_;  // what reader_ reads
   std::shared_ptr<formats::FileReader> reader_;
   std::unique_ptr<formats::RangeReader> range_;
   size_t ranges_ = 0;
@@ -304,30 +329,42 @@ class WatchReader final : public connector::SplitReader {
 
 }  // namespace
 
+// Version 1 has the mark of what was read last behind that of the beginning. Its number
+// stands before the generation, so that positions of it come after those of version 0.
 data::Position WatchPosition::Encode() const {
   std::string out;
-  PutNumber(static_cast<uint64_t>(generation), &out);
+  PutNumber(kPositionVersion << kVersionShift | static_cast<uint64_t>(generation), &out);
   PutNumber(static_cast<uint64_t>(range), &out);
   out += inner;
-  PutNumber(static_cast<uint64_t>(mark.size), &out);
-  PutNumber(mark.hash, &out);
+  for (const FileMark& one : {mark, before}) {
+    PutNumber(static_cast<uint64_t>(one.size), &out);
+    PutNumber(one.hash, &out);
+  }
   return data::Position(std::move(out));
 }
 
 std::optional<WatchPosition> WatchPosition::Decode(const data::Position& position) {
-  constexpr size_t kFixed = 32;
+  constexpr size_t kMark = 16, kBegin = 16;
   const std::string& bytes = position.bytes();
-  if (bytes.size() < kFixed) return std::nullopt;
+  if (bytes.size() < kBegin + kMark) return std::nullopt;
+  const uint64_t first = NumberAt(bytes, 0);
+  const uint64_t version = first >> kVersionShift;
+  const size_t marks = version == 0 ? kMark : 2 * kMark;
+  if (version > kPositionVersion || bytes.size() < kBegin + marks) return std::nullopt;
   WatchPosition out;
-  out.generation = static_cast<int64_t>(NumberAt(bytes, 0));
+  out.generation = static_cast<int64_t>(first & ((uint64_t{1} << kVersionShift) - 1));
   out.range = static_cast<int64_t>(NumberAt(bytes, 8));
-  out.inner = bytes.substr(16, bytes.size() - kFixed);
-  out.mark.size = static_cast<int64_t>(NumberAt(bytes, bytes.size() - 16));
-  out.mark.hash = NumberAt(bytes, bytes.size() - 8);
-  if (out.generation < 0 || out.range < 0 || out.mark.size < 0 ||
-      out.mark.size > FileMark::kMostBytes) {
-    return std::nullopt;
+  const size_t end = bytes.size() - marks;
+  out.inner = bytes.substr(kBegin, end - kBegin);
+  auto mark_at = [&](size_t at) {
+    return FileMark{static_cast<int64_t>(NumberAt(bytes, at)), NumberAt(bytes, at + 8)};
+  };
+  out.mark = mark_at(end);
+  if (version > 0) out.before = mark_at(end + kMark);
+  for (const FileMark& one : {out.mark, out.before}) {
+    if (one.size < 0 || one.size > FileMark::kMostBytes) return std::nullopt;
   }
+  if (out.range < 0) return std::nullopt;
   return out;
 }
 

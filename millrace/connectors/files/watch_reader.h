@@ -18,6 +18,7 @@ struct WatchPosition {
   int64_t range = 0;       ///< of a file that is read whole; 0 for text
   std::string inner;       ///< the format's own position; "" at the range's beginning
   FileMark mark;           ///< of this generation
+  FileMark before;         ///< of what was read last; of text only
 
   data::Position Encode() const;
   static std::optional<WatchPosition> Decode(const data::Position& position);

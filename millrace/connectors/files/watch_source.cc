@@ -17,13 +17,18 @@ namespace {
 
 using nlohmann::json;
 
-// One file in the state: [path, device, inode, mark size, mark hash, split].
+// One file in the state: [path, device, inode, mark size, mark hash, split, born]. The
+// first version had no time of birth, and marks of 256 bytes, which are read as they are.
 bool IsFile(const json& entry) {
-  if (!entry.is_array() || entry.size() != 6 || !entry[0].is_string()) return false;
+  if (!entry.is_array() || (entry.size() != 6 && entry.size() != 7) ||
+      !entry[0].is_string()) {
+    return false;
+  }
   for (size_t i = 1; i < 5; ++i) {
     if (!entry[i].is_number_unsigned()) return false;
   }
-  return entry[5].is_number_integer();
+  return entry[5].is_number_integer() &&
+         (entry.size() == 6 || entry[6].is_number_integer());
 }
 
 Result<std::string> SchemaText(const arrow::Schema& schema, arrow::MemoryPool* pool) {
@@ -144,7 +149,8 @@ Result<std::string> WatchSource::DiscoveryState() {
     if (file->split.value < 0) continue;
     const FileMark mark = file->mark();
     files.push_back({file->path(), file->identity().device, file->identity().inode,
-                     static_cast<uint64_t>(mark.size), mark.hash, file->split.value});
+                     static_cast<uint64_t>(mark.size), mark.hash, file->split.value,
+                     file->born()});
   }
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -204,7 +210,8 @@ Status WatchSource::Restore(const std::string& discovery_state,
     }
     auto file = std::make_shared<WatchedFile>(
         FileIdentity{entry[1].get<uint64_t>(), entry[2].get<uint64_t>()},
-        entry[0].get<std::string>(), mark);
+        entry.size() > 6 ? entry[6].get<int64_t>() : 0, entry[0].get<std::string>(),
+        mark);
     file->split = SplitId{split};
     file->finished = unread == open.end();
     if (!file->finished) {

@@ -52,7 +52,10 @@ Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenIdentified(
   }
   // The name led to the file before and leads to it after: it led to it in between.
   const auto after = files.Stat(info.path);
-  if (!after.ok() || IdentityOf(*after) != IdentityOf(info)) return nullptr;
+  if (!after.ok() || IdentityOf(*after) != IdentityOf(info) ||
+      !BornAlike(after->born_micros, info.born_micros)) {
+    return nullptr;
+  }
   return opened;
 }
 
@@ -111,14 +114,25 @@ bool WatchedFile::IsNews(int64_t size, int64_t modified_micros) const {
   return size != size_ || modified_micros != modified_micros_;
 }
 
-void WatchedFile::Found(int64_t size, int64_t modified_micros) {
+void WatchedFile::Found(const io::FileInfo& info) {
   {
     std::lock_guard guard(mutex_);
-    if (size == size_ && modified_micros == modified_micros_) return;
-    size_ = size;
-    modified_micros_ = modified_micros;
+    // The state of an earlier version does not tell it.
+    if (born_ == 0) born_ = info.born_micros;
+    if (info.size == size_ && info.modified_micros == modified_micros_) return;
+    size_ = info.size;
+    modified_micros_ = info.modified_micros;
   }
   Wake();
+}
+
+int64_t WatchedFile::born() const {
+  std::lock_guard guard(mutex_);
+  return born_;
+}
+
+bool WatchedFile::MayBe(const io::FileInfo& info) const {
+  return IdentityOf(info) == identity_ && BornAlike(born(), info.born_micros);
 }
 
 WatchedFiles::WatchedFiles(const Parsed& options, connector::Surroundings surroundings)
@@ -345,6 +359,10 @@ Status WatchedFiles::Follow(const std::vector<io::FileInfo>& found) {
   for (const WatchedFilePtr& file : all()) {
     const auto at = there.find(file->identity());
     const io::FileInfo* info = at != there.end() ? at->second : beside(*file);
+    if (info != nullptr && !file->MayBe(*info)) {
+      gone.push_back(file);  // deleted, and its number was given to another
+      continue;
+    }
     // Of text, the reader finds out by itself that it began anew; a file that is read
     // whole is another one then.
     const bool rewritten = info != nullptr && !format_->can_append() &&
@@ -357,7 +375,7 @@ Status WatchedFiles::Follow(const std::vector<io::FileInfo>& found) {
         continue;
       }
       if (same == Same::kNo) {
-        gone.push_back(file);  // deleted, and its number was given to another
+        gone.push_back(file);
         continue;
       }
       if (info->path != file->path()) file->Moved(info->path);
@@ -371,7 +389,7 @@ Status WatchedFiles::Follow(const std::vector<io::FileInfo>& found) {
       continue;
     }
     file->missed = 0;
-    file->Found(info->size, info->modified_micros);
+    file->Found(*info);
     if (at != there.end()) there.erase(at);
   }
 
@@ -385,8 +403,9 @@ Status WatchedFiles::Follow(const std::vector<io::FileInfo>& found) {
       continue;
     }
     ARROW_ASSIGN_OR_RAISE(const FileMark mark, MarkOf(*opened, info.size));
-    fresh.push_back(std::make_shared<WatchedFile>(IdentityOf(info), info.path, mark));
-    fresh.back()->Found(info.size, info.modified_micros);
+    fresh.push_back(std::make_shared<WatchedFile>(IdentityOf(info), info.born_micros,
+                                                  info.path, mark));
+    fresh.back()->Found(info);
   }
 
   {

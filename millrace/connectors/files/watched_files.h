@@ -19,10 +19,14 @@ namespace millrace::files {
 /// One file. Shared by the search and the file's reader. Thread-safe.
 class WatchedFile {
  public:
-  WatchedFile(FileIdentity identity, std::string path, FileMark mark)
-      : identity_(identity), path_(std::move(path)), mark_(mark) {}
+  /// `born`: when it was made, 0 when that is not known.
+  WatchedFile(FileIdentity identity, int64_t born, std::string path, FileMark mark)
+      : identity_(identity), path_(std::move(path)), mark_(mark), born_(born) {}
 
   const FileIdentity& identity() const { return identity_; }
+  int64_t born() const;
+  /// May `info` be this file?
+  bool MayBe(const io::FileInfo& info) const;
   std::string path() const;
   FileMark mark() const;
   void SetMark(const FileMark& mark);
@@ -36,7 +40,7 @@ class WatchedFile {
   /// Is that another state than the last scan found?
   bool IsNews(int64_t size, int64_t modified_micros) const;
   /// What a scan found; wakes when it is news.
-  void Found(int64_t size, int64_t modified_micros);
+  void Found(const io::FileInfo& info);
 
   SplitId split{-1};      ///< the coordinator's; −1: not told yet
   bool finished = false;  ///< the coordinator's: an earlier run read all of it
@@ -47,6 +51,7 @@ class WatchedFile {
   mutable std::mutex mutex_;
   std::string path_;
   FileMark mark_;
+  int64_t born_;
   bool gone_ = false;
   int64_t size_ = -1, modified_micros_ = -1;
   Waker waker_;

@@ -7,10 +7,14 @@
 
 #include <unistd.h>
 
+#include <nlohmann/json.hpp>
+
 #include "millrace/base/clock.h"
+#include "millrace/connector/testkit/passing_files.h"
 #include "millrace/connector/testkit/rows.h"
 #include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/files.h"
+#include "millrace/connectors/files/watch_reader.h"
 #include "millrace/formats/format.h"
 
 namespace millrace::files {
@@ -596,6 +600,148 @@ TEST_P(FilesWatch, ThousandsOfQuietFiles) {
   Append("1234.csv", "5000\n");
   ASSERT_TRUE(UntilRows(kFiles + 1));
   EXPECT_EQ(rows_.back(), 5000);
+}
+
+// Every file has the same number, as if each had taken over that of the one before.
+class OneNumber final : public connector::testkit::PassingFiles {
+ public:
+  explicit OneNumber(bool keeps_births)
+      : PassingFiles(io::MakeLocalFileSystem()), keeps_births_(keeps_births) {}
+  Result<io::FileInfo> Stat(const std::string& path) override {
+    ARROW_ASSIGN_OR_RAISE(auto info, PassingFiles::Stat(path));
+    Alter(&info);
+    return info;
+  }
+  Result<std::vector<io::FileInfo>> List(const std::string& folder) override {
+    ARROW_ASSIGN_OR_RAISE(auto infos, PassingFiles::List(folder));
+    for (io::FileInfo& info : infos) Alter(&info);
+    return infos;
+  }
+  std::atomic<int64_t> born{1};  // of files that are looked at from now on
+
+ private:
+  void Alter(io::FileInfo* info) const {
+    if (info->directory) return;
+    info->inode = 42;
+    info->born_micros = keeps_births_ ? born.load() : 0;
+  }
+  const bool keeps_births_;
+};
+
+TEST_P(FilesWatch, AFileThatTakesOverANumberIsAnother) {
+  // As many bytes as the mark of the beginning has, and more.
+  constexpr int64_t kSame = 2000;
+  const std::string same = "n\n" + Lines(0, kSame);
+  ASSERT_GT(same.size(), 8192);
+  for (const bool births : {true, false}) {
+    SCOPED_TRACE(births);
+    const auto files = std::make_shared<OneNumber>(births);
+    surroundings_.files = files;
+    // Where births are kept nothing else need differ.
+    const std::string old_rows = births ? "" : Lines(5000, 10);
+    Append("a.csv", same + old_rows);
+    const size_t before = static_cast<size_t>(kSame) + (births ? 0 : 10);
+    Start(Options("*.csv"));
+    ASSERT_TRUE(UntilRows(before));
+    Checkpoint();
+    Stop();
+    fs::remove(folder_ / "a.csv");
+    files->born = 2;
+    Append("b.csv", same + Lines(6000, 20));
+    rows_.clear();
+    Start(Options("*.csv"));
+    ASSERT_TRUE(UntilRows(kSame + 20));
+    Quiet();
+    Numbers expected = Range(0, kSame);
+    for (int64_t i : Range(6000, 20)) expected.push_back(i);
+    EXPECT_EQ(rows_, expected);
+    // While it is looked at.
+    rows_.clear();
+    fs::remove(folder_ / "b.csv");
+    files->born = 3;
+    Append("c.csv", same + Lines(7000, 30));
+    ASSERT_TRUE(UntilRows(kSame + 30));
+    Quiet();
+    EXPECT_EQ(rows_.size(), kSame + 30);
+    EXPECT_EQ(rows_.back(), 7029);
+    Stop();
+    Forget();
+    fs::remove(folder_ / "c.csv");
+  }
+}
+
+TEST_P(FilesWatch, AShortFileStaysTheSameAsItGrows) {
+  Append("a.csv", "n\n");
+  Start(Options("*.csv"));
+  int64_t next = 0;
+  for (const int64_t count : {1, 3, 50, 60, 1500, 5, 3000}) {
+    Append("a.csv", Lines(next, count));
+    next += count;
+    ASSERT_TRUE(UntilRows(static_cast<size_t>(next)));
+    Checkpoint();
+    Stop();
+    Start(Options("*.csv"));
+  }
+  Quiet();
+  EXPECT_EQ(rows_, Range(0, next));
+  EXPECT_EQ(splits_.size(), 1);
+}
+
+TEST_P(FilesWatch, WrittenAnewWithTheSameBeginningAndMore) {
+  const std::string same = "n\n" + Lines(0, 2000);
+  Append("a.csv", same + Lines(3000, 5));
+  Start(Options("*.csv"));
+  ASSERT_TRUE(UntilRows(2005));
+  rows_.clear();
+  Checkpoint();
+  Stop();
+  std::ofstream(folder_ / "a.csv", std::ios::trunc) << same << Lines(4000, 9);
+  Start(Options("*.csv"));
+  ASSERT_TRUE(UntilRows(2009));
+  EXPECT_EQ(rows_.back(), 4008);
+}
+
+// Positions and states of the first version: marks of 256 bytes, no time of birth,
+// nothing of what was read last.
+TEST_P(FilesWatch, CheckpointsOfTheFirstVersionAreGoneOnFrom) {
+  Append("a.csv", "n\n" + Lines(0, 500));
+  Append("b.csv", "n\n" + Lines(0, 3));
+  Start(Options("*.csv"));
+  ASSERT_TRUE(UntilRows(503));
+  Checkpoint();
+  Stop();
+  auto number = [](uint64_t value) {
+    std::string out;
+    for (int shift = 56; shift >= 0; shift -= 8)
+      out.push_back(static_cast<char>(value >> shift));
+    return out;
+  };
+  auto state = nlohmann::json::parse(state_);
+  for (auto& file : state["files"]) {
+    const auto path = file[0].get<std::string>();
+    const auto size = static_cast<int64_t>(fs::file_size(path));
+    ASSERT_OK_AND_ASSIGN(auto opened, surroundings_.files->OpenRead(path));
+    ASSERT_OK_AND_ASSIGN(const FileMark mark,
+                         MarkOf(*opened, std::min<int64_t>(size, 256)));
+    file[3] = static_cast<uint64_t>(mark.size);
+    file[4] = mark.hash;
+    file.erase(6);
+    positions_[file[5].get<int64_t>()] =
+        data::Position(number(0) + number(0) + number(static_cast<uint64_t>(size)) +
+                       number(static_cast<uint64_t>(mark.size)) + number(mark.hash));
+  }
+  state_ = state.dump();
+  for (auto& split : unfinished_) split.position = positions_[split.split.id.value];
+  Append("a.csv", Lines(500, 4));
+  Append("b.csv", Lines(600, 2));
+  rows_.clear();
+  Start(Options("*.csv"));
+  ASSERT_TRUE(UntilRows(6));
+  Quiet();
+  std::sort(rows_.begin(), rows_.end());
+  EXPECT_EQ(rows_, (Numbers{500, 501, 502, 503, 600, 601}));
+  // And what no version that is known gave out is refused.
+  EXPECT_FALSE(WatchPosition::Decode(data::Position(std::string(64, '\x7F'))));
 }
 
 // Sources that nothing but a notice wakes.
