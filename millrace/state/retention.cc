@@ -1,9 +1,7 @@
 #include "millrace/state/retention.h"
 
 #include <algorithm>
-#include <set>
-#include <string>
-#include <vector>
+#include <utility>
 
 #include "millrace/state/manifest.h"
 
@@ -19,41 +17,66 @@ bool IsDecided(const ManifestEntry& entry) {
   return entry.state == ManifestState::kDecided;
 }
 
-// The state files that none of `manifests` names. A manifest that can't be read may name
-// any: then all stay.
-Status RemoveUnnamedFiles(ManifestStore& store,
-                          const std::vector<ManifestEntry>& manifests) {
-  std::set<std::string> named;
-  for (const ManifestEntry& entry : manifests) {
-    ARROW_ASSIGN_OR_RAISE(std::string text, store.Read(entry));
-    auto manifest = Manifest::Decode(text, store.location());
-    if (!manifest.ok()) return Status::OK();
+}  // namespace
+
+Result<const Pruner::Files*> Pruner::FilesOf(const ManifestEntry& entry) {
+  const Key key{entry.state, entry.epoch.value, entry.savepoint, entry.bytes,
+                entry.modified_micros};
+  const auto [found, added] = known_.try_emplace(key);
+  if (!added) return &found->second;
+  auto text = store_.Read(entry);
+  if (!text.ok()) {
+    known_.erase(found);
+    return text.status();
+  }
+  if (auto manifest = Manifest::Decode(*text, store_.location()); manifest.ok()) {
+    std::set<std::string>& files = found->second.emplace();
     for (const OperatorEntry& op : manifest->operators) {
-      for (const Section& section : op.sections) named.insert(section.file);
+      for (const Section& section : op.sections) files.insert(section.file);
     }
   }
-  ARROW_ASSIGN_OR_RAISE(auto files, store.ListFiles());
+  return &found->second;
+}
+
+// The state files that none of `manifests` names. A manifest that can't be read may name
+// any: then all stay.
+Status Pruner::RemoveUnnamedFiles(const std::vector<ManifestEntry>& manifests) {
+  std::map<Key, Files> before = std::exchange(known_, {});
+  std::set<std::string> named;
+  bool all_stay = false;
+  for (const ManifestEntry& entry : manifests) {
+    const Key key{entry.state, entry.epoch.value, entry.savepoint, entry.bytes,
+                  entry.modified_micros};
+    if (auto known = before.extract(key)) known_.insert(std::move(known));
+    ARROW_ASSIGN_OR_RAISE(const Files* files, FilesOf(entry));
+    if (*files) named.insert((*files)->begin(), (*files)->end());
+    all_stay |= !*files;
+  }
+  if (all_stay) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(auto files, store_.ListFiles());
   for (const std::string& file : files) {
-    if (!named.contains(file)) ARROW_RETURN_NOT_OK(store.RemoveFile(file));
+    if (!named.contains(file)) ARROW_RETURN_NOT_OK(store_.RemoveFile(file));
   }
   return Status::OK();
 }
 
-}  // namespace
-
-Status Prune(ManifestStore& store, int retained) {
-  ARROW_ASSIGN_OR_RAISE(auto entries, store.List());
+Status Pruner::Prune(int retained) {
+  ARROW_ASSIGN_OR_RAISE(auto entries, store_.List());
   std::vector<ManifestEntry> kept;
   int decided = 0;
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     if (entry->state == ManifestState::kPending ||
         (IsDecided(*entry) && ++decided > 1 + retained)) {
-      ARROW_RETURN_NOT_OK(store.Remove(*entry));
+      ARROW_RETURN_NOT_OK(store_.Remove(*entry));
     } else {
       kept.push_back(*entry);
     }
   }
-  return RemoveUnnamedFiles(store, kept);
+  return RemoveUnnamedFiles(kept);
+}
+
+Status Prune(ManifestStore& store, int retained) {
+  return Pruner(&store).Prune(retained);
 }
 
 Status Retire(ManifestStore& store) {
@@ -68,7 +91,7 @@ Status Retire(ManifestStore& store) {
                        (newest != entries.rend() && &*entry == &*newest);
     if (!stays) ARROW_RETURN_NOT_OK(store.Remove(*entry));
   }
-  ARROW_RETURN_NOT_OK(RemoveUnnamedFiles(store, savepoints));
+  ARROW_RETURN_NOT_OK(Pruner(&store).RemoveUnnamedFiles(savepoints));
   if (newest == entries.rend()) return Status::OK();
   const Status removed = store.Remove(*newest);
   if (removed.ok()) return removed;

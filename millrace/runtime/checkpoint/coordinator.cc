@@ -5,7 +5,6 @@
 #include "millrace/base/error.h"
 #include "millrace/base/failpoint.h"
 #include "millrace/state/errors.h"
-#include "millrace/state/retention.h"
 #include "millrace/state/state_file.h"
 
 namespace millrace::runtime {
@@ -19,6 +18,7 @@ Coordinator::Coordinator(CheckpointOptions options, CoordinatorContext context)
               options_.restored == nullptr ? nullptr : &options_.restored->operators),
       bell_(std::make_shared<Bell>(context_.scheduler)) {
   last_ = options_.used;
+  if (options_.store != nullptr) pruner_.emplace(options_.store);
   if (options_.restored == nullptr) return;
   decided_ = options_.restored->epoch;
   decided_tokens_ = options_.restored->tokens;
@@ -404,7 +404,7 @@ Status Coordinator::Decide(bool final) {
     scan.shared->source->Acknowledge(positions);
   }
   ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.acknowledged"));
-  return final ? Status::OK() : state::Prune(*options_.store, options_.retained);
+  return final ? Status::OK() : pruner_->Prune(options_.retained);
 }
 
 Status Coordinator::CommitDecided(std::vector<CommitToken> tokens) {
@@ -429,8 +429,7 @@ Status Coordinator::Finish() {
   Collect();
   ARROW_RETURN_NOT_OK(Decide(/*final=*/true));
   if (!checkpointed()) return Status::OK();
-  return options_.keeps_last ? state::Prune(*options_.store, 0)
-                             : state::Retire(*options_.store);
+  return options_.keeps_last ? pruner_->Prune(0) : state::Retire(*options_.store);
 }
 
 void Coordinator::Abandon() {

@@ -30,6 +30,7 @@
 #include "millrace/runtime/scan.h"
 #include "millrace/runtime/scheduler.h"
 #include "millrace/state/manifest.h"
+#include "millrace/state/retention.h"
 
 namespace millrace::runtime {
 
@@ -147,8 +148,9 @@ class Coordinator final : public TaskReports {
   int tasks_ = 0;
   std::vector<Scan> scans_;
   OperatorStates states_;
-  Epoch last_{0};     // that was completed, with or without a manifest
-  Epoch decided_{0};  // that has one
+  std::optional<state::Pruner> pruner_;  // where there is a store
+  Epoch last_{0};                        // that was completed, with or without a manifest
+  Epoch decided_{0};                     // that has one
   std::vector<connector::CommitToken> decided_tokens_;
   std::optional<InFlight> in_flight_;
   std::set<int> ended_;

@@ -6,6 +6,7 @@
 
 #include "millrace/base/testing.h"
 #include "millrace/connector/testkit/faulty_files.h"
+#include "millrace/connector/testkit/passing_files.h"
 #include "millrace/state/local_manifest_store.h"
 #include "millrace/state/manifest.h"
 #include "millrace/state/retention.h"
@@ -74,6 +75,63 @@ class Retention : public testing::Test {
 };
 
 using Names = std::set<std::string>;
+
+class CountingFiles final : public connector::testkit::PassingFiles {
+ public:
+  CountingFiles() : PassingFiles(io::MakeLocalFileSystem()) {}
+  Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenRead(
+      const std::string& path) override {
+    if (path.ends_with(".manifest")) ++manifests_read;
+    return PassingFiles::OpenRead(path);
+  }
+  int manifests_read = 0;
+};
+
+TEST_F(Retention, AnEpochCostsTheReadingOfOneManifest) {
+  const auto files = std::make_shared<CountingFiles>();
+  auto store = Open(files);
+  ASSERT_OK(store->Acquire().status());
+  constexpr int kRetained = 20;
+  Pruner pruner(store.get());
+  for (int64_t epoch = 1; epoch <= 3 * kRetained; ++epoch) {
+    Decide(*store, epoch, {"always", std::to_string(epoch)});
+    files->manifests_read = 0;
+    ASSERT_OK(pruner.Prune(kRetained));
+    EXPECT_EQ(files->manifests_read, 1) << epoch;
+  }
+  Names expected{"always"};
+  for (int64_t epoch = 2 * kRetained; epoch <= 3 * kRetained; ++epoch)
+    expected.insert(std::to_string(epoch));
+  EXPECT_EQ(Files(), expected);
+  // A savepoint whose name is given again names other files.
+  ASSERT_OK(store->NameSavepoint(Epoch{45}, "kept"));
+  ASSERT_OK(pruner.Prune(0));
+  EXPECT_EQ(Files(), (Names{"always", "45", "60"}));
+  ASSERT_OK(store->NameSavepoint(Epoch{60}, "kept"));
+  Decide(*store, 61, {"always"});
+  ASSERT_OK(pruner.Prune(0));
+  EXPECT_EQ(Epochs(), (Names{"61", "kept"}));
+  EXPECT_EQ(Files(), (Names{"always", "60"}));
+}
+
+// One that can't be read keeps every file, as long as it is there.
+TEST_F(Retention, ADamagedManifestIsReadOnceAndKeepsAllFiles) {
+  const auto files = std::make_shared<CountingFiles>();
+  auto store = Open(files);
+  ASSERT_OK(store->Acquire().status());
+  Decide(*store, 1, {"a"});
+  ASSERT_OK(store->WritePending(Epoch{2}, "damaged"));
+  ASSERT_OK(store->Promote(Epoch{2}));
+  Decide(*store, 3, {"c"});
+  Pruner pruner(store.get());
+  ASSERT_OK(pruner.Prune(1));
+  EXPECT_EQ(Files(), (Names{"a", "c"}));
+  EXPECT_EQ(files->manifests_read, 2);
+  ASSERT_OK(pruner.Prune(1));
+  EXPECT_EQ(files->manifests_read, 2);
+  ASSERT_OK(pruner.Prune(0));
+  EXPECT_EQ(Files(), (Names{"c"}));
+}
 
 TEST_F(Retention, TheNewestAndTheRetainedOnesStayWithTheirFiles) {
   auto store = Open();
