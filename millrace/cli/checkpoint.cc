@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "millrace/base/calendar.h"
 #include "millrace/base/error.h"
@@ -34,12 +35,17 @@ Status List(const Arguments& arguments, engine::Engine& engine) {
   engine::Checkpoints checkpoints(&engine, arguments.state_dir);
   ARROW_ASSIGN_OR_RAISE(auto pipelines, checkpoints.Pipelines());
   if (!arguments.pipeline.empty()) pipelines = {arguments.pipeline};
-  std::printf("%-24s %-16s %-10s %-20s %10s %10s\n", "pipeline", "checkpoint", "kind",
-              "made (UTC)", "bytes", "state");
+  // A table is not begun that an error would end.
+  std::vector<std::vector<engine::CheckpointInfo>> lists;
   for (const std::string& pipeline : pipelines) {
     ARROW_ASSIGN_OR_RAISE(auto found, checkpoints.List(pipeline));
-    for (const engine::CheckpointInfo& info : found) {
-      std::printf("%-24s %-16s %-10s %-20s %10s %10s\n", pipeline.c_str(),
+    lists.push_back(std::move(found));
+  }
+  std::printf("%-24s %-16s %-10s %-20s %10s %10s\n", "pipeline", "checkpoint", "kind",
+              "made (UTC)", "bytes", "state");
+  for (size_t i = 0; i < lists.size(); ++i) {
+    for (const engine::CheckpointInfo& info : lists[i]) {
+      std::printf("%-24s %-16s %-10s %-20s %10s %10s\n", pipelines[i].c_str(),
                   NameOf(info).c_str(), info.KindText().c_str(),
                   TimeText(info.made_micros).c_str(),
                   BytesText(static_cast<double>(info.manifest_bytes)).c_str(),
@@ -59,7 +65,13 @@ Status Show(const Arguments& arguments, engine::Engine& engine) {
 
 Status Drop(const Arguments& arguments, engine::Engine& engine) {
   engine::Checkpoints checkpoints(&engine, arguments.state_dir);
-  return checkpoints.Drop(arguments.pipeline, arguments.checkpoint);
+  ARROW_ASSIGN_OR_RAISE(const int64_t pieces,
+                        checkpoints.Drop(arguments.pipeline, arguments.checkpoint));
+  if (pieces > 0) {
+    std::printf("removed %lld file%s that waited for a commit\n",
+                static_cast<long long>(pieces), pieces == 1 ? "" : "s");
+  }
+  return Status::OK();
 }
 
 void AddOne(CLI::App* parent, Program& program, const char* name, const char* doc,

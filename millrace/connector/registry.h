@@ -68,6 +68,11 @@ struct ConnectorSpec {
   std::function<Result<std::unique_ptr<Sink>>(const Options& options,
                                               const Surroundings& surroundings)>
       make_sink;
+  /// Abort everything that a pipeline has prepared and not committed, which nobody runs
+  /// or will go on with; answers how many pieces. `strays`: as the sink told. May be
+  /// absent.
+  std::function<Result<int64_t>(const std::string& strays, io::FileSystem& files)>
+      drop_strays;
 };
 
 /// The connectors by name. Filled once by explicit calls, then read-only and shared.

@@ -112,6 +112,10 @@ class Sink {
   /// by the tasks that have the rows; null: that writer takes batches. Called after
   /// EnsureTable.
   virtual Result<std::unique_ptr<data::RowEncoder>> NewEncoder() { return nullptr; }
+  /// After EnsureTable, of a pipeline with checkpoints: what ConnectorSpec::drop_strays
+  /// needs to find what was prepared and not committed, when there is no sink any more.
+  /// "": nothing is left behind that it could find.
+  virtual std::string strays() const { return ""; }
   /// Owned by the sink.
   virtual Committer& committer() = 0;
 };

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <fmt/ranges.h>
+
 #include "millrace/base/calendar.h"
 #include "millrace/engine/recovery.h"
 #include "millrace/state/errors.h"
@@ -38,7 +40,18 @@ Result<std::vector<std::string>> Checkpoints::Pipelines() {
   return state::ListPipelines(engine_->files(), directory_);
 }
 
+Status Checkpoints::CheckKnown(const std::string& pipeline) {
+  ARROW_ASSIGN_OR_RAISE(const auto known, Pipelines());
+  if (std::find(known.begin(), known.end(), pipeline) != known.end()) return Status::OK();
+  return errors::kNoSuchState.Make(
+      {}, "'{}' in {}: there {}", pipeline, directory_,
+      known.empty() ? "is none"
+                    : fmt::format("{} {}", known.size() == 1 ? "is" : "are",
+                                  fmt::join(known, ", ")));
+}
+
 Result<std::vector<CheckpointInfo>> Checkpoints::List(const std::string& pipeline) {
+  ARROW_RETURN_NOT_OK(CheckKnown(pipeline));
   auto store = Store(pipeline);
   ARROW_ASSIGN_OR_RAISE(auto entries, store->List());
   std::vector<CheckpointInfo> out;
@@ -79,13 +92,14 @@ Result<ManifestEntry> Checkpoints::Find(connector::ManifestStore& store,
     if (fits) found = &entry;
   }
   if (found != nullptr) return *found;
-  return errors::kNoCheckpoint.Make({}, "{} of pipeline '{}' in {}",
+  return errors::kNoCheckpoint.Make({}, "{} of pipeline '{}' in {}: there {}",
                                     which.empty() ? "any" : "'" + which + "'", pipeline,
-                                    directory_);
+                                    directory_, CheckpointNames(entries));
 }
 
 Result<std::string> Checkpoints::Show(const std::string& pipeline,
                                       const std::string& which) {
+  ARROW_RETURN_NOT_OK(CheckKnown(pipeline));
   auto store = Store(pipeline);
   ARROW_ASSIGN_OR_RAISE(ManifestEntry entry, Find(*store, pipeline, which));
   ARROW_ASSIGN_OR_RAISE(std::string text, store->Read(entry));
@@ -128,15 +142,29 @@ Result<std::string> Checkpoints::Show(const std::string& pipeline,
   return out;
 }
 
-Status Checkpoints::Drop(const std::string& pipeline, const std::string& which) {
+Result<int64_t> Checkpoints::DropStrays(connector::ManifestStore& store) {
+  ARROW_ASSIGN_OR_RAISE(const std::string text, store.ReadStrays());
+  ARROW_ASSIGN_OR_RAISE(const auto all, DecodeStrays(text));
+  int64_t dropped = 0;
+  for (const auto& [name, strays] : all) {
+    const connector::ConnectorSpec* spec = engine_->connectors().Find(name);
+    if (spec == nullptr || !spec->drop_strays) continue;
+    ARROW_ASSIGN_OR_RAISE(const int64_t count,
+                          spec->drop_strays(strays, engine_->files()));
+    dropped += count;
+  }
+  return dropped;
+}
+
+Result<int64_t> Checkpoints::Drop(const std::string& pipeline, const std::string& which) {
+  ARROW_RETURN_NOT_OK(CheckKnown(pipeline));
   auto store = Store(pipeline);
   if (which.empty()) {
-    ARROW_ASSIGN_OR_RAISE(auto pipelines, Pipelines());
-    if (std::find(pipelines.begin(), pipelines.end(), pipeline) == pipelines.end()) {
-      return errors::kNoCheckpoint.Make({}, "pipeline '{}' in {}", pipeline, directory_);
-    }
     ARROW_RETURN_NOT_OK(store->Acquire().status());
-    return store->RemoveAll();
+    // First: without the store nobody knows where they are.
+    ARROW_ASSIGN_OR_RAISE(const int64_t dropped, DropStrays(*store));
+    ARROW_RETURN_NOT_OK(store->RemoveAll());
+    return dropped;
   }
   ARROW_ASSIGN_OR_RAISE(ManifestEntry entry, Find(*store, pipeline, which));
   if (entry.state != ManifestState::kSavepoint) {
@@ -146,7 +174,8 @@ Status Checkpoints::Drop(const std::string& pipeline, const std::string& which) 
                                    which);
   }
   ARROW_RETURN_NOT_OK(store->Acquire().status());
-  return store->Remove(entry);
+  ARROW_RETURN_NOT_OK(store->Remove(entry));
+  return 0;
 }
 
 }  // namespace millrace::engine

@@ -31,14 +31,17 @@ class Checkpoints {
   Checkpoints(Engine* engine, const std::string& directory);
 
   Result<std::vector<std::string>> Pipelines();
+  /// Fails with kNoSuchState where the pipeline has left nothing, as Show and Drop do.
   Result<std::vector<CheckpointInfo>> List(const std::string& pipeline);
   /// `which`: an epoch or a savepoint, empty for the newest. Lines of text.
   Result<std::string> Show(const std::string& pipeline, const std::string& which);
-  /// `which`: a savepoint, empty for everything. A pipeline that runs is refused
-  /// (kPipelineTaken).
-  Status Drop(const std::string& pipeline, const std::string& which);
+  /// `which`: a savepoint, empty for everything, pieces that wait for a commit included;
+  /// answers how many of those. A pipeline that runs is refused (kPipelineTaken).
+  Result<int64_t> Drop(const std::string& pipeline, const std::string& which);
 
  private:
+  Status CheckKnown(const std::string& pipeline);
+  Result<int64_t> DropStrays(connector::ManifestStore& store);
   std::unique_ptr<connector::ManifestStore> Store(const std::string& pipeline);
   Result<connector::ManifestEntry> Find(connector::ManifestStore& store,
                                         const std::string& pipeline,

@@ -173,6 +173,8 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   ARROW_RETURN_NOT_OK(
       job->sink_->EnsureTable(plan->schema(), write->table()->primary_key));
   if (job->recovery_) {
+    ARROW_RETURN_NOT_OK(
+        job->recovery_->RememberStrays(write->table()->connector, job->sink_->strays()));
     ARROW_RETURN_NOT_OK(job->recovery_->RecoverSink(*job->sink_));
     if (job->recovery_->finished()) {
       job->plan_ = plan;
@@ -210,12 +212,15 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   if (job->recovery_) {
     pipeline_options.checkpoints = job->recovery_->PipelineOptions(identity);
   }
-  ARROW_ASSIGN_OR_RAISE(
-      job->pipeline_,
-      runtime::Pipeline::Make(
-          job->plan_, connectors, std::move(pipeline_options),
-          {&engine->scheduler(), &engine->clock(), &engine->executor(), &engine->timers(),
-           job->memory_, job->dead_letters_.get(), &engine->spill()}));
+  auto pipeline = runtime::Pipeline::Make(
+      job->plan_, connectors, std::move(pipeline_options),
+      {&engine->scheduler(), &engine->clock(), &engine->executor(), &engine->timers(),
+       job->memory_, job->dead_letters_.get(), &engine->spill()});
+  if (!pipeline.ok()) {
+    return job->recovery_ ? job->recovery_->Explained(pipeline.status())
+                          : pipeline.status();
+  }
+  job->pipeline_ = std::move(*pipeline);
   job->dead_letters_->Watch(&job->pipeline_->progress());
   return job;
 }
@@ -250,7 +255,8 @@ void Job::Stop(std::string savepoint, Status reason) {
 
 Result<JobSummary> Job::Finish() {
   if (pipeline_) {
-    ARROW_RETURN_NOT_OK(pipeline_->Finish());
+    Status status = pipeline_->Finish();
+    if (!status.ok()) return recovery_ ? recovery_->Explained(status) : status;
   } else {
     if (!options_.keeps_checkpoint) ARROW_RETURN_NOT_OK(recovery_->Forget());
   }

@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <charconv>
 
+#include <arrow/util/base64.h>
+#include <fmt/ranges.h>
+
 #include "millrace/state/errors.h"
 #include "millrace/state/local_manifest_store.h"
+#include "millrace/state/state_file.h"
 
 namespace millrace::engine {
 
@@ -17,6 +21,34 @@ std::string DefaultStateDir(const ConfigSpec::Lookup& environment) {
   if (auto given = environment("XDG_STATE_HOME"); given && !given->empty())
     return *given + "/millrace";
   return environment("HOME").value_or(".") + "/.local/state/millrace";
+}
+
+std::string CheckpointNames(const std::vector<ManifestEntry>& entries) {
+  std::vector<std::string> names;
+  for (const ManifestEntry& entry : entries) {
+    if (entry.state == ManifestState::kDecided)
+      names.push_back(std::to_string(entry.epoch.value));
+    if (entry.state == ManifestState::kSavepoint)
+      names.push_back(fmt::format("'{}'", entry.savepoint));
+  }
+  if (names.empty()) return "is none";
+  return fmt::format("{} {}", names.size() == 1 ? "is" : "are", fmt::join(names, ", "));
+}
+
+Result<std::vector<Strays>> DecodeStrays(const std::string& text) {
+  std::vector<Strays> out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    const std::string line = text.substr(at, end - at);
+    const size_t space = std::min(line.find(' '), line.size());
+    ARROW_ASSIGN_OR_RAISE(
+        std::string strays,
+        arrow::util::base64_decode(
+            std::string_view(line).substr(space).substr(space < line.size() ? 1 : 0)));
+    out.emplace_back(line.substr(0, space), std::move(strays));
+    at = end + 1;
+  }
+  return out;
 }
 
 Result<std::unique_ptr<Recovery>> Recovery::Open(Engine* engine,
@@ -41,18 +73,59 @@ Result<state::Manifest> Recovery::Read(const ManifestEntry& entry) {
                             : fmt::format("savepoint {}", entry.savepoint)));
 }
 
-// Says which earlier epoch is intact, so that the user has somewhere to go.
-Status Recovery::Damaged(const Status& status, Epoch epoch,
-                         const std::vector<ManifestEntry>& entries) {
-  if (ErrorNumber(status) != errors::kManifestDamaged.number) return status;
-  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
-    if (entry->state != ManifestState::kDecided || entry->epoch >= epoch) continue;
-    if (!Read(*entry).ok()) continue;
-    const ErrorDetail* detail = ErrorDetail::Of(status);
-    return errors::kManifestDamaged.Make(detail->where(), "{}; epoch {} is intact",
-                                         detail->values(), entry->epoch.value);
+// Its manifest, and all of the state that it names.
+bool Recovery::IsIntact(const ManifestEntry& entry) {
+  const auto manifest = Read(entry);
+  if (!manifest.ok()) return false;
+  for (const state::OperatorEntry& op : manifest->operators) {
+    if (!state::CheckOperatorState(*store_, op).ok()) return false;
   }
-  return status;
+  return true;
+}
+
+// Says which earlier epoch is intact, so that the user has somewhere to go.
+Status Recovery::Damaged(const Status& status, const ManifestEntry& damaged,
+                         const std::vector<ManifestEntry>& entries) {
+  const int number = ErrorNumber(status);
+  const bool state = number == errors::kStateDamaged.number;
+  if (!state && number != errors::kManifestDamaged.number) return status;
+  const ErrorDetail* detail = ErrorDetail::Of(status);
+  auto with = [&](const std::string& offer) {
+    return (state ? errors::kStateDamaged : errors::kManifestDamaged)
+        .Make(detail->where(), "{}; {}", detail->values(), offer);
+  };
+  const bool decided = damaged.state == ManifestState::kDecided;
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    if (entry->state != ManifestState::kDecided) continue;
+    if (decided && entry->epoch >= damaged.epoch) continue;
+    if (!IsIntact(*entry)) continue;
+    return with(fmt::format("epoch {0} is intact: go on with -o start_from={0}",
+                            entry->epoch.value));
+  }
+  for (const ManifestEntry& entry : entries) {
+    if (entry.state != ManifestState::kSavepoint || !IsIntact(entry)) continue;
+    return with(fmt::format("savepoint {0} is intact: go on with -o start_from={0}",
+                            entry.savepoint));
+  }
+  return with(fmt::format(
+      "nothing earlier is intact: `millrace checkpoint drop {}` lets it begin anew",
+      options_.name.text));
+}
+
+Status Recovery::Explained(const Status& status) {
+  if (ErrorNumber(status) != errors::kStateDamaged.number || !chosen_) return status;
+  const auto entries = store_->List();
+  return entries.ok() ? Damaged(status, *chosen_, *entries) : status;
+}
+
+Status Recovery::RememberStrays(const std::string& connector, const std::string& strays) {
+  if (strays.empty()) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(std::string text, store_->ReadStrays());
+  const std::string line =
+      fmt::format("{} {}\n", connector, arrow::util::base64_encode(strays));
+  // A sink that writes elsewhere now leaves what lies where it wrote before.
+  if (text.find(line) != text.npos) return Status::OK();
+  return store_->WriteStrays(text + line);
 }
 
 Status Recovery::Choose(connector::Sink& sink) {
@@ -88,7 +161,8 @@ Status Recovery::Choose(connector::Sink& sink) {
       if (named) chosen = &entry;
     }
     if (chosen == nullptr) {
-      return errors::kNoCheckpoint.Make({}, "'{}' in {}", start, store_->location());
+      return errors::kNoCheckpoint.Make({}, "'{}' in {}: there {}", start,
+                                        store_->location(), CheckpointNames(entries));
     }
   }
   if (newest != nullptr) {
@@ -98,13 +172,14 @@ Status Recovery::Choose(connector::Sink& sink) {
     if (read.ok()) {
       newest_tokens_ = read->tokens;
     } else if (chosen == newest) {
-      return Damaged(read.status(), newest->epoch, entries);
+      return Damaged(read.status(), *newest, entries);
     }
   }
   used_ = std::max(newest_, recorded);
   if (chosen == nullptr) return Status::OK();
   auto read = Read(*chosen);
-  if (!read.ok()) return Damaged(read.status(), chosen->epoch, entries);
+  if (!read.ok()) return Damaged(read.status(), *chosen, entries);
+  chosen_ = *chosen;
   manifest_ = std::move(*read);
   if (newest == nullptr) newest_ = manifest_->epoch;
   // Epochs are never used twice, also when an earlier one is gone back to.

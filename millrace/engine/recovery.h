@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "millrace/connector/manifest_store.h"
@@ -19,6 +20,13 @@ namespace millrace::engine {
 
 /// The folder that holds checkpoints when a job names none.
 std::string DefaultStateDir(const ConfigSpec::Lookup& environment);
+
+/// For an error: what can be started from, the newest last.
+std::string CheckpointNames(const std::vector<connector::ManifestEntry>& entries);
+
+/// The text of ManifestStore::ReadStrays: a connector and what its sink told.
+using Strays = std::pair<std::string, std::string>;
+Result<std::vector<Strays>> DecodeStrays(const std::string& text);
 
 /// Used by the thread that makes the job, in the order of its functions; lives as long as
 /// the job, and keeps every other process from running the pipeline.
@@ -43,6 +51,11 @@ class Recovery {
   Status Fit(const plan::PlanIdentity& plan);
   /// Commit what is decided, abort every stray. After EnsureTable, before Open.
   Status RecoverSink(connector::Sink& sink);
+  /// Where the sink keeps what is not committed, for whoever drops the pipeline. Before
+  /// the sink has any of that.
+  Status RememberStrays(const std::string& connector, const std::string& strays);
+  /// `status` of a run that failed; where its state was damaged, with what is intact.
+  Status Explained(const Status& status);
   /// A finished pipeline has no checkpoint any more.
   Status Forget() { return state::Retire(*store_); }
 
@@ -51,13 +64,15 @@ class Recovery {
  private:
   explicit Recovery(JobOptions options) : options_(std::move(options)) {}
   Result<state::Manifest> Read(const connector::ManifestEntry& entry);
-  Status Damaged(const Status& status, Epoch epoch,
+  bool IsIntact(const connector::ManifestEntry& entry);
+  Status Damaged(const Status& status, const connector::ManifestEntry& entry,
                  const std::vector<connector::ManifestEntry>& entries);
 
   const JobOptions options_;
   std::unique_ptr<connector::ManifestStore> store_;
   int64_t attempt_ = 0;
   std::optional<state::Manifest> manifest_;
+  std::optional<connector::ManifestEntry> chosen_;  // that manifest_ was read from
   Epoch newest_{0};  // decided, whether or not it is the one to start from
   Epoch used_{0};    // numbers up to this one must not be used again
   std::vector<connector::CommitToken> newest_tokens_;

@@ -14,7 +14,16 @@ Status Attempt::Execute(const PipelineFile& file, const engine::JobOptions& defa
                             ? session.ExecutePipeline(file.text, file.path, *this)
                             : session.Execute(file.text, file.path, *this);
   options_ = session.options();
+  std::lock_guard lock(mutex_);
+  ended_ = status;
+  changed_.notify_all();
   return status;
+}
+
+Status Attempt::AwaitBegin() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return begun_ || ended_; });
+  return begun_ ? Status::OK() : *ended_;
 }
 
 Result<engine::JobSummary> Attempt::Run(engine::Job& job, bool writes) {
@@ -30,6 +39,8 @@ Result<engine::JobSummary> Attempt::Run(engine::Job& job, bool writes) {
     job.Start();
     if (stop_) job.Stop(savepoint_, stopped);
     job_ = &job;
+    begun_ = true;
+    changed_.notify_all();
   }
   Result<engine::JobSummary> summary = job.Finish();
   {

@@ -1,8 +1,10 @@
 // Attempt: one run of a pipeline file, from its text to its end.
 #pragma once
 
+#include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +37,9 @@ class Attempt final : public engine::SessionListener {
   Status Stop(const std::string& savepoint);
   /// The epoch, once it is made. Fails with kNotRunning or kMakesNoCheckpoints.
   Result<Future<Epoch>> Checkpoint(const std::string& savepoint);
+  /// Wait until its first job is under way, so that what it starts from is accepted, or
+  /// until it has failed before.
+  Status AwaitBegin();
   /// Is a job under way?
   bool running() const;
   RunFigures Look() const;
@@ -63,8 +68,11 @@ class Attempt final : public engine::SessionListener {
   bool advanced_ = false;
 
   mutable std::mutex mutex_;
-  engine::Job* job_ = nullptr;  // while it runs
-  RunFigures done_;             // when no job runs: of those that have
+  std::condition_variable changed_;
+  bool begun_ = false;           // a first job
+  std::optional<Status> ended_;  // what Execute answered
+  engine::Job* job_ = nullptr;   // while it runs
+  RunFigures done_;              // when no job runs: of those that have
   bool stop_ = false;
   std::string savepoint_;
 };

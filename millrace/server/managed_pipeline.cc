@@ -87,6 +87,16 @@ Status ManagedPipeline::Start(PipelineFile file, engine::JobOptions defaults) {
   return Status::OK();
 }
 
+Status ManagedPipeline::AwaitBegin() {
+  std::shared_ptr<Attempt> attempt;
+  {
+    std::lock_guard lock(mutex_);
+    if (attempt_ == nullptr) return error_;
+    attempt = attempt_;
+  }
+  return attempt->AwaitBegin();
+}
+
 void ManagedPipeline::Fail(Status error) {
   std::lock_guard lock(mutex_);
   error_ = std::move(error);

@@ -48,6 +48,8 @@ class ManagedPipeline {
   /// Run `file`. One that waits for a restart is started at once. Fails with
   /// kAlreadyRunning.
   Status Start(PipelineFile file, engine::JobOptions defaults);
+  /// After Start: wait until it runs, or has failed before it could (its error).
+  Status AwaitBegin();
   /// It could not even be read.
   void Fail(Status error);
   /// Ask it to end; AwaitEnd waits. Fails with kNotRunning or kMakesNoCheckpoints.

@@ -103,7 +103,9 @@ Status Supervisor::Start(const std::string& name, const std::string& from) {
     pipeline = Find(name);
   }
   ARROW_RETURN_NOT_OK(pipeline.status());
-  return Run(**pipeline, from);
+  ARROW_RETURN_NOT_OK(Run(**pipeline, from));
+  // Whether that checkpoint is there, and is one, is known when it runs.
+  return from.empty() ? Status::OK() : (*pipeline)->AwaitBegin();
 }
 
 Status Supervisor::Stop(const std::string& name, const std::string& savepoint) {

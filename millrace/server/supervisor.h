@@ -28,7 +28,8 @@ class Supervisor {
   /// Ask all to stop and wait for them. OK when every one that ran has ended as asked.
   Status StopAll();
 
-  /// Reads the file again. `from`: an epoch or savepoint; empty: the newest checkpoint.
+  /// Reads the file again. `from`: an epoch or savepoint, and then it returns when the
+  /// pipeline runs from there, or fails (kNoCheckpoint); empty: the newest checkpoint.
   /// A name that is new is looked for in the folder.
   Status Start(const std::string& name, const std::string& from);
   /// Returns when it has ended.

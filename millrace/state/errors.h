@@ -43,8 +43,15 @@ inline constexpr ErrorSpec kStopped{4510, arrow::StatusCode::Cancelled, false,
                                     "stopped at a checkpoint",
                                     "run it again to go on from there"};
 
+inline constexpr ErrorSpec kNoSuchState{
+    4511, arrow::StatusCode::KeyError, false,
+    "no pipeline of that name has left anything",
+    "see `millrace checkpoint list`, and look for the right --state-dir; a pipeline that "
+    "has read everything leaves nothing but its savepoints"};
+
 inline constexpr const ErrorSpec* kStateErrors[] = {
-    &kPipelineTaken, &kManifestDamaged, &kStateDamaged,    &kStateVersion, &kStateRefused,
-    &kNoCheckpoint,  &kStateFolder,     &kGuaranteeMissed, &kNeedsName,    &kStopped};
+    &kPipelineTaken, &kManifestDamaged, &kStateDamaged, &kStateVersion,
+    &kStateRefused,  &kNoCheckpoint,    &kStateFolder,  &kGuaranteeMissed,
+    &kNeedsName,     &kStopped,         &kNoSuchState};
 
 }  // namespace millrace::errors

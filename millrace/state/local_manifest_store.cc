@@ -23,6 +23,7 @@ constexpr std::string_view kEpochPrefix = "epoch-";
 constexpr std::string_view kSavepointPrefix = "savepoint-";
 constexpr std::string_view kPending = ".pending";
 constexpr std::string_view kManifest = ".manifest";
+constexpr char kStrays[] = "strays";
 
 bool IsPlain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -159,6 +160,17 @@ class LocalManifestStore final : public connector::ManifestStore {
   Status Remove(const ManifestEntry& entry) override {
     ARROW_RETURN_NOT_OK(files_->Remove(Path(NameOf(entry))));
     return files_->SyncDirectory(folder_);
+  }
+
+  Result<std::string> ReadStrays() override {
+    if (!files_->Exists(Path(kStrays))) return std::string();
+    return ReadText(Path(kStrays));
+  }
+  Status WriteStrays(const std::string& text) override {
+    const std::string fresh = std::string(kStrays) + ".new";
+    ARROW_RETURN_NOT_OK(Usable(WriteDurably(fresh, text)));
+    ARROW_RETURN_NOT_OK(Usable(files_->Rename(Path(fresh), Path(kStrays))));
+    return Usable(files_->SyncDirectory(folder_));
   }
 
   // The newest manifest goes last: as long as it stands, the pipeline is finished and not

@@ -106,6 +106,29 @@ Result<uint64_t> ChecksumOf(arrow::io::RandomAccessFile& file, const Section& se
   return XXH3_64bits_digest(hash.get());
 }
 
+Where WhereOf(const connector::ManifestStore& store, const Section& section) {
+  return {.file = store.location() + "/state/" + section.file, .byte = section.offset};
+}
+
+// The file of `section`, whose bytes are as they were written.
+Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenSection(
+    connector::ManifestStore& store, const Section& section, const Where& where) {
+  auto opened = store.OpenFile(section.file);
+  if (ErrorNumber(opened.status()) == errors::kFileNotFound.number) {
+    return errors::kStateDamaged.Make(where, "it is missing");
+  }
+  ARROW_ASSIGN_OR_RAISE(auto file, std::move(opened));
+  ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
+  if (section.offset + section.length > size) {
+    return errors::kStateDamaged.Make(where, "it ends at byte {}", size);
+  }
+  ARROW_ASSIGN_OR_RAISE(const uint64_t checksum, ChecksumOf(*file, section));
+  if (checksum != section.checksum) {
+    return errors::kStateDamaged.Make(where, "its checksum does not fit");
+  }
+  return file;
+}
+
 class StoredState final : public OperatorState {
  public:
   StoredState(connector::ManifestStore* store, const OperatorEntry* entry, int task,
@@ -134,8 +157,7 @@ class StoredState final : public OperatorState {
   Status Visit(std::string_view part, Rows rows, const Visitor& visitor) const override {
     for (const Section& section : entry_->sections) {
       if (!Concerns(section, part, rows)) continue;
-      const Where where{.file = store_->location() + "/state/" + section.file,
-                        .byte = section.offset};
+      const Where where = WhereOf(*store_, section);
       auto status = VisitSection(section, rows, visitor, where);
       if (!status.ok()) return WithWhere(status, where);
     }
@@ -159,19 +181,7 @@ class StoredState final : public OperatorState {
 
   Status VisitSection(const Section& section, Rows wanted, const Visitor& visitor,
                       const Where& where) const {
-    auto opened = store_->OpenFile(section.file);
-    if (ErrorNumber(opened.status()) == errors::kFileNotFound.number) {
-      return errors::kStateDamaged.Make(where, "it is missing");
-    }
-    ARROW_ASSIGN_OR_RAISE(auto file, std::move(opened));
-    ARROW_ASSIGN_OR_RAISE(const int64_t size, file->GetSize());
-    if (section.offset + section.length > size) {
-      return errors::kStateDamaged.Make(where, "it ends at byte {}", size);
-    }
-    ARROW_ASSIGN_OR_RAISE(const uint64_t checksum, ChecksumOf(*file, section));
-    if (checksum != section.checksum) {
-      return errors::kStateDamaged.Make(where, "its checksum does not fit");
-    }
+    ARROW_ASSIGN_OR_RAISE(auto file, OpenSection(*store_, section, where));
     arrow::ipc::IpcReadOptions options;
     options.memory_pool = pool_;
     options.use_threads = false;
@@ -252,6 +262,14 @@ std::unique_ptr<OperatorState> OpenOperatorState(connector::ManifestStore* store
                                                  const OperatorEntry* entry, int task,
                                                  int tasks, arrow::MemoryPool* pool) {
   return std::make_unique<StoredState>(store, entry, task, tasks, pool);
+}
+
+Status CheckOperatorState(connector::ManifestStore& store, const OperatorEntry& entry) {
+  for (const Section& section : entry.sections) {
+    const Where where = WhereOf(store, section);
+    ARROW_RETURN_NOT_OK(WithWhere(OpenSection(store, section, where).status(), where));
+  }
+  return Status::OK();
 }
 
 void AppendSections(std::vector<Section> after, std::vector<Section>* sections) {

@@ -33,6 +33,10 @@ std::unique_ptr<OperatorState> OpenOperatorState(connector::ManifestStore* store
                                                  const OperatorEntry* entry, int task,
                                                  int tasks, arrow::MemoryPool* pool);
 
+/// Is every section of `entry` there and as it was written (kStateDamaged)? Reads all of
+/// them.
+Status CheckOperatorState(connector::ManifestStore& store, const OperatorEntry& entry);
+
 /// Add what one snapshot wrote to what stands: a whole piece takes the place of all that
 /// the same task wrote of that part before.
 void AppendSections(std::vector<Section> after, std::vector<Section>* sections);

@@ -33,6 +33,7 @@ class Life:
 
     def __call__(self, *options, failpoint=None, code=0, shards=2, query=None):
         # So that there is time for many epochs.
+        # So that there is time for many epochs.
         slow = f", rate_limit_rows = '{SLOW}'" if failpoint else ""
         (self.folder / "life.sql").write_text(f"""
             SET name = 'life'; SET checkpoints = 'on'; SET checkpoint_interval = '1ms'; SET batch_rows = 100;
@@ -115,6 +116,7 @@ def test_damaged_state_is_refused_by_name(life):
             path.write_bytes(damage)
             text = life(code=1)
             assert "MR-4503" in text and path.name in text, text
+            assert f"epoch {epoch_of(before)} is intact: go on with -o start_from={epoch_of(before)}" in text, text
         path.unlink()
         text = life(code=1)
         assert "MR-4503" in text and path.name in text, text
@@ -124,10 +126,32 @@ def test_damaged_state_is_refused_by_name(life):
     life.check()
 
 
+def test_an_epoch_is_offered_only_if_its_state_is_intact(life):
+    life("-o", "checkpoints_retained=3", failpoint="checkpoint.acknowledged@6", code=-signal.SIGKILL)
+    names = [path.name for path in life.manifests()]
+    assert len(names) >= 3, names
+    by_epoch = collections.defaultdict(list)
+    for path in (life.state / "state").iterdir():
+        by_epoch[epoch_of(path)].append(path)
+    epochs = [epoch_of(path) for path in life.manifests()]
+    for damaged, intact in ((epochs[-1], epochs[-2]), (epochs[-2], epochs[-3])):
+        for path in by_epoch[damaged]:
+            path.write_bytes(flipped(path.read_bytes(), path.stat().st_size - 3))
+        text = life(code=1)
+        assert "MR-4503" in text and f"epoch {intact} is intact" in text, text
+    # Where the older manifest is damaged as well, it is none of those that are offered.
+    (life.state / names[-3]).write_bytes(b"")
+    text = life(code=1)
+    assert "MR-4503" in text and f"epoch {epochs[-3]} is intact" not in text, text
+
+
 def test_an_unknown_checkpoint_to_start_from(life):
-    life.cut_off()
     assert "MR-4506" in life("-o", "start_from=77", code=1)
-    assert "MR-4506" in life("-o", "start_from=nightly", code=1)
+    life.cut_off()
+    there = ", ".join(str(epoch_of(path)) for path in life.manifests())
+    for name in ("77", "nightly"):
+        text = life("-o", f"start_from={name}", code=1)
+        assert "MR-4506" in text and f"there are {there}" in text, text
     life()
     life.check()
 
@@ -236,11 +260,39 @@ def test_list_show_drop(life):
     assert f"epoch      {epochs[-1]}\n" in shown and "aggregate" in shown and "reads 'events'" in shown
     assert f"epoch      {epochs[0]}\n" in life.millrace("checkpoint", "show", "life", epochs[0]).stdout
     assert "MR-4506" in life.millrace("checkpoint", "show", "life", "4711", code=1).stderr
-    assert "MR-4506" in life.millrace("checkpoint", "drop", "other", code=1).stderr
+    for command in ("list", "show", "drop"):
+        said = life.millrace("checkpoint", command, "other", code=1)
+        assert "MR-4511" in said.stderr and "there is life" in said.stderr and not said.stdout, said
     life.millrace("checkpoint", "drop", "life")
     assert not life.state.exists()
     life()
     life.check()
+
+
+@pytest.mark.parametrize("name", ["sub/all.csv", "sub/parts/"])
+@pytest.mark.parametrize("failpoint", ["checkpoint.acknowledged@3", "checkpoint.pending", "checkpoint.renamed@2"])
+def test_drop_takes_what_waits_for_a_commit_with_it(millrace, tmp_path, name, failpoint):
+    (tmp_path / "in.csv").write_text("id,s\n" + "".join(f"{i},row {i}\n" for i in range(ROWS)))
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/.millrace-other~all%2Ecsv.w0.e1.a1.0.piece").write_text("somebody else's")
+    words = ["copy", "in.csv", name, "--format", "csv", "--resume", "--from", "split_size=4KB", "-o", "checkpoint_interval=1ms",
+             "-o", "batch_rows=100", "-o", "name=mine"]
+    hidden = lambda: sorted(path.name for path in (tmp_path / "sub").rglob(".*"))
+    millrace(*words, "--from", f"rate_limit_rows={SLOW}", code=-signal.SIGKILL, env={"MILLRACE_FAILPOINT": failpoint})
+    assert any(".millrace-mine~" in path for path in hidden()), hidden()
+    # From anywhere.
+    (tmp_path / "elsewhere").mkdir()
+    here, millrace.folder = millrace.folder, tmp_path / "elsewhere"
+    said = millrace("checkpoint", "drop", "mine").stdout
+    millrace.folder = here
+    assert hidden() == [".millrace-other~all%2Ecsv.w0.e1.a1.0.piece"]
+    assert "waited for a commit" in said or "renamed" in failpoint or "acknowledged" in failpoint, said
+    assert "MR-4511" in millrace("checkpoint", "drop", "mine", code=1).stderr
+    for path in (tmp_path / name).glob("*.csv") if name.endswith("/") else ():
+        path.unlink()
+    millrace(*words)
+    got = [path.read_text() for path in ((tmp_path / name).glob("*.csv") if name.endswith("/") else [tmp_path / name])]
+    assert sorted(line for text in got for line in text.splitlines()[1:]) == sorted(f"{i},row {i}" for i in range(ROWS))
 
 
 @pytest.mark.parametrize("name", ["all.csv", "all.ndjson", "all.parquet", "parts/"])

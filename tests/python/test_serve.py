@@ -163,7 +163,8 @@ def test_a_savepoint_is_gone_back_to(server, millrace):
     millrace("start", "a", "--from", "ten")
     wait_for(lambda: s.output("a") == sorted([*range(20), *range(10, 20)]))
     millrace("stop", "a")
-    millrace("start", "a", "--from", "nowhere")
+    said = millrace("start", "a", "--from", "nowhere", code=1).stderr
+    assert "MR-4506" in said and "'ten', 'twenty'" in said, said
     s.wait_for_states(a="failed")
     assert s.status()["a"]["error"]["number"] == 4506
     assert s.end() == 1

@@ -32,6 +32,7 @@ class ResilientSink final : public Sink, public Committer {
   int max_writers() const override;
   Result<std::unique_ptr<SinkWriter>> Open(WriterId writer) override;
   Result<std::unique_ptr<data::RowEncoder>> NewEncoder() override;
+  std::string strays() const override { return sink_->strays(); }
   Committer& committer() override { return *this; }
 
   Future<> Commit(Epoch epoch, std::vector<CommitToken> tokens) override;

@@ -2,6 +2,7 @@
 
 #include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/options.h"
+#include "millrace/connectors/files/pieces.h"
 #include "millrace/connectors/files/sink.h"
 #include "millrace/connectors/files/source.h"
 #include "millrace/connectors/files/watch_source.h"
@@ -47,6 +48,7 @@ connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
     ARROW_ASSIGN_OR_RAISE(Parsed parsed, ParseSink(formats, options, surroundings));
     return FilesSink::Make(std::move(parsed), surroundings);
   };
+  spec.drop_strays = DropPieces;
   return spec;
 }
 

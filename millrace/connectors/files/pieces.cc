@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+
 #include <fmt/format.h>
 #include <xxhash.h>
 #include <nlohmann/json.hpp>
@@ -40,6 +42,25 @@ std::string Escaped(std::string_view text) {
 
 std::string LockNameOf(std::string_view owner) {
   return fmt::format("{}{}.tmp", kPrefix, owner);
+}
+
+std::string BegunNameOf(std::string_view owner) {
+  return fmt::format("{}{}.begun", kPrefix, owner);
+}
+
+Result<int64_t> RemovePieces(io::FileSystem& files, const std::string& folder,
+                             std::string_view owner, const std::set<std::string>& but) {
+  const std::string own = fmt::format("{}{}.w", kPrefix, owner);
+  int64_t removed = 0;
+  ARROW_ASSIGN_OR_RAISE(auto entries, files.List(folder));
+  for (const io::FileInfo& entry : entries) {
+    const std::string name = io::NameOf(entry.path);
+    if (!name.starts_with(own) || !name.ends_with(kSuffix) || but.contains(name))
+      continue;
+    ARROW_RETURN_NOT_OK(files.Remove(entry.path));
+    ++removed;
+  }
+  return removed;
 }
 
 }  // namespace
@@ -163,21 +184,33 @@ std::vector<std::string> Pieces::NamesOf(const std::vector<PieceToken::Run>& run
 }
 
 Result<int64_t> Pieces::Remove(const std::set<std::string>& but) {
-  const std::string own = fmt::format("{}{}.w", kPrefix, owner_);
-  int64_t removed = 0;
-  ARROW_ASSIGN_OR_RAISE(auto entries, files_->List(directory_));
-  for (const io::FileInfo& entry : entries) {
-    const std::string name = io::NameOf(entry.path);
-    if (!name.starts_with(own) || !name.ends_with(kSuffix) || but.contains(name))
-      continue;
-    ARROW_RETURN_NOT_OK(files_->Remove(entry.path));
-    ++removed;
+  return RemovePieces(*files_, directory_, owner_, but);
+}
+
+// The owner, a line end, and the folder, as whoever drops them may be anywhere.
+std::string Pieces::Whereabouts() const {
+  std::error_code error;
+  const auto folder =
+      std::filesystem::absolute(directory_.empty() ? "." : directory_, error);
+  return owner_ + '\n' + (error ? directory_ : folder.string());
+}
+
+Result<int64_t> DropPieces(const std::string& whereabouts, io::FileSystem& files) {
+  const size_t line = whereabouts.find('\n');
+  if (line == 0 || line == whereabouts.npos) {
+    return errors::kInternal.Make({}, "'{}' does not say where pieces lie", whereabouts);
   }
+  const std::string owner = whereabouts.substr(0, line);
+  const std::string folder = whereabouts.substr(line + 1);
+  if (!files.Exists(folder)) return 0;
+  ARROW_ASSIGN_OR_RAISE(const int64_t removed, RemovePieces(files, folder, owner, {}));
+  ARROW_RETURN_NOT_OK(files.Remove(io::JoinedPath(folder, BegunNameOf(owner))));
+  ARROW_RETURN_NOT_OK(files.SyncDirectory(folder));
   return removed;
 }
 
 Result<std::optional<Beginning>> Pieces::LoadBeginning() {
-  const std::string path = PathOf(fmt::format("{}{}.begun", kPrefix, owner_));
+  const std::string path = PathOf(BegunNameOf(owner_));
   if (!files_->Exists(path)) return std::nullopt;
   ARROW_ASSIGN_OR_RAISE(const std::string bytes, ReadWhole(*files_, path));
   Beginning out;
@@ -200,12 +233,10 @@ Status Pieces::SaveBeginning(const Beginning& beginning) {
   for (const Replaced& file : beginning.replaced) {
     list.push_back({file.path, file.size, file.modified_micros});
   }
-  return WriteWhole(*files_, PathOf(fmt::format("{}{}.begun", kPrefix, owner_)),
+  return WriteWhole(*files_, PathOf(BegunNameOf(owner_)),
                     out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
 }
 
-Status Pieces::ForgetBeginning() {
-  return files_->Remove(PathOf(fmt::format("{}{}.begun", kPrefix, owner_)));
-}
+Status Pieces::ForgetBeginning() { return files_->Remove(PathOf(BegunNameOf(owner_))); }
 
 }  // namespace millrace::files

@@ -66,6 +66,10 @@ struct PieceToken {
 /// Adds `epoch` at the end of `runs`.
 void AddToRuns(std::vector<PieceToken::Run>* runs, int64_t attempt, int64_t epoch);
 
+/// Remove the pieces of an owner, and how its first run began, by what Whereabouts told.
+/// Answers how many pieces; a folder that is gone has none.
+Result<int64_t> DropPieces(const std::string& whereabouts, io::FileSystem& files);
+
 /// Shared by a sink and its writers. Names are thread-safe, the rest is the
 /// coordinator's.
 class Pieces {
@@ -79,6 +83,9 @@ class Pieces {
   static Result<std::shared_ptr<Pieces>> OfProcess(std::shared_ptr<io::FileSystem> files,
                                                    const Destination& destination);
   ~Pieces();
+
+  /// For DropPieces: where the pieces lie, and whose they are.
+  std::string Whereabouts() const;
 
   int64_t attempt() const { return attempt_; }
   io::FileSystem& files() const { return *files_; }

@@ -225,6 +225,10 @@ Result<std::unique_ptr<data::RowEncoder>> FilesSink::NewEncoder() {
       {surroundings_.memory->pool(), data::BadRowPolicy::kFail});
 }
 
+std::string FilesSink::strays() const {
+  return pieces_ && surroundings_.checkpointed ? pieces_->Whereabouts() : "";
+}
+
 Future<> FilesSink::Commit(Epoch epoch, std::vector<connector::CommitToken> tokens) {
   return Future<>::MakeFinished(CommitEpoch(epoch, tokens, /*recovering=*/false));
 }

@@ -42,6 +42,7 @@ class FilesSink final : public connector::Sink, public connector::Committer {
   int max_writers() const override;
   Result<std::unique_ptr<connector::SinkWriter>> Open(WriterId writer) override;
   Result<std::unique_ptr<data::RowEncoder>> NewEncoder() override;
+  std::string strays() const override;
   connector::Committer& committer() override { return *this; }
 
   Future<> Commit(Epoch epoch, std::vector<connector::CommitToken> tokens) override;
