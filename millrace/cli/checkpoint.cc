@@ -34,7 +34,10 @@ std::string NameOf(const engine::CheckpointInfo& info) {
 Status List(const Arguments& arguments, engine::Engine& engine) {
   engine::Checkpoints checkpoints(&engine, arguments.state_dir);
   ARROW_ASSIGN_OR_RAISE(auto pipelines, checkpoints.Pipelines());
-  if (!arguments.pipeline.empty()) pipelines = {arguments.pipeline};
+  if (!arguments.pipeline.empty()) {
+    ARROW_RETURN_NOT_OK(checkpoints.CheckKnown(arguments.pipeline));
+    pipelines = {arguments.pipeline};
+  }
   // A table is not begun that an error would end.
   std::vector<std::vector<engine::CheckpointInfo>> lists;
   for (const std::string& pipeline : pipelines) {

@@ -31,7 +31,8 @@ class Checkpoints {
   Checkpoints(Engine* engine, const std::string& directory);
 
   Result<std::vector<std::string>> Pipelines();
-  /// Fails with kNoSuchState where the pipeline has left nothing, as Show and Drop do.
+  /// Has the pipeline left anything (kNoSuchState)? Show and Drop ask it too.
+  Status CheckKnown(const std::string& pipeline);
   Result<std::vector<CheckpointInfo>> List(const std::string& pipeline);
   /// `which`: an epoch or a savepoint, empty for the newest. Lines of text.
   Result<std::string> Show(const std::string& pipeline, const std::string& which);
@@ -40,7 +41,6 @@ class Checkpoints {
   Result<int64_t> Drop(const std::string& pipeline, const std::string& which);
 
  private:
-  Status CheckKnown(const std::string& pipeline);
   Result<int64_t> DropStrays(connector::ManifestStore& store);
   std::unique_ptr<connector::ManifestStore> Store(const std::string& pipeline);
   Result<connector::ManifestEntry> Find(connector::ManifestStore& store,
