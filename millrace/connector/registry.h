@@ -19,6 +19,13 @@
 
 namespace millrace::connector {
 
+/// How long a connector may wait for the other side where nobody else sees that it waits.
+/// Nanoseconds, 0 for ever.
+struct WaitLimits {
+  int64_t connect_nanos = 0;  ///< until the other side is there
+  int64_t write_nanos = 0;    ///< until it takes something
+};
+
 /// What the engine lends to a connector. Everything outlives the connector's objects.
 struct Surroundings {
   std::shared_ptr<io::FileSystem> files;
@@ -37,6 +44,7 @@ struct Surroundings {
   int64_t attempt = 0;
   /// The input has no end: whoever reads what a sink writes waits for every row.
   bool endless = false;
+  WaitLimits limits;
 };
 
 /// Options as the user wrote them.

@@ -79,9 +79,12 @@ Result<std::unique_ptr<DeadLetterStore>> MakeStore(
 }  // namespace
 
 Job::Job(Engine* engine, JobOptions options)
-    : engine_(engine), options_(std::move(options)) {}
+    : engine_(engine),
+      options_(std::move(options)),
+      stop_watch_(std::make_shared<StopWatch>(&engine->clock(), &engine->timers())) {}
 
 Job::~Job() {
+  stop_watch_->Leave();
   // The pipeline's tasks use sources and sink.
   pipeline_.reset();
 }
@@ -246,11 +249,12 @@ void Job::Cancel(Status reason) {
 }
 
 void Job::Stop(std::string savepoint, Status reason) {
-  if (checkpointed()) {
-    pipeline_->Stop(std::move(savepoint));
-  } else {
-    Cancel(std::move(reason));
+  if (!checkpointed()) return Cancel(std::move(reason));
+  const bool visible = sink_->commit_class() == connector::CommitClass::kNone;
+  if (visible && savepoint.empty()) {
+    stop_watch_->Watch(pipeline_.get(), std::move(reason));
   }
+  pipeline_->Stop(std::move(savepoint));
 }
 
 Result<JobSummary> Job::Finish() {

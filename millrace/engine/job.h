@@ -12,6 +12,7 @@
 #include "millrace/engine/recovery.h"
 #include "millrace/engine/result_sink.h"
 #include "millrace/engine/settings.h"
+#include "millrace/engine/stop_watch.h"
 #include "millrace/plan/node.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/write_node.h"
@@ -57,7 +58,9 @@ class Job {
   /// End at once; what no epoch has decided is thrown away.
   void Cancel(Status reason);
   /// End as soon as what was read is safe: at a checkpoint, under `savepoint` if that is
-  /// not empty. A job without checkpoints is cancelled for `reason`.
+  /// not empty. A job without checkpoints is cancelled for `reason`, and so is one whose
+  /// sink shows rows as they are written when nobody takes them any more, unless the
+  /// checkpoint was asked for by its name.
   void Stop(std::string savepoint, Status reason);
   /// Make a checkpoint now. Only where checkpointed().
   /// The answer is the newest epoch, once it is made; errors::kCancelled where the job
@@ -109,6 +112,7 @@ class Job {
   std::unique_ptr<DeadLetters> dead_letters_;
   plan::NodePtr plan_;
   std::unique_ptr<runtime::Pipeline> pipeline_;  // null: there is nothing left to do
+  const std::shared_ptr<StopWatch> stop_watch_;
   const runtime::Progress none_;
   int64_t since_nanos_ = 0;
 };

@@ -397,7 +397,12 @@ Status Pipeline::Drive() {
     if (!coordinator_->has_work()) {
       return errors::kInternal.Make({}, "the pipeline is stuck: no task can go on");
     }
-    ARROW_RETURN_NOT_OK(coordinator_->Step());
+    const Status step = coordinator_->Step();
+    if (!step.ok()) {
+      // A cancelled writer fails the epoch that waits for it.
+      ARROW_RETURN_NOT_OK(Failure());
+      return step;
+    }
     if (coordinator_->stopped()) return Status::OK();
   }
 }

@@ -174,11 +174,8 @@ Result<std::unique_ptr<connector::SinkWriter>> FilesSink::Open(WriterId writer) 
   options.format_options = options_.format_options;
   options.staging = staging_;
   if (is(Kind::kStream)) {
-    auto file = MakeStdoutFile();
-    if (destination().path != "-") {
-      ARROW_ASSIGN_OR_RAISE(file, files().OpenWrite(destination().path));
-    }
-    return MakeStreamWriter(std::move(options), std::move(file), schema_, surroundings_);
+    return MakeStreamWriter(std::move(options), destination().path, schema_,
+                            surroundings_);
   }
   options.roll_rows = options_.own.GetInt("roll_rows");
   options.roll_bytes = options_.own.GetInt("roll_size");

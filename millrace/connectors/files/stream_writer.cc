@@ -1,54 +1,47 @@
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include <arrow/type.h>
 
+#include "millrace/connectors/files/stream_queue.h"
 #include "millrace/connectors/files/writer.h"
-#include "millrace/io/errors.h"
 
 namespace millrace::files {
 
 namespace {
 
-class StdoutFile final : public io::WritableFile {
+// What a format writes to.
+class QueueFile final : public io::WritableFile {
  public:
+  explicit QueueFile(StreamQueue* queue) : queue_(queue) {}
   Status Write(const void* data, int64_t size) override {
-    const char* bytes = static_cast<const char*>(data);
-    while (size > 0) {
-      const ssize_t put = ::write(STDOUT_FILENO, bytes, static_cast<size_t>(size));
-      if (put < 0) {
-        if (errno == EINTR) continue;
-        const ErrorSpec& spec = errno == EPIPE ? errors::kReaderGone : errors::kFileIo;
-        return spec.Make({.file = "stdout"}, "{}", std::strerror(errno));
-      }
-      bytes += put;
-      size -= put;
-      position_ += put;
-    }
-    return Status::OK();
+    return queue_->Put(data, size);
   }
   Status Sync() override { return Status::OK(); }
   Status Close() override { return Status::OK(); }
-  int64_t position() const override { return position_; }
+  int64_t position() const override { return queue_->put(); }
 
  private:
-  int64_t position_ = 0;
+  StreamQueue* const queue_;
 };
 
 class StreamWriter final : public connector::SinkWriter {
  public:
-  StreamWriter(WriterOptions options, std::unique_ptr<io::WritableFile> file,
+  StreamWriter(WriterOptions options, std::unique_ptr<Outlet> outlet,
                std::shared_ptr<arrow::Schema> schema,
                const connector::Surroundings& surroundings)
       : options_(std::move(options)),
-        file_(std::move(file)),
+        queue_(std::make_shared<StreamQueue>(std::move(outlet), surroundings)),
+        file_(queue_.get()),
         schema_(std::move(schema)),
         memory_(surroundings.memory),
         live_(surroundings.endless) {}
 
-  Result<connector::WriteState> Write(const data::Batch& batch, const Waker&) override {
+  ~StreamWriter() override { queue_->Abandon(); }
+
+  Result<connector::WriteState> Write(const data::Batch& batch,
+                                      const Waker& waker) override {
+    ARROW_ASSIGN_OR_RAISE(const bool accepts, queue_->Accepts(waker));
+    if (!accepts) return connector::WriteState::kBlocked;
     ARROW_RETURN_NOT_OK(Begin());
     rows_ += batch.num_rows();
     ARROW_RETURN_NOT_OK(writer_->Write(batch.rows));
@@ -57,7 +50,9 @@ class StreamWriter final : public connector::SinkWriter {
   }
 
   Result<connector::WriteState> WriteEncoded(const data::EncodedRows& rows,
-                                             const Waker&) override {
+                                             const Waker& waker) override {
+    ARROW_ASSIGN_OR_RAISE(const bool accepts, queue_->Accepts(waker));
+    if (!accepts) return connector::WriteState::kBlocked;
     ARROW_RETURN_NOT_OK(Begin());
     rows_ += rows.rows;
     ARROW_RETURN_NOT_OK(writer_->Append(rows));
@@ -65,19 +60,21 @@ class StreamWriter final : public connector::SinkWriter {
   }
 
   Future<connector::CommitToken> Prepare(Epoch, bool last) override {
-    return Future<connector::CommitToken>::MakeFinished(PrepareNow(last));
+    auto token = TakeToken(last);
+    if (!token.ok()) return Future<connector::CommitToken>::MakeFinished(token.status());
+    return queue_->Drained().Then([token = std::move(*token)] { return token; });
   }
 
  private:
   Status Begin() {
     if (writer_) return Status::OK();
     ARROW_ASSIGN_OR_RAISE(writer_, options_.format->OpenWriter(
-                                       *file_, options_.format_options, schema_, false,
+                                       file_, options_.format_options, schema_, false,
                                        {memory_->pool(), data::BadRowPolicy::kFail}));
     return Status::OK();
   }
   // There is nothing to commit, so the token says only how much was written.
-  Result<connector::CommitToken> PrepareNow(bool last) {
+  Result<connector::CommitToken> TakeToken(bool last) {
     if (last) {
       ARROW_RETURN_NOT_OK(Begin());
       ARROW_RETURN_NOT_OK(writer_->Finish());
@@ -87,12 +84,13 @@ class StreamWriter final : public connector::SinkWriter {
     connector::CommitToken token;
     if (last) token.bytes = CommitPlan{}.Encode();
     token.rows = std::exchange(rows_, 0);
-    token.size = file_->position() - std::exchange(told_, file_->position());
+    token.size = queue_->put() - std::exchange(told_, queue_->put());
     return token;
   }
 
   const WriterOptions options_;
-  const std::unique_ptr<io::WritableFile> file_;
+  const std::shared_ptr<StreamQueue> queue_;
+  QueueFile file_;
   const std::shared_ptr<arrow::Schema> schema_;
   const std::shared_ptr<MemoryBudget> memory_;
   const bool live_;  // somebody waits for the rows
@@ -103,14 +101,18 @@ class StreamWriter final : public connector::SinkWriter {
 
 }  // namespace
 
-std::unique_ptr<io::WritableFile> MakeStdoutFile() {
-  return std::make_unique<StdoutFile>();
-}
-
-std::unique_ptr<connector::SinkWriter> MakeStreamWriter(
-    WriterOptions options, std::unique_ptr<io::WritableFile> file,
-    std::shared_ptr<arrow::Schema> schema, const connector::Surroundings& surroundings) {
-  return std::make_unique<StreamWriter>(std::move(options), std::move(file),
+Result<std::unique_ptr<connector::SinkWriter>> MakeStreamWriter(
+    WriterOptions options, const std::string& path, std::shared_ptr<arrow::Schema> schema,
+    const connector::Surroundings& surroundings) {
+  std::unique_ptr<Outlet> outlet;
+  if (path == "-") {
+    outlet = std::make_unique<Outlet>();
+  } else {
+    // A reader that is there already need not wait for the first row.
+    outlet = std::make_unique<Outlet>(path);
+    ARROW_RETURN_NOT_OK(outlet->Open().status());
+  }
+  return std::make_unique<StreamWriter>(std::move(options), std::move(outlet),
                                         std::move(schema), surroundings);
 }
 

@@ -28,12 +28,11 @@ std::unique_ptr<connector::SinkWriter> MakeFileSinkWriter(
     WriterOptions options, WriterId writer, std::shared_ptr<arrow::Schema> schema,
     const connector::Surroundings& surroundings);
 
-/// Writes to `file` for good. Class kNone: rows are visible as they are written.
-std::unique_ptr<connector::SinkWriter> MakeStreamWriter(
-    WriterOptions options, std::unique_ptr<io::WritableFile> file,
-    std::shared_ptr<arrow::Schema> schema, const connector::Surroundings& surroundings);
-
-/// Standard output. Writing may wait for whoever reads it.
-std::unique_ptr<io::WritableFile> MakeStdoutFile();
+/// Writes to `path` ("-" for standard output) for good. Class kNone: rows are visible as
+/// they are written. Fails with kFileUnwritable; a pipe without a reader is waited for by
+/// the writer.
+Result<std::unique_ptr<connector::SinkWriter>> MakeStreamWriter(
+    WriterOptions options, const std::string& path, std::shared_ptr<arrow::Schema> schema,
+    const connector::Surroundings& surroundings);
 
 }  // namespace millrace::files

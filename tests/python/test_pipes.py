@@ -1,0 +1,217 @@
+"""Pipes whose other end is absent, slow or silent: they hold nobody but their own pipeline, and only as long as they may."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from program import Millrace, binary, millrace, wait_for  # noqa: F401 (fixtures)
+from test_serve import server  # noqa: F401 (fixture)
+
+# More than a pipe holds, and what is queued in front of it.
+ROWS = 600_000
+FIRST = 100_000_000
+READER_GONE = 141
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory):
+    path = tmp_path_factory.mktemp("pipes") / "big.csv"
+    path.write_text("id\n" + "".join(f"{i}\n" for i in range(FIRST, FIRST + ROWS)))
+    return path
+
+
+@pytest.fixture
+def pipe(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    return tmp_path / "pipe"
+
+
+@contextlib.contextmanager
+def silent_reader(pipe):
+    """Has opened the pipe and reads nothing."""
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        yield end
+    finally:
+        os.close(end)
+
+
+@contextlib.contextmanager
+def takes_less_than(seconds):
+    begin = time.monotonic()
+    yield
+    assert time.monotonic() - begin < seconds
+
+
+def bounded(source="pipe", sink="pipe", more=""):
+    return f"""\
+sources:
+  t: {{connector: files, path: {source}, format: csv{more}}}
+sql: SELECT id FROM t
+sink: {{connector: files, path: {sink}, format: csv}}
+"""
+
+
+DECLARED = ", columns: [{name: id, type: BIGINT}]"
+
+
+ENDLESS = """\
+sources:
+  t: {connector: files, path: in-stuck/, format: csv, mode: watch, columns: [{name: id, type: BIGINT}]}
+sql: SELECT id FROM t
+sink: {connector: files, path: pipe, format: csv}
+settings: {checkpoint_interval: 100ms, dead_letters: discard}
+"""
+
+
+@pytest.mark.parametrize("endless", [False, True])
+def test_a_reader_that_stops_holds_its_own_pipeline_only(server, millrace, pipe, big, endless):
+    s = server(["other"])
+    (s.folder / "in-stuck").mkdir()
+    s.write("stuck.yaml", ENDLESS if endless else bounded(big))
+    with silent_reader(pipe) as end:
+        s.start("--shards", "1")
+        if endless:
+            (s.folder / "in-stuck/1.csv").write_bytes(big.read_bytes())
+        # All is written that the pipe takes.
+        wait_for(lambda: s.status("stuck")["stuck"]["rows_read"] > 0)
+        time.sleep(0.5)
+        s.feed("other", "1.csv", range(100))
+        wait_for(lambda: s.output("other") == list(range(100)), seconds=20)
+        assert s.states() == {"stuck": "running", "other": "running"}
+        with takes_less_than(10):
+            millrace("stop", "stuck")
+        assert s.states() == {"stuck": "stopped", "other": "running"}
+        s.feed("other", "2.csv", range(100, 200))
+        wait_for(lambda: s.output("other") == list(range(200)), seconds=20)
+        # A new run begins the same.
+        assert os.read(end, 3) == b"id\n"
+        millrace("start", "stuck")
+        time.sleep(0.5)
+        with takes_less_than(10):
+            assert s.end() == 0
+
+
+@pytest.mark.parametrize("endless", [False, True])
+def test_nobody_has_opened_the_pipe_to_read(server, millrace, pipe, big, endless):
+    s = server(["other"])
+    (s.folder / "in-stuck").mkdir()
+    (s.folder / "in-stuck/1.csv").write_text("id\n7\n")
+    s.write("stuck.yaml", ENDLESS if endless else bounded(big))
+    s.start("--shards", "1")
+    wait_for(lambda: s.states()["stuck"] == "running", seconds=20)
+    s.feed("other", "1.csv", range(5))
+    wait_for(lambda: s.output("other") == list(range(5)), seconds=20)
+    with takes_less_than(10):
+        millrace("stop", "stuck")
+    assert s.states() == {"stuck": "stopped", "other": "running"}
+    millrace("start", "stuck")
+    # Nothing was lost by waiting.
+    with open(pipe) as reader:
+        assert [reader.readline(), reader.readline()] == (["id\n", "7\n"] if endless else ["id\n", f"{FIRST}\n"])
+    with takes_less_than(10):
+        s.end()
+
+
+@pytest.mark.parametrize("way", ["write", "write endlessly", "read", "read declared"])
+def test_a_run_that_waits_for_a_pipe_ends_at_a_signal(millrace, pipe, big, way):
+    text = bounded(big) if way == "write" else bounded(sink="out.csv", more=DECLARED if way == "read declared" else "")
+    if way == "write endlessly":
+        (millrace.folder / "in-stuck").mkdir()
+        (millrace.folder / "in-stuck/1.csv").write_text("id\n7\n")
+        text = "name: stuck\n" + ENDLESS
+    (millrace.folder / "p.yaml").write_text(text)
+    process = millrace.start("run", "p.yaml", stderr=subprocess.PIPE)
+    time.sleep(1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    with takes_less_than(2):
+        assert process.wait(30) == 130
+
+
+def test_a_run_whose_reader_is_silent_ends_at_a_signal(millrace, pipe, big):
+    with silent_reader(pipe):
+        process = millrace.start("copy", big, "pipe", "--format", "csv", stderr=subprocess.PIPE)
+        time.sleep(1)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        with takes_less_than(2):
+            assert process.wait(30) == 130
+
+
+# --- what arrives -----------------------------------------------------------------------------------------------------
+
+
+def slowly(read):
+    """Everything, with pauses at the beginning."""
+    got = []
+    for _ in range(5):
+        time.sleep(0.1)
+        got.append(read(100_000))
+    while got[-1]:
+        got.append(read(1 << 20))
+    return b"".join(got)
+
+
+def test_a_slow_reader_gets_every_byte(millrace, pipe, big):
+    process = millrace.start("copy", big, "pipe", "--format", "csv", "-q")
+    time.sleep(0.3)
+    with open(pipe, "rb", buffering=0) as reader:
+        assert slowly(reader.read) == big.read_bytes()
+    assert process.wait(30) == 0
+
+
+def test_standard_output_keeps_its_flags(millrace, big):
+    out, into = os.pipe()
+    process = millrace.start("copy", big, "-", "--format", "csv", "-q", stdout=into)
+    time.sleep(0.5)
+    assert not fcntl.fcntl(into, fcntl.F_GETFL) & os.O_NONBLOCK
+    os.close(into)
+    assert slowly(lambda size: os.read(out, size)) == big.read_bytes()
+    assert process.wait(30) == 0
+    os.close(out)
+
+
+def test_standard_output_may_be_a_socket(millrace, big):
+    ours, theirs = socket.socketpair()
+    process = millrace.start("copy", big, "-", "--format", "csv", "-q", stdout=theirs)
+    theirs.close()
+    assert slowly(ours.recv) == big.read_bytes()
+    assert process.wait(30) == 0
+    ours.close()
+
+
+def test_standard_output_may_be_a_file_that_others_write(millrace, big):
+    with open(millrace.folder / "log", "ab", buffering=0) as log:
+        log.write(b"before\n")
+        assert millrace.start("copy", big, "-", "--format", "csv", "-q", stdout=log).wait(60) == 0
+        log.write(b"after\n")
+    assert (millrace.folder / "log").read_bytes() == b"before\n" + big.read_bytes() + b"after\n"
+
+
+def test_a_reader_that_goes_is_told(millrace, pipe, big):
+    out, into = os.pipe()
+    process = millrace.start("copy", big, "-", "--format", "csv", stdout=into, stderr=subprocess.PIPE, text=True)
+    os.close(into)
+    assert os.read(out, 3) == b"id\n"
+    os.close(out)
+    assert process.wait(30) == READER_GONE
+    process = millrace.start("copy", big, "pipe", "--format", "csv", stderr=subprocess.PIPE, text=True)
+    with open(pipe, "rb", buffering=0) as reader:
+        assert reader.read(3) == b"id\n"
+    assert process.wait(30) == 1 and "MR-2005" in process.stderr.read()
+
+
+def test_no_rows_are_a_header(millrace, pipe):
+    (millrace.folder / "none.csv").write_text("id\n")
+    process = millrace.start("copy", "none.csv", "pipe", "--format", "csv", "-q")
+    with open(pipe) as reader:
+        assert reader.read() == "id\n"
+    assert process.wait(30) == 0
