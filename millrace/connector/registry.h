@@ -23,6 +23,7 @@ namespace millrace::connector {
 /// Nanoseconds, 0 for ever.
 struct WaitLimits {
   int64_t connect_nanos = 0;  ///< until the other side is there
+  int64_t read_nanos = 0;     ///< until it gives something
   int64_t write_nanos = 0;    ///< until it takes something
 };
 
@@ -45,6 +46,10 @@ struct Surroundings {
   /// The input has no end: whoever reads what a sink writes waits for every row.
   bool endless = false;
   WaitLimits limits;
+  /// Fails once the pipeline has been given up before it runs; empty: it never is. What
+  /// waits on the coordinating thread asks several times a second, and ends with the
+  /// error. Thread-safe.
+  std::function<Status()> given_up;
 };
 
 /// Options as the user wrote them.

@@ -25,10 +25,12 @@ Result<plan::TablePtr> SessionCatalog::Resolve(plan::Table table) {
   ARROW_ASSIGN_OR_RAISE(const connector::ConnectorSpec* spec,
                         engine_->connectors().Get(table.connector));
   if (!spec->make_source) return errors::kNotASource.Make({}, "'{}'", table.connector);
+  connector::Surroundings surroundings = engine_->For(table.name, memory_);
+  surroundings.given_up = given_up_;
   ARROW_ASSIGN_OR_RAISE(
       auto source,
       spec->make_source(table.options, table.declared ? table.schema : nullptr,
-                        engine_->For(table.name, memory_)));
+                        surroundings));
   if (!table.schema) {
     ARROW_ASSIGN_OR_RAISE(table.schema, source->InferSchema());
   }

@@ -1,9 +1,11 @@
 // The engine's catalog: tables, views and files by name, and the sources behind them.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "millrace/engine/engine.h"
 #include "millrace/plan/catalog.h"
@@ -25,6 +27,10 @@ class SessionCatalog final : public plan::Catalog {
   Status AddTable(plan::Table table, bool replace) override;
   Status AddView(const std::string& name, plan::NodePtr plan, bool replace) override;
   Status Drop(const std::string& name, bool if_exists) override;
+
+  /// What ends the waits of planning; see connector::Surroundings.
+  void set_given_up(std::function<Status()> given_up) { given_up_ = std::move(given_up); }
+  const std::function<Status()>& given_up() const { return given_up_; }
 
   /// A table over `uri` with `options`, schema resolved: what `copy` reads.
   /// `types`: of its columns. Those that it does not name are inferred; where it names
@@ -51,6 +57,7 @@ class SessionCatalog final : public plan::Catalog {
 
   Engine* const engine_;
   const std::shared_ptr<MemoryBudget> memory_;
+  std::function<Status()> given_up_;
   std::map<std::string, plan::Table> declared_;  // by lower-case name
   std::map<std::string, plan::TablePtr> resolved_;
   std::map<std::string, plan::NodePtr> views_;

@@ -97,6 +97,7 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   job->since_nanos_ = job->options_.since_nanos >= 0 ? job->options_.since_nanos
                                                      : engine->clock().MonotonicNanos();
   connector::Surroundings surroundings = engine->For(job->name(), job->memory_);
+  surroundings.given_up = catalog->given_up();
   const auto* write = plan::As<plan::WriteNode>(plan);
   if (write == nullptr)
     return errors::kInternal.Make({}, "a job's plan must end in a write");

@@ -73,7 +73,11 @@ Session::Session(Engine* engine, JobOptions defaults)
       defaults_(std::move(defaults)),
       options_(defaults_),
       planning_memory_(engine->NewBudget()),
-      catalog_(engine, planning_memory_) {}
+      catalog_(engine, planning_memory_) {
+  catalog_.set_given_up([flag = given_up_]() -> Status {
+    return flag->load() ? errors::kCancelled.Make({}, "before it ran") : Status::OK();
+  });
+}
 
 Session::~Session() = default;
 

@@ -1,6 +1,7 @@
 // Session: SQL and pipelines, statement by statement.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -47,7 +48,7 @@ class SessionListener {
 /// Adds to an error where its text stands: the file, and the place in it.
 using Locate = std::function<Status(const Status&)>;
 
-/// A place where names live: one shell, one script. Used by one thread.
+/// A place where names live: one shell, one script. Used by one thread, except GiveUp.
 class Session {
  public:
   Session(Engine* engine, JobOptions defaults);
@@ -76,6 +77,10 @@ class Session {
                          SessionListener& listener);
   void CheckPipeline(std::string_view yaml, const std::string& file,
                      connector::Report& report, std::vector<std::string>& plans);
+
+  /// End what is waited for before a pipeline runs (a pipe that nobody writes): then
+  /// kCancelled. Jobs that run are left alone. Thread-safe.
+  void GiveUp() { given_up_->store(true); }
 
   /// Let every statement of a script or pipeline act that declares or sets something, and
   /// plan, without running them, those that write.
@@ -130,6 +135,9 @@ class Session {
   bool several_writes_ = false;       // of the script
   std::vector<JobOptions> finished_;  // pipelines whose last checkpoint waits for the end
   const std::shared_ptr<MemoryBudget> planning_memory_;
+  // Sources may outlive the session.
+  const std::shared_ptr<std::atomic<bool>> given_up_ =
+      std::make_shared<std::atomic<bool>>(false);
   SessionCatalog catalog_;
   plan::TablePtr results_;
 };

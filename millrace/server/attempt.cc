@@ -10,12 +10,18 @@ Status Attempt::Execute(const PipelineFile& file, const engine::JobOptions& defa
   engine::JobOptions options = defaults;
   options.name = {file.name, true};
   engine::Session session(engine_, std::move(options));
+  {
+    std::lock_guard lock(mutex_);
+    session_ = &session;
+    if (stop_ && savepoint_.empty()) session.GiveUp();
+  }
   const Status status = engine::IsYamlPath(file.path)
                             ? session.ExecutePipeline(file.text, file.path, *this)
                             : session.Execute(file.text, file.path, *this);
   options_ = session.options();
   std::lock_guard lock(mutex_);
   ended_ = status;
+  session_ = nullptr;
   changed_.notify_all();
   return status;
 }
@@ -78,6 +84,8 @@ Status Attempt::Stop(const std::string& savepoint) {
   savepoint_ = savepoint;
   if (job_ != nullptr) {
     job_->Stop(savepoint, errors::kCancelled.Make({}, "stopped by request"));
+  } else if (session_ != nullptr && savepoint.empty()) {
+    session_->GiveUp();
   }
   return Status::OK();
 }

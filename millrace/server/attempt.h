@@ -69,10 +69,11 @@ class Attempt final : public engine::SessionListener {
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  bool begun_ = false;           // a first job
-  std::optional<Status> ended_;  // what Execute answered
-  engine::Job* job_ = nullptr;   // while it runs
-  RunFigures done_;              // when no job runs: of those that have
+  bool begun_ = false;                  // a first job
+  std::optional<Status> ended_;         // what Execute answered
+  engine::Session* session_ = nullptr;  // during Execute
+  engine::Job* job_ = nullptr;          // while it runs
+  RunFigures done_;                     // when no job runs: of those that have
   bool stop_ = false;
   std::string savepoint_;
 };

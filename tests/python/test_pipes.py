@@ -120,6 +120,27 @@ def test_nobody_has_opened_the_pipe_to_read(server, millrace, pipe, big, endless
         s.end()
 
 
+@pytest.mark.parametrize("columns", ["", DECLARED])
+def test_nobody_has_opened_the_pipe_to_write(server, millrace, pipe, columns):
+    s = server(["other"])
+    s.write("waits.yaml", bounded(sink="out.csv", more=columns))
+    s.start("--shards", "1")
+    assert s.states()["waits"] in ("starting", "running")
+    s.feed("other", "1.csv", range(5))
+    wait_for(lambda: s.output("other") == list(range(5)), seconds=20)
+    with takes_less_than(10):
+        millrace("stop", "waits")
+    assert s.states() == {"waits": "stopped", "other": "running"}
+    millrace("start", "waits")
+    pipe.write_text("id\n1\n2\n")
+    s.wait_for_states(waits="finished")
+    assert (s.folder / "out.csv").read_text() == "id\n1\n2\n"
+    (s.folder / "out.csv").unlink()
+    millrace("start", "waits")
+    with takes_less_than(10):
+        assert s.end() == 0
+
+
 @pytest.mark.parametrize("way", ["write", "write endlessly", "read", "read declared"])
 def test_a_run_that_waits_for_a_pipe_ends_at_a_signal(millrace, pipe, big, way):
     text = bounded(big) if way == "write" else bounded(sink="out.csv", more=DECLARED if way == "read declared" else "")
@@ -215,3 +236,109 @@ def test_no_rows_are_a_header(millrace, pipe):
     with open(pipe) as reader:
         assert reader.read() == "id\n"
     assert process.wait(30) == 0
+
+
+# --- time-outs --------------------------------------------------------------------------------------------------------
+
+
+def copied(millrace, *words, **options):
+    return millrace.start("copy", *words, "--from", "format=csv", "--to", "format=csv", stderr=subprocess.PIPE, text=True, **options)
+
+
+def fails(process, number, *words):
+    with takes_less_than(15):
+        errors = process.communicate(timeout=30)[1]
+    assert process.returncode == 1 and f"MR-{number}" in errors, errors
+    for word in words:
+        assert word in errors
+
+
+@pytest.mark.parametrize("option, number", [("timeout_connect", 2505), ("timeout_read", 2500)])
+@pytest.mark.parametrize("tries", [1, 2])
+def test_time_out_where_nobody_writes(millrace, pipe, option, number, tries):
+    begin = time.monotonic()
+    process = copied(millrace, "pipe", "out.csv", "--from", f"{option}=400ms", "--from", f"retry_attempts={tries}",
+                     "--from", "retry_backoff=10ms")
+    fails(process, number, "pipe", "400 ms", *["after 2 tries"] * (tries - 1))
+    assert time.monotonic() - begin >= 0.4 * tries
+    assert not (millrace.folder / "out.csv").exists()
+
+
+def test_a_try_more_finds_a_writer(millrace, pipe):
+    process = copied(millrace, "pipe", "out.csv", "--from", "timeout_connect=500ms", "--from", "retry_attempts=100",
+                     "--from", "retry_backoff=10ms")
+    time.sleep(1.5)
+    pipe.write_text("id\n1\n2\n")
+    assert process.wait(30) == 0
+    assert (millrace.folder / "out.csv").read_text() == "id\n1\n2\n"
+
+
+@pytest.mark.parametrize("text", ["id", "id\n1\n2\n", None], ids=["in the header", "in the sample", "later"])
+def test_time_out_where_the_writer_falls_silent(millrace, pipe, big, text):
+    text = text or big.read_text()
+    process = copied(millrace, "pipe", "out.csv", "--from", "timeout_read=700ms")
+    with open(pipe, "w") as writer:
+        writer.write(text)
+        writer.flush()
+        fails(process, 2500, "pipe", "700 ms")
+    assert not (millrace.folder / "out.csv").exists()
+
+
+def test_time_out_of_standard_input(millrace):
+    process = copied(millrace, "-", "out.csv", "--from", "timeout_read=400ms", "--from", "retry_attempts=1", stdin=subprocess.PIPE)
+    # communicate would close it.
+    assert process.wait(30) == 1 and "MR-2500" in process.stderr.read()
+    process.stdin.close()
+
+
+def test_a_slow_writer_is_not_silent(millrace, pipe):
+    process = copied(millrace, "pipe", "out.csv", "--from", "timeout_read=1s", "--from", "timeout_connect=1s")
+    with open(pipe, "w") as writer:
+        for line in ["id", *range(12)]:
+            writer.write(f"{line}\n")
+            writer.flush()
+            time.sleep(0.25)
+    assert process.wait(30) == 0
+    assert (millrace.folder / "out.csv").read_text() == "id\n" + "".join(f"{i}\n" for i in range(12))
+
+
+# Without rows there is a header all the same, which only the end writes.
+@pytest.mark.parametrize("rows, option, number", [(0, "timeout_connect", 2505), (10, "timeout_connect", 2505), (0, "timeout_write", 2501),
+                                                  (10, "timeout_write", 2501), (0, "timeout_commit", 2502)])
+def test_time_out_where_nobody_reads(millrace, pipe, rows, option, number):
+    (millrace.folder / "in.csv").write_text("id\n" + "".join(f"{i}\n" for i in range(rows)))
+    fails(copied(millrace, "in.csv", "pipe", "--to", f"{option}=400ms"), number, "400 ms")
+
+
+# What one pipe holds and more; what is waiting in front of it as well.
+@pytest.mark.parametrize("rows", [60_000, ROWS])
+def test_time_out_where_the_reader_falls_silent(millrace, pipe, rows):
+    (millrace.folder / "in.csv").write_text("id\n" + "".join(f"{i}\n" for i in range(FIRST, FIRST + rows)))
+    with silent_reader(pipe):
+        fails(copied(millrace, "in.csv", "pipe", "--to", "timeout_write=500ms"), 2501, "500 ms")
+        if rows != ROWS:
+            fails(copied(millrace, "in.csv", "pipe", "--to", "timeout_commit=500ms"), 2502, "500 ms")
+
+
+def test_a_slow_reader_is_not_silent(millrace, pipe, big):
+    process = copied(millrace, big, "pipe", "--to", "timeout_write=2s")
+    with open(pipe, "rb", buffering=0) as reader:
+        got = []
+        for _ in range(12):
+            time.sleep(0.4)
+            got.append(reader.read(300_000))
+        while got[-1]:
+            got.append(reader.read(1 << 20))
+    assert b"".join(got) == big.read_bytes()
+    assert process.wait(30) == 0
+
+
+def test_a_pipeline_that_backs_off_can_be_stopped(server, millrace, pipe):
+    s = server()
+    s.write("waits.yaml", bounded(sink="out.csv", more=", timeout_connect: 200ms, retry_backoff: 60s, retry_jitter: false"))
+    s.start()
+    time.sleep(1)
+    assert s.states()["waits"] in ("starting", "running")
+    with takes_less_than(5):
+        millrace("stop", "waits")
+    assert s.end() == 0

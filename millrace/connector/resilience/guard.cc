@@ -13,6 +13,9 @@ namespace millrace::connector::resilience {
 
 namespace {
 
+// How often somebody who waits looks whether it is still for anything.
+constexpr std::chrono::nanoseconds kLook = std::chrono::milliseconds(100);
+
 // Lets the coordinating thread sleep until a timer fires.
 class Alarm final : public Wakeable {
  public:
@@ -24,9 +27,10 @@ class Alarm final : public Wakeable {
     changed_.notify_all();
   }
   // `most`: of the machine's own time, should the timers belong to a clock that stands.
-  void Wait(std::chrono::nanoseconds most) {
+  // Answers whether it has rung.
+  bool Wait(std::chrono::nanoseconds most) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, most, [this] { return rung_; });
+    return changed_.wait_for(lock, most, [this] { return rung_; });
   }
 
  private:
@@ -57,11 +61,21 @@ bool IsRetryable(const Status& status) {
   return detail != nullptr && detail->retryable();
 }
 
+Status Explained(const Status& failure, const Status& again) {
+  const ErrorDetail* detail = ErrorDetail::Of(failure);
+  if (detail == nullptr) return failure;
+  return detail->spec().MakeText(
+      detail->where(),
+      fmt::format("{}{}and trying again failed: {}", detail->values(),
+                  detail->values().empty() ? "" : "; ", ErrorText(again)));
+}
+
 Guard::Guard(const Policies& policies, const Surroundings& surroundings)
     : policies_(policies),
       clock_(surroundings.clock),
       timers_(surroundings.timers),
       executor_(surroundings.executor),
+      given_up_(surroundings.given_up),
       limits_rate_(policies.rate_limit_rows > 0 || policies.rate_limit_bytes > 0),
       random_(Seed(surroundings)),
       breaker_(policies.breaker_failures, policies.breaker_pause),
@@ -72,12 +86,16 @@ void Guard::WakeAt(int64_t nanos, const Waker& waker) { timers_->WakeAt(nanos, w
 
 void Guard::Submit(std::function<void()> work) { executor_->Submit(std::move(work)); }
 
-void Guard::WaitUntil(int64_t nanos) {
-  const int64_t left = nanos - Now();
-  if (left <= 0) return;
+Status Guard::WaitUntil(int64_t nanos) {
+  std::chrono::nanoseconds left(nanos - Now());
+  if (left.count() <= 0) return Status::OK();
   auto alarm = std::make_shared<Alarm>();
   timers_->WakeAt(nanos, Waker(alarm));
-  alarm->Wait(std::chrono::nanoseconds(left));
+  for (; left.count() > 0; left -= kLook) {
+    if (given_up_) ARROW_RETURN_NOT_OK(given_up_());
+    if (alarm->Wait(std::min(left, kLook))) break;
+  }
+  return Status::OK();
 }
 
 int64_t Guard::AdmitAt() {

@@ -26,6 +26,9 @@ inline constexpr int64_t kNever = -1;
 /// Does the error say that the same may succeed later?
 bool IsRetryable(const Status& status);
 
+/// `failure`, and why it could not be mended.
+Status Explained(const Status& failure, const Status& again);
+
 /// One operation that is tried until it succeeds or is given up. Owned by who tries.
 struct Tries {
   int failed = 0;
@@ -63,15 +66,21 @@ class Guard {
   template <typename Operation>
   auto Call(const Operation& operation) -> decltype(operation()) {
     Tries tries;
+    Status failure;
     for (;;) {
-      WaitUntil(AdmitAt());
+      ARROW_RETURN_NOT_OK(WaitUntil(AdmitAt()));
       auto outcome = operation();
       if (outcome.ok()) {
         Succeeded(&tries);
         return outcome;
       }
-      ARROW_ASSIGN_OR_RAISE(const int64_t next, Failed(StatusOf(outcome), &tries));
-      WaitUntil(next);
+      // What can't be tried again is not what went wrong in the first place.
+      if (tries.failed > 0 && !IsRetryable(StatusOf(outcome))) {
+        return Explained(failure, StatusOf(outcome));
+      }
+      failure = StatusOf(outcome);
+      ARROW_ASSIGN_OR_RAISE(const int64_t next, Failed(failure, &tries));
+      ARROW_RETURN_NOT_OK(WaitUntil(next));
     }
   }
 
@@ -83,13 +92,15 @@ class Guard {
   static const Status& StatusOf(const Result<T>& result) {
     return result.status();
   }
-  void WaitUntil(int64_t nanos);
+  /// Fails when the pipeline is given up meanwhile.
+  Status WaitUntil(int64_t nanos);
   void Tell(HealthState state, const Status* status);
 
   const Policies policies_;
   const Clock* const clock_;
   Timers* const timers_;
   Executor* const executor_;
+  const std::function<Status()> given_up_;
   const bool limits_rate_;
   const std::shared_ptr<Health> health_ = std::make_shared<Health>();
   std::atomic<bool> untroubled_{true};  // nothing to forget when a call succeeds

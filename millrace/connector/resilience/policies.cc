@@ -55,13 +55,15 @@ std::vector<OptionSpec> PolicyOptions(bool source) {
   out.push_back(Duration(
       "timeout_connect", "0s",
       source ? "Longest wait from opening a reader to its first rows, or its word that "
-               "there are none yet; then it is opened anew. 0s: as timeout_read."
+               "there are none yet; then it is opened anew. Also of the first bytes from "
+               "which the columns are learnt. 0s: as timeout_read."
              : "Longest wait from the first rows that a writer is given until it takes "
                "some; then the pipeline fails. 0s: as timeout_write."));
   if (source) {
     out.push_back(Duration("timeout_read", "0s",
-                           "Longest wait for rows; then the reader is opened anew. 0s "
-                           "for no limit."));
+                           "Longest wait for rows; then the reader is opened anew, "
+                           "which a pipe can't be once something was read. 0s for no "
+                           "limit."));
     out.push_back(Count("max_connections", "0",
                         "Readers open at the same time, others wait; 0 for no limit."));
   } else {

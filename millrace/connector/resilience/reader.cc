@@ -97,16 +97,7 @@ class ResilientReader final : public SplitReader {
     }
     // What can't be opened again is not what went wrong in the first place.
     const bool hides = opening && !failure_.ok() && !IsRetryable(failure);
-    return hides ? Explained(failure) : next.status();
-  }
-
-  Status Explained(const Status& failure) const {
-    const ErrorDetail* detail = ErrorDetail::Of(failure_);
-    if (detail == nullptr) return failure_;
-    return detail->spec().MakeText(
-        detail->where(),
-        fmt::format("{}{}and reading on failed: {}", detail->values(),
-                    detail->values().empty() ? "" : "; ", ErrorText(failure)));
+    return hides ? Explained(failure_, failure) : next.status();
   }
 
   // Is it waited for rows longer than allowed?

@@ -44,6 +44,15 @@ Result<Parted> Part(const std::string& connector, const ConfigSpec& ours,
   return out;
 }
 
+// Readers and writers are timed from outside; what else a connector waits for, it times
+// itself.
+Surroundings WithLimits(Surroundings surroundings, const Policies& policies) {
+  WaitLimits& limits = surroundings.limits;
+  limits.connect_nanos = policies.timeout_connect;
+  limits.read_nanos = limits.write_nanos = policies.timeout;
+  return surroundings;
+}
+
 }  // namespace
 
 ConnectorSpec WithPolicies(ConnectorSpec spec) {
@@ -57,7 +66,8 @@ ConnectorSpec WithPolicies(ConnectorSpec spec) {
             const Surroundings& surroundings) -> Result<std::unique_ptr<Source>> {
       ARROW_ASSIGN_OR_RAISE(
           Parted parted, Part(name, SourcePolicyOptions(), own, options, surroundings));
-      ARROW_ASSIGN_OR_RAISE(auto source, make(parted.rest, declared, surroundings));
+      ARROW_ASSIGN_OR_RAISE(auto source, make(parted.rest, declared,
+                                              WithLimits(surroundings, parted.policies)));
       return std::make_unique<ResilientSource>(
           std::move(source), std::make_shared<Guard>(parted.policies, surroundings));
     };
@@ -71,7 +81,8 @@ ConnectorSpec WithPolicies(ConnectorSpec spec) {
             const Surroundings& surroundings) -> Result<std::unique_ptr<Sink>> {
       ARROW_ASSIGN_OR_RAISE(Parted parted,
                             Part(name, SinkPolicyOptions(), own, options, surroundings));
-      ARROW_ASSIGN_OR_RAISE(auto sink, make(parted.rest, surroundings));
+      ARROW_ASSIGN_OR_RAISE(auto sink,
+                            make(parted.rest, WithLimits(surroundings, parted.policies)));
       return std::make_unique<ResilientSink>(
           std::move(sink), std::make_shared<Guard>(parted.policies, surroundings));
     };

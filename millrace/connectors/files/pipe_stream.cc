@@ -10,6 +10,7 @@
 #include <mutex>
 #include <vector>
 
+#include "millrace/connector/resilience/errors.h"
 #include "millrace/io/errors.h"
 
 namespace millrace::files {
@@ -54,6 +55,10 @@ using PipePtr = std::shared_ptr<const Pipe>;
 
 void ReadPiece(const PipePtr& pipe, Executor* executor,
                const std::shared_ptr<Shared>& shared) {
+  {
+    std::lock_guard lock(shared->mutex);
+    if (shared->abandoned) return;
+  }
   pollfd wait{pipe->fd(), POLLIN, 0};
   const int ready = ::poll(&wait, 1, kPollMillis);
   std::vector<uint8_t> piece;
@@ -88,11 +93,11 @@ void ReadPiece(const PipePtr& pipe, Executor* executor,
   }
 }
 
-class PipeStream final : public formats::ByteStream {
+class Stream final : public PipeStream {
  public:
-  PipeStream(PipePtr pipe, Executor* executor)
-      : pipe_(std::move(pipe)), executor_(executor) {}
-  ~PipeStream() override {
+  Stream(PipePtr pipe, const connector::Surroundings& surroundings)
+      : pipe_(std::move(pipe)), surroundings_(surroundings) {}
+  ~Stream() override {
     std::lock_guard lock(shared_->mutex);
     shared_->abandoned = true;
   }
@@ -114,21 +119,45 @@ class PipeStream final : public formats::ByteStream {
       if (!shared_->reading && !shared_->ended) {
         shared_->reading = true;
         lock.unlock();
-        executor_->Submit([pipe = pipe_, executor = executor_, shared = shared_] {
+        Executor* const executor = surroundings_.executor;
+        executor->Submit([pipe = pipe_, executor, shared = shared_] {
           ReadPiece(pipe, executor, shared);
         });
       }
-      if (at_ == piece_.size()) return State::kPending;
+      if (at_ == piece_.size()) {
+        if (lock.owns_lock()) lock.unlock();
+        ARROW_RETURN_NOT_OK(CheckTime());
+        return State::kPending;
+      }
     }
+    touched_ = true;
+    waits_since_ = 0;
     *size = std::min<int64_t>(capacity, static_cast<int64_t>(piece_.size() - at_));
     std::memcpy(out, piece_.data() + at_, static_cast<size_t>(*size));
     at_ += static_cast<size_t>(*size);
     return State::kBytes;
   }
 
+  bool touched() const override { return touched_; }
+  void TryAgain() override { waits_since_ = 0; }
+
  private:
+  Status CheckTime() {
+    if (surroundings_.given_up) ARROW_RETURN_NOT_OK(surroundings_.given_up());
+    const int64_t now = surroundings_.clock->MonotonicNanos();
+    if (waits_since_ == 0) waits_since_ = now;
+    const connector::WaitLimits& limits = surroundings_.limits;
+    const bool connecting = !touched_ && limits.connect_nanos > 0;
+    const int64_t limit = connecting ? limits.connect_nanos : limits.read_nanos;
+    if (limit == 0 || now - waits_since_ < limit) return Status::OK();
+    const ErrorSpec& spec = connecting ? errors::kConnectTimedOut : errors::kReadTimedOut;
+    return spec.Make({.file = pipe_->name()}, "{} ms", limit / 1'000'000);
+  }
+
   const PipePtr pipe_;
-  Executor* const executor_;
+  const connector::Surroundings surroundings_;
+  bool touched_ = false;
+  int64_t waits_since_ = 0;  // there is nothing since then; 0: there was something
   const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   std::vector<uint8_t> piece_;
   size_t at_ = 0;
@@ -136,21 +165,21 @@ class PipeStream final : public formats::ByteStream {
 
 }  // namespace
 
-std::unique_ptr<formats::ByteStream> OpenStdin(Executor* executor) {
-  return std::make_unique<PipeStream>(
-      std::make_shared<Pipe>("stdin", STDIN_FILENO, /*owned=*/false), executor);
+std::unique_ptr<PipeStream> OpenStdin(const connector::Surroundings& surroundings) {
+  return std::make_unique<Stream>(
+      std::make_shared<Pipe>("stdin", STDIN_FILENO, /*owned=*/false), surroundings);
 }
 
-Result<std::unique_ptr<formats::ByteStream>> OpenPipe(const std::string& path,
-                                                      Executor* executor) {
+Result<std::unique_ptr<PipeStream>> OpenPipe(
+    const std::string& path, const connector::Surroundings& surroundings) {
   // Opening for waiting reads would wait here for whoever writes; poll does that later,
   // on the executor.
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     return errors::kFileUnreadable.Make({.file = path}, "{}", std::strerror(errno));
   }
-  return std::make_unique<PipeStream>(std::make_shared<Pipe>(path, fd, /*owned=*/true),
-                                      executor);
+  return std::make_unique<Stream>(std::make_shared<Pipe>(path, fd, /*owned=*/true),
+                                  surroundings);
 }
 
 }  // namespace millrace::files

@@ -195,19 +195,36 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFirst() {
   return opened;
 }
 
+// One stream serves every try to open the file, as long as none has taken anything.
+Status FilesSource::OpenStream(File& file) {
+  if (file.stream && file.stream->touched()) {
+    return errors::kFileUnreadable.Make({.file = file.info.path},
+                                        "a stream can't be read again");
+  }
+  if (file.stream) {
+    file.stream->TryAgain();
+    return Status::OK();
+  }
+  if (IsStdin(options_.path)) {
+    file.stream = OpenStdin(surroundings_);
+  } else {
+    ARROW_ASSIGN_OR_RAISE(file.stream, OpenPipe(file.info.path, surroundings_));
+  }
+  return Status::OK();
+}
+
 Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
   std::lock_guard lock(file.mutex);
   if (file.kept) return file.kept;
   formats::Input input;
   input.name = file.info.path;
   input.file_size = file.info.size;
-  if (IsStdin(options_.path)) {
-    input.stream = OpenStdin(surroundings_.executor);
-  } else if (file.info.seekable) {
+  if (file.info.seekable) {
     ARROW_ASSIGN_OR_RAISE(input.file, surroundings_.files->OpenRead(file.info.path));
     ARROW_ASSIGN_OR_RAISE(input.file_size, input.file->GetSize());
   } else {
-    ARROW_ASSIGN_OR_RAISE(input.stream, OpenPipe(file.info.path, surroundings_.executor));
+    ARROW_RETURN_NOT_OK(OpenStream(file));
+    input.stream = file.stream;
   }
   // What the first file taught holds for all: a later one is not inferred again, it has
   // to fit.

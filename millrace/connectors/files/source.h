@@ -8,6 +8,7 @@
 #include "millrace/connector/registry.h"
 #include "millrace/connectors/files/hive_columns.h"
 #include "millrace/connectors/files/options.h"
+#include "millrace/connectors/files/pipe_stream.h"
 
 namespace millrace::files {
 
@@ -41,11 +42,13 @@ class FilesSource final : public connector::Source {
     std::atomic<bool> taken{false};  // has a reader that consumes it
     std::mutex mutex;
     std::shared_ptr<formats::FileReader> kept;  // files that are read in parts
+    std::shared_ptr<PipeStream> stream;         // of what is no file
   };
   Status Expand();
   Status FindHiveColumns();
   Status CompareFiles();
   Status FindEventTimes();
+  Status OpenStream(File& file);
   /// With the file's own columns.
   Result<std::shared_ptr<formats::FileReader>> OpenFile(File& file);
   Result<std::shared_ptr<formats::FileReader>> OpenFirst();

@@ -158,7 +158,9 @@ Result<bool> StreamQueue::WriteSome() {
   if (!outlet_->is_open()) {
     ARROW_ASSIGN_OR_RAISE(const bool opened, outlet_->Open());
     if (!opened) {
-      ARROW_RETURN_NOT_OK(CheckTime(limits.connect_nanos, errors::kConnectTimedOut));
+      ARROW_RETURN_NOT_OK(limits.connect_nanos > 0
+                              ? CheckTime(limits.connect_nanos, errors::kConnectTimedOut)
+                              : CheckTime(limits.write_nanos, errors::kWriteTimedOut));
       surroundings_.timers->WakeAt(surroundings_.clock->MonotonicNanos() + kOpenNanos,
                                    Waker(shared_from_this()));
       return false;
