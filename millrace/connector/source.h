@@ -95,7 +95,8 @@ struct Accepted {
 
 enum class Replay {
   kSeek,       ///< a reader can continue at any position it gave out
-  kRedeliver,  ///< what is not acknowledged comes again; the runtime spools it
+  kRedeliver,  ///< what is not acknowledged comes again
+  kNever,      ///< what was read is gone
 };
 
 /// A request from outside to a running source.
@@ -133,6 +134,7 @@ class Source {
   /// Called once, before the first Open. Splits found earlier stay; Discover may tell
   /// more of them afterwards.
   virtual Accepted Push(const Pushdown& pushdown) = 0;
+  /// Known without reading anything.
   virtual Replay replay() const = 0;
   /// Is there an end? A bounded source's splits end with kEnd.
   virtual bool bounded() const = 0;

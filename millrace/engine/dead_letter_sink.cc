@@ -112,7 +112,8 @@ class DeadLetterSink final : public DeadLetterStore {
     while (!waiting_.empty()) {
       ARROW_RETURN_NOT_OK(WriteSome());
       if (waiting_.empty()) break;
-      scheduler_->RunUntil([this] { return bell_->Taken(); });
+      scheduler_->RunUntil([this] { return bell_->Taken() || given_up_; });
+      if (given_up_) return errors::kCancelled.Make({}, "dead letters wait");
     }
     epoch_.value += 1;
     auto prepared = writer_->Prepare(epoch_, last);
@@ -124,6 +125,11 @@ class DeadLetterSink final : public DeadLetterStore {
     ARROW_RETURN_NOT_OK(Await(committed));
     if (last) writer_.reset();
     return Status::OK();
+  }
+
+  void GiveUp() override {
+    given_up_ = true;
+    bell_->Wake();
   }
 
   std::string place() const override { return name_; }
@@ -143,8 +149,9 @@ class DeadLetterSink final : public DeadLetterStore {
   Status Await(Future<T>& future) {
     if (!future.is_finished()) {
       future.AddCallback([bell = bell_](const auto&) { bell->Wake(); });
-      scheduler_->RunUntil([&future] { return future.is_finished(); });
+      scheduler_->RunUntil([&] { return future.is_finished() || given_up_; });
     }
+    if (!future.is_finished()) return errors::kCancelled.Make({}, "dead letters wait");
     return future.status();
   }
 
@@ -156,6 +163,7 @@ class DeadLetterSink final : public DeadLetterStore {
   std::unique_ptr<connector::SinkWriter> writer_;
   std::deque<data::Batch> waiting_;
   Epoch epoch_{0};
+  std::atomic<bool> given_up_{false};
   bool unseen_ = false;  // letters since the last Sync
 };
 

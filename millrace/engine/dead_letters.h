@@ -29,6 +29,8 @@ class DeadLetterStore {
   /// Everything added survives a crash, and can be seen. `last`: nothing follows. Called
   /// by the coordinating thread; may wait.
   virtual Status Sync(bool last) = 0;
+  /// Sync need not wait any more. Thread-safe.
+  virtual void GiveUp() {}
   /// For people; empty when nothing is kept.
   virtual std::string place() const = 0;
 };
@@ -63,6 +65,8 @@ class DeadLetters final : public runtime::DeadLetterOffice {
   /// Make durable what was taken, and hold it to the limit. Before every commit that
   /// covers rows around it: for a checkpoint, before its decision.
   Status Sync(bool last) override;
+  /// The pipeline is cancelled: Sync ends with kCancelled instead of waiting.
+  void GiveUp() { store_->GiveUp(); }
   std::string place() const { return store_->place(); }
 
  private:

@@ -124,9 +124,20 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   } else {
     ARROW_ASSIGN_OR_RAISE(job->sink_, MakeSink(engine, *write->table(), surroundings));
   }
-  ARROW_RETURN_NOT_OK(
-      CheckPromise(*plan, *job->sink_, write->table()->name, job->options_));
-  job->guarantee_ = PromiseOf(*plan, *job->sink_, job->options_).text;
+  // One source per scan: what is pushed down differs.
+  Status failed;
+  ForEachScan(plan, [&](const plan::ScanNode& scan) {
+    if (!failed.ok()) return;
+    auto source = catalog->SourceOf(scan.table(), surroundings);
+    failed = source.status();
+    if (!failed.ok()) return;
+    job->rereading_.Add(**source, scan.table()->name);
+    job->sources_.push_back(std::move(*source));
+  });
+  ARROW_RETURN_NOT_OK(failed);
+  ARROW_RETURN_NOT_OK(CheckPromise(*plan, *job->sink_, write->table()->name,
+                                   job->rereading_, job->options_));
+  job->guarantee_ = PromiseOf(*plan, *job->sink_, job->rereading_, job->options_).text;
   const plan::PlanIdentity identity = plan::Identify(plan);
   if (job->recovery_) {
     ARROW_RETURN_NOT_OK(job->recovery_->Choose(*job->sink_));
@@ -134,29 +145,28 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   }
   const state::Manifest* restored = job->recovery_ ? job->recovery_->manifest() : nullptr;
 
-  // One source per scan: what is pushed down differs.
   std::map<const plan::Table*, std::deque<connector::Source*>> sources;
   size_t most_splits = 0;
   bool endless = false;
-  Status failed;
   size_t ordinal = 0;
   ForEachScan(plan, [&](const plan::ScanNode& scan) {
     if (!failed.ok() || (restored != nullptr && restored->final)) return;
-    auto added = job->AddSource(catalog, scan, surroundings,
-                                restored ? &restored->scans[ordinal++] : nullptr);
-    if (!added.ok()) {
-      failed = added.status();
-      return;
+    connector::Source* source = job->sources_[ordinal].get();
+    if (restored != nullptr) {
+      const state::ScanEntry& entry = restored->scans[ordinal];
+      failed = source->Restore(entry.discovery_state, entry.unfinished);
+      if (!failed.ok()) return;
     }
-    sources[scan.table().get()].push_back(*added);
+    ++ordinal;
+    sources[scan.table().get()].push_back(source);
     job->watched_.push_back(
-        {"source " + scan.table()->name, connector::resilience::HealthOf(**added)});
+        {"source " + scan.table()->name, connector::resilience::HealthOf(*source)});
     // An endless source tells each split once: to the coordinator, which reads it.
-    if (!(*added)->bounded()) {
+    if (!source->bounded()) {
       endless = true;
       return;
     }
-    auto splits = (*added)->Discover();
+    auto splits = source->Discover();
     failed = splits.status();
     if (splits.ok()) most_splits = std::max(most_splits, splits->size());
   });
@@ -229,31 +239,21 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   return job;
 }
 
-Result<connector::Source*> Job::AddSource(SessionCatalog* catalog,
-                                          const plan::ScanNode& scan,
-                                          const connector::Surroundings& surroundings,
-                                          const state::ScanEntry* restored) {
-  ARROW_ASSIGN_OR_RAISE(auto source, catalog->SourceOf(scan.table(), surroundings));
-  if (restored != nullptr) {
-    ARROW_RETURN_NOT_OK(source->Restore(restored->discovery_state, restored->unfinished));
-  }
-  sources_.push_back(std::move(source));
-  return sources_.back().get();
-}
-
 void Job::Start() {
   if (pipeline_) pipeline_->Start();
 }
 
 void Job::Cancel(Status reason) {
   if (pipeline_) pipeline_->Cancel(std::move(reason));
+  dead_letters_->GiveUp();
 }
 
 void Job::Stop(std::string savepoint, Status reason) {
   if (!checkpointed()) return Cancel(std::move(reason));
   const bool visible = sink_->commit_class() == connector::CommitClass::kNone;
   if (visible && savepoint.empty()) {
-    stop_watch_->Watch(pipeline_.get(), std::move(reason));
+    stop_watch_->Watch(&pipeline_->progress(),
+                       [this, reason = std::move(reason)] { Cancel(reason); });
   }
   pipeline_->Stop(std::move(savepoint));
 }

@@ -9,6 +9,7 @@
 #include "millrace/engine/catalog.h"
 #include "millrace/engine/dead_letters.h"
 #include "millrace/engine/engine.h"
+#include "millrace/engine/promise.h"
 #include "millrace/engine/recovery.h"
 #include "millrace/engine/result_sink.h"
 #include "millrace/engine/settings.h"
@@ -87,15 +88,14 @@ class Job {
   bool keeps_checkpoint() const { return recovery_ && options_.keeps_checkpoint; }
   /// What the job goes on from, as one line; empty where it begins.
   std::string start() const;
+  /// Can all of its sources be read again? If not, another run would go on in the middle
+  /// of what this one has read.
+  bool rereads() const { return rereading_.replay != connector::Replay::kNever; }
   /// What the pipeline promises, as one line: "exactly once (two-phase commit)".
   const std::string& guarantee() const { return guarantee_; }
 
  private:
   Job(Engine* engine, JobOptions options);
-  Result<connector::Source*> AddSource(SessionCatalog* catalog,
-                                       const plan::ScanNode& scan,
-                                       const connector::Surroundings& surroundings,
-                                       const state::ScanEntry* restored);
 
   Engine* const engine_;
   const JobOptions options_;
@@ -103,6 +103,7 @@ class Job {
   std::unique_ptr<Recovery> recovery_;  // null: nothing outlives the process
   std::unique_ptr<connector::Sink> sink_;
   std::string guarantee_;
+  Rereading rereading_;
   std::vector<std::unique_ptr<connector::Source>> sources_;
   struct Watched {
     std::string name;

@@ -246,8 +246,10 @@ void Session::Check(const sql::Statement& statement, const std::string& subject,
   plans.push_back(plan::Explain(planned->root));
   const connector::Surroundings surroundings =
       engine_->For(options_.name.text, planning_memory_);
+  Rereading sources;
   ForEachTable(planned->root, [&](const plan::TablePtr& table) {
     auto source = catalog_.SourceOf(table, surroundings);
+    if (source.ok()) sources.Add(**source, table->name);
     Status status = source.ok() ? (*source)->Preflight(report) : source.status();
     if (!status.ok()) report.Error("source " + table->name, status);
   });
@@ -258,7 +260,9 @@ void Session::Check(const sql::Statement& statement, const std::string& subject,
     if (status.ok() && (*spec)->make_sink) {
       auto sink = (*spec)->make_sink(table.options, surroundings);
       status = sink.ok() ? (*sink)->Preflight(report) : sink.status();
-      if (status.ok()) status = CheckPromise(*write, **sink, table.name, options_);
+      if (status.ok()) {
+        status = CheckPromise(*write, **sink, table.name, sources, options_);
+      }
     }
     if (!status.ok()) report.Error("sink " + table.name, status);
   }

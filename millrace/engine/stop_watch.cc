@@ -14,34 +14,33 @@ constexpr int64_t kPatienceForNothingNanos = 700'000'000;
 }  // namespace
 
 int64_t StopWatch::Moved() const {
-  const runtime::Progress& progress = pipeline_->progress();
-  return progress.rows_written.load() + progress.epochs_decided.load();
+  return progress_->rows_written.load() + progress_->epochs_decided.load();
 }
 
 void StopWatch::Arm() {
   moved_ = Moved();
-  const bool nothing = pipeline_->progress().rows_written.load() == 0;
+  const bool nothing = progress_->rows_written.load() == 0;
   due_ = clock_->MonotonicNanos() + (nothing ? kPatienceForNothingNanos : kPatienceNanos);
   timers_->WakeAt(due_, Waker(shared_from_this()));
 }
 
-void StopWatch::Watch(runtime::Pipeline* pipeline, Status reason) {
+void StopWatch::Watch(const runtime::Progress* progress, std::function<void()> cancel) {
   std::lock_guard lock(mutex_);
-  pipeline_ = pipeline;
-  reason_ = std::move(reason);
+  progress_ = progress;
+  cancel_ = std::move(cancel);
   Arm();
 }
 
 void StopWatch::Leave() {
   std::lock_guard lock(mutex_);
-  pipeline_ = nullptr;
+  progress_ = nullptr;
 }
 
 void StopWatch::Wake() {
   std::lock_guard lock(mutex_);
-  if (pipeline_ == nullptr || clock_->MonotonicNanos() < due_) return;
+  if (progress_ == nullptr || clock_->MonotonicNanos() < due_) return;
   if (Moved() != moved_) return Arm();
-  pipeline_->Cancel(reason_);
+  cancel_();
 }
 
 }  // namespace millrace::engine

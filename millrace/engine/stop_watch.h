@@ -1,14 +1,14 @@
 // StopWatch: gives a stop up that waits for somebody who takes nothing.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 
 #include "millrace/base/clock.h"
-#include "millrace/base/result.h"
 #include "millrace/base/timers.h"
 #include "millrace/base/waker.h"
-#include "millrace/runtime/pipeline.h"
+#include "millrace/runtime/progress.h"
 
 namespace millrace::engine {
 
@@ -21,8 +21,8 @@ class StopWatch final : public Wakeable, public std::enable_shared_from_this<Sto
   /// Both outlive what is watched.
   StopWatch(const Clock* clock, Timers* timers) : clock_(clock), timers_(timers) {}
 
-  /// `pipeline` has been asked to stop, and lives until Leave.
-  void Watch(runtime::Pipeline* pipeline, Status reason);
+  /// Both may be used until Leave.
+  void Watch(const runtime::Progress* progress, std::function<void()> cancel);
   void Leave();
   void Wake() override;
 
@@ -33,8 +33,8 @@ class StopWatch final : public Wakeable, public std::enable_shared_from_this<Sto
   const Clock* const clock_;
   Timers* const timers_;
   std::mutex mutex_;
-  runtime::Pipeline* pipeline_ = nullptr;
-  Status reason_;
+  const runtime::Progress* progress_ = nullptr;
+  std::function<void()> cancel_;
   int64_t moved_ = 0;
   int64_t due_ = 0;
 };

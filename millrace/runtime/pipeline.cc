@@ -414,6 +414,8 @@ Status Pipeline::Finish() {
     context_.scheduler->RunUntil([this] { return finished(); });
   }
   if (status.ok() && !coordinator_->stopped()) status = coordinator_->Finish();
+  // Whoever cancelled it has said why.
+  if (status.IsCancelled() && !Failure().ok()) status = Failure();
   if (!status.ok()) coordinator_->Abandon();
   return status;
 }

@@ -59,6 +59,8 @@ Result<engine::JobSummary> Attempt::Run(engine::Job& job, bool writes) {
   if (!summary.ok()) {
     // A commit that failed may have made its rows visible.
     if (!checkpointed && decided) repeatable_ = false;
+    // Another run would take up a pipe in the middle, and call that all of it.
+    if (!job.rereads()) repeatable_ = false;
     return summary;
   }
   if (job.stopped()) return errors::kStopped.Make({}, "pipeline '{}'", job.name());

@@ -46,8 +46,8 @@ class Attempt final : public engine::SessionListener {
 
   /// After Execute: as the file's settings have left them.
   const engine::JobOptions& options() const { return options_; }
-  /// After Execute: could a run from the newest checkpoint, or from the beginning where
-  /// there are none, make rows visible twice?
+  /// After Execute: would a run from the newest checkpoint, or from the beginning where
+  /// there are none, neither make rows visible twice nor lose any?
   bool repeatable() const { return repeatable_; }
   /// After Execute: has it left a checkpoint of its own?
   bool advanced() const { return advanced_; }

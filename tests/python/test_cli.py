@@ -97,7 +97,7 @@ def test_copy_format(millrace, people, tmp_path):
 def test_copy_from_standard_input(millrace, people):
     done = millrace("copy", "-", "-", "--from", "format=csv", "--to", "format=csv", stdin="a\n7\n")
     assert done.stdout == "a\n7\n"
-    assert "guarantee: at least once" in done.stderr
+    assert "guarantee: at most once" in done.stderr
 
 
 def test_copy_modes(millrace, people, tmp_path):

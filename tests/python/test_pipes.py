@@ -342,3 +342,91 @@ def test_a_pipeline_that_backs_off_can_be_stopped(server, millrace, pipe):
     with takes_less_than(5):
         millrace("stop", "waits")
     assert s.end() == 0
+
+
+# --- what is promised -------------------------------------------------------------------------------------------------
+
+READ_PIPE = """
+    SET name = 'p'; SET guarantee = '{guarantee}'; SET checkpoints = '{checkpoints}';
+    CREATE SOURCE s (id BIGINT) WITH (connector = 'files', path = '{source}', format = 'csv');
+    CREATE SINK o WITH (connector = 'files', path = '{sink}', format = 'csv');
+    INSERT INTO o SELECT * FROM s;"""
+
+
+@pytest.mark.parametrize("guarantee, checkpoints, sink, promised", [
+    ("exactly_once", "off", "out.csv", "exactly once (two-phase commit); a run that fails writes nothing, and 's' can't be read again"),
+    ("exactly_once", "on", "out/", None),
+    ("at_least_once", "on", "out/", None),
+    ("any", "on", "out/", "at most once ('s' can't be read again)"),
+    ("at_least_once", "off", "-", None),
+    ("any", "off", "-", "at most once ('s' can't be read again)"),
+    ("any", "on", "-", "at most once ('s' can't be read again)"),
+])
+def test_what_is_promised_of_a_pipe(millrace, guarantee, checkpoints, sink, promised):
+    (millrace.folder / "p.sql").write_text(READ_PIPE.format(guarantee=guarantee, checkpoints=checkpoints, sink=sink, source="-"))
+    checked = millrace("check", "p.sql", stdin="id\n1\n", code=0 if promised else 2)
+    assert ("MR-4508" in checked.stdout + checked.stderr) == (promised is None)
+    done = millrace("run", "p.sql", stdin="id\n1\n", code=0 if promised else 1)
+    if promised:
+        assert f"guarantee: {promised}\n" in done.stderr
+        written = done.stdout + "".join(path.read_text() for path in millrace.folder.glob("out*/*.csv"))
+        assert (written or (millrace.folder / "out.csv").read_text()) == "id\n1\n"
+    else:
+        assert "MR-4508" in done.stderr and "at most once ('s' can't be read again)" in done.stderr
+        assert done.stdout == "" and not (millrace.folder / "out").exists()
+
+
+@pytest.mark.parametrize("source", ["pipe", "*", "{1.csv,pipe}"])
+def test_nothing_is_waited_for_that_can_not_be_promised(millrace, pipe, source):
+    os.mkdir(millrace.folder / "in")
+    os.rename(pipe, millrace.folder / "in/pipe")
+    (millrace.folder / "in/1.csv").write_text("id\n1\n")
+    (millrace.folder / "p.sql").write_text(READ_PIPE.format(guarantee="at_least_once", checkpoints="on", source="in/" + source, sink="o/"))
+    with takes_less_than(10):
+        assert "MR-4508" in millrace("run", "p.sql", code=1).stderr
+
+
+def test_a_pipe_is_not_read_on_from_a_checkpoint(millrace, pipe):
+    (millrace.folder / "p.sql").write_text(
+        "SET checkpoint_interval = '100ms';" + READ_PIPE.format(guarantee="any", checkpoints="on", source="pipe", sink="out/"))
+    process = millrace.start("run", "p.sql", stderr=subprocess.PIPE)
+    with open(pipe, "w") as writer:
+        writer.write("id\n1\n")
+        writer.flush()
+        wait_for(lambda: list(millrace.folder.glob("out/*.csv")))
+        process.kill()
+        process.wait()
+    begin = time.monotonic()
+    assert "MR-2421" in millrace("run", "p.sql", code=1).stderr
+    assert time.monotonic() - begin < 10
+    millrace("checkpoint", "drop", "p")
+
+
+def test_a_pipe_is_not_taken_up_in_the_middle(server, millrace, pipe):
+    s = server()
+    s.write("p.yaml", bounded(sink="out.csv", more=", timeout_read: 500ms, retry_attempts: 1") + "settings: {restart_backoff: 10ms}\n")
+    s.start()
+    with open(pipe, "w") as writer:
+        writer.write("id\n" + "".join(f"{i}\n" for i in range(100_000)))
+        writer.flush()
+        s.wait_for_states(p="failed")
+        assert s.status()["p"]["error"]["number"] == 2500 and s.status()["p"]["restarts"] == 0
+    assert not (s.folder / "out.csv").exists()
+    assert s.end() == 1
+
+
+def test_dead_letters_for_nobody_do_not_outlive_a_stop(server, millrace, pipe):
+    (millrace.folder / "bad.csv").write_text("id\n1\nx\n2\n")
+    (millrace.folder / "p.sql").write_text("""
+        CREATE SOURCE s (id BIGINT) WITH (connector = 'files', path = 'bad.csv', format = 'csv', on_error = 'dead_letter');
+        CREATE SINK letters WITH (connector = 'files', path = 'pipe', format = 'json');
+        CREATE SINK o WITH (connector = 'files', path = 'out.csv');
+        SET dead_letters = 'letters';
+        INSERT INTO o SELECT * FROM s;""")
+    process = millrace.start("run", "p.sql", stderr=subprocess.PIPE)
+    time.sleep(1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    with takes_less_than(2):
+        assert process.wait(30) == 130
+    assert not (millrace.folder / "out.csv").exists()

@@ -84,11 +84,18 @@ inline constexpr ErrorSpec kFormatNotWatched{
     "nobody can tell whether such a file is whole: watch csv, json or parquet, or copy "
     "the files when they are complete"};
 
+inline constexpr ErrorSpec kStreamGone{
+    2421, arrow::StatusCode::Invalid, false,
+    "a pipe can't be continued from a checkpoint",
+    "what it gave since then is lost: drop the checkpoint and begin again"};
+
 inline constexpr const ErrorSpec* kFilesErrors[] = {
-    &kUnknownFormat,        &kDestinationExists, &kCannotAppend,   &kSchemaDiffers,
-    &kNeedsSeekableFile,    &kNeedsFormat,       &kForeignFiles,   &kAppendUnderWay,
-    &kDestinationChanged,   &kMixedFormats,      &kFileChanged,    &kPartitionColumn,
-    &kPartitionsNeedFolder, &kPieceMissing,      &kNothingToInfer, &kCannotWatch,
-    &kBadFilesState,        &kPartitionFolders,  &kPartitionValue, &kFormatNotWatched};
+    &kUnknownFormat,        &kDestinationExists, &kCannotAppend,
+    &kSchemaDiffers,        &kNeedsSeekableFile, &kNeedsFormat,
+    &kForeignFiles,         &kAppendUnderWay,    &kDestinationChanged,
+    &kMixedFormats,         &kFileChanged,       &kPartitionColumn,
+    &kPartitionsNeedFolder, &kPieceMissing,      &kNothingToInfer,
+    &kCannotWatch,          &kBadFilesState,     &kPartitionFolders,
+    &kPartitionValue,       &kFormatNotWatched,  &kStreamGone};
 
 }  // namespace millrace::errors

@@ -17,8 +17,9 @@ connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
   spec.guarantee =
       "Exactly once: files appear under their final names only when they are complete "
       "and synced (two-phase commit), with checkpoints at each of them; a single file at "
-      "its end. Standard output: every row at least once. Watched files go on at their "
-      "positions after a restart.";
+      "its end. Standard output and pipes that are written: every row at least once. "
+      "Watched files go on at their positions after a restart. Pipes that are read can't "
+      "be read again: with checkpoints, or into standard output, every row at most once.";
   spec.schemes = {"file"};
   spec.source_options.push_back({"source", SourceSpec()});
   spec.sink_options.push_back({"sink", SinkSpec()});

@@ -139,6 +139,18 @@ formats::Context FilesSource::FormatContext() const {
               : data::BadRowPolicy::kFail};
 }
 
+connector::Replay FilesSource::replay() const {
+  auto is_stream = [](const io::FileInfo& info) { return !info.seekable; };
+  bool streams = IsStdin(options_.path);
+  if (!files_.empty()) {
+    for (const auto& file : files_) streams |= is_stream(file->info);
+  } else if (!streams) {
+    const auto found = io::ExpandPath(*surroundings_.files, options_.path);
+    streams = found.ok() && std::any_of(found->begin(), found->end(), is_stream);
+  }
+  return streams ? connector::Replay::kNever : connector::Replay::kSeek;
+}
+
 Status FilesSource::Expand() {
   if (!files_.empty()) return Status::OK();
   std::vector<io::FileInfo> found;
@@ -286,6 +298,9 @@ Status FilesSource::Restore(const std::string& discovery_state,
   if (!state.is_object() || !state.value("files", nlohmann::json()).is_array() ||
       !state.value("split_size", nlohmann::json()).is_number_integer()) {
     return errors::kBadFilesState.Make({.file = options_.path}, "it is no list of files");
+  }
+  if (replay() == connector::Replay::kNever) {
+    return errors::kStreamGone.Make({.file = options_.path}, "");
   }
   files_.clear();
   schema_.reset();

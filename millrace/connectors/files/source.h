@@ -29,7 +29,7 @@ class FilesSource final : public connector::Source {
   Status Setup() override { return Status::OK(); }
   Status Teardown() override { return Status::OK(); }
   connector::Accepted Push(const connector::Pushdown& pushdown) override;
-  connector::Replay replay() const override { return connector::Replay::kSeek; }
+  connector::Replay replay() const override;
   bool bounded() const override { return true; }
   Result<std::unique_ptr<connector::SplitReader>> Open(
       const connector::Split& split) override;

@@ -80,6 +80,27 @@ TEST_F(FlakyTest, ALastingErrorIsNotTriedAgain) {
   EXPECT_TRUE(timers_.waits.empty());
 }
 
+TEST_F(FlakyTest, NobodyWaitsForAPipelineThatIsGivenUp) {
+  script_->discovers = {Passing(), Passing()};
+  int asked = 0;
+  surroundings_.given_up = [&]() -> Status {
+    return asked++ < 1 ? Status::OK() : errors::kCancelled.Make({}, "");
+  };
+  ASSERT_OK_AND_ASSIGN(auto source, MakeSource(kPlain));
+  EXPECT_EQ(ErrorNumber(source->Discover().status()), errors::kCancelled.number);
+  // The pause before the second try was waited for, the next one not.
+  EXPECT_EQ(asked, 2);
+}
+
+TEST_F(FlakyTest, WhatCannotBeDoneAgainDoesNotHideWhy) {
+  script_->discovers = {Passing(), Lasting()};
+  ASSERT_OK_AND_ASSIGN(auto source, MakeSource(kPlain));
+  const Status status = source->Discover().status();
+  EXPECT_EQ(ErrorNumber(status), kPassing.number);
+  EXPECT_NE(status.message().find("trying again failed"), std::string::npos)
+      << status.ToString();
+}
+
 TEST_F(FlakyTest, TheDeadlineEndsTrying) {
   script_->polls = {Passing(), Passing(), Passing(), Passing(), Passing()};
   Options options = kPlain;
