@@ -321,7 +321,7 @@ def test_time_out_where_the_reader_falls_silent(millrace, pipe, rows):
 
 
 def test_a_slow_reader_is_not_silent(millrace, pipe, big):
-    process = copied(millrace, big, "pipe", "--to", "timeout_write=2s")
+    process = copied(millrace, big, "pipe", "--to", "timeout_write=4s")
     with open(pipe, "rb", buffering=0) as reader:
         got = []
         for _ in range(12):
