@@ -8,6 +8,8 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
+#include "millrace/connector/testkit/plain_source.h"
+
 namespace millrace::crash {
 
 namespace {
@@ -86,7 +88,7 @@ class FeedReader final : public connector::SplitReader {
   size_t next_ = 0;
 };
 
-class FeedSource final : public connector::Source {
+class FeedSource final : public connector::testkit::PlainSource {
  public:
   FeedSource(Sight sight, std::string half)
       : sight_(std::move(sight)), half_(std::move(half)) {}
@@ -121,18 +123,10 @@ class FeedSource final : public connector::Source {
     for (const auto& state : unfinished) restored_.push_back(state.split);
     return Status::OK();
   }
-  Status Preflight(connector::Report&) override { return Status::OK(); }
-  Status Setup() override { return Status::OK(); }
-  Status Teardown() override { return Status::OK(); }
-  connector::Accepted Push(const connector::Pushdown&) override { return {}; }
-  connector::Replay replay() const override { return connector::Replay::kSeek; }
-  bool bounded() const override { return false; }
   Result<std::unique_ptr<connector::SplitReader>> Open(const Split& split) override {
     return std::make_unique<FeedReader>(
         sight_, sight_.feed->parts[static_cast<size_t>(split.id.value)]);
   }
-  void Acknowledge(const std::vector<std::pair<SplitId, data::Position>>&) override {}
-  Status Control(connector::Command) override { return Status::OK(); }
 
  private:
   const Sight sight_;

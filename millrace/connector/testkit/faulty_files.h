@@ -5,16 +5,15 @@
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include "millrace/connector/testkit/passing_files.h"
 #include "millrace/io/errors.h"
-#include "millrace/io/file_system.h"
 
 namespace millrace::connector::testkit {
 
 /// Passes everything on until the n-th change of the disk. Owned by shared pointers.
 /// Thread-safe.
-class FaultyFiles final : public io::FileSystem,
+class FaultyFiles final : public PassingFiles,
                           public std::enable_shared_from_this<FaultyFiles> {
  public:
   enum class Fault {
@@ -24,7 +23,7 @@ class FaultyFiles final : public io::FileSystem,
     kDead,  ///< nothing changes any more: the disk is left as a killed process leaves it
   };
   FaultyFiles(std::shared_ptr<io::FileSystem> files, int64_t fail_at, Fault fault)
-      : files_(std::move(files)), left_(fail_at), fault_(fault) {}
+      : PassingFiles(std::move(files)), left_(fail_at), fault_(fault) {}
   /// From here on nothing changes any more.
   void Kill() {
     killed_ = true;
@@ -35,27 +34,10 @@ class FaultyFiles final : public io::FileSystem,
   /// Has the fault been met?
   bool met() const { return left_ < 0; }
 
-  Result<io::FileInfo> Stat(const std::string& path) override {
-    return files_->Stat(path);
-  }
-  bool Exists(const std::string& path) override { return files_->Exists(path); }
-  Result<std::vector<io::FileInfo>> List(const std::string& directory) override {
-    return files_->List(directory);
-  }
-  Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenRead(
-      const std::string& path) override {
-    return files_->OpenRead(path);
-  }
   Result<std::unique_ptr<io::WritableFile>> OpenWrite(const std::string& path) override {
     ARROW_RETURN_NOT_OK(Change(kTakesRoom));
     ARROW_ASSIGN_OR_RAISE(auto file, files_->OpenWrite(path));
     return std::make_unique<File>(std::move(file), shared_from_this());
-  }
-  Result<std::string> Resolve(const std::string& path) override {
-    return files_->Resolve(path);
-  }
-  Status CheckWritable(const std::string& directory) override {
-    return files_->CheckWritable(directory);
   }
   Status CopyPermissions(const std::string& from, const std::string& to) override {
     return Change([&] { return files_->CopyPermissions(from, to); });
@@ -119,7 +101,6 @@ class FaultyFiles final : public io::FileSystem,
     return Status::OK();
   }
 
-  const std::shared_ptr<io::FileSystem> files_;
   std::atomic<int64_t> left_;
   std::atomic<bool> killed_{false};
   const Fault fault_;

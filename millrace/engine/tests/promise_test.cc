@@ -6,6 +6,7 @@
 #include <arrow/type.h>
 
 #include "millrace/base/testing.h"
+#include "millrace/connector/testkit/plain_source.h"
 #include "millrace/state/errors.h"
 
 namespace millrace::engine {
@@ -35,27 +36,11 @@ class FixedSink final : public connector::Sink {
   const CommitClass class_;
 };
 
-class FixedSource final : public connector::Source {
+class FixedSource final : public connector::testkit::PlainSource {
  public:
   explicit FixedSource(Replay replay) : replay_(replay) {}
-  Result<std::shared_ptr<arrow::Schema>> InferSchema() override { return nullptr; }
-  Result<std::vector<connector::Split>> Discover() override {
-    return std::vector<connector::Split>();
-  }
-  Status Restore(const std::string&, const std::vector<connector::SplitState>&) override {
-    return Status::OK();
-  }
-  Status Preflight(connector::Report&) override { return Status::OK(); }
-  Status Setup() override { return Status::OK(); }
-  Status Teardown() override { return Status::OK(); }
-  connector::Accepted Push(const connector::Pushdown&) override { return {}; }
   Replay replay() const override { return replay_; }
   bool bounded() const override { return true; }
-  Result<std::unique_ptr<connector::SplitReader>> Open(const connector::Split&) override {
-    return Status::NotImplemented("");
-  }
-  void Acknowledge(const std::vector<std::pair<SplitId, data::Position>>&) override {}
-  Status Control(connector::Command) override { return Status::OK(); }
 
  private:
   const Replay replay_;

@@ -72,9 +72,11 @@ class FlakyFile final : public arrow::io::RandomAccessFile {
 };
 
 // The machine's files, read by way of FlakyFile.
-class FlakyFiles final : public io::FileSystem {
+class FlakyFiles final : public connector::testkit::PassingFiles {
  public:
-  explicit FlakyFiles(uint64_t seed) : random_(std::make_shared<Random>(seed)) {}
+  explicit FlakyFiles(uint64_t seed)
+      : PassingFiles(io::MakeLocalFileSystem()),
+        random_(std::make_shared<Random>(seed)) {}
   int64_t failures() const { return *failures_; }
   Result<std::shared_ptr<arrow::io::RandomAccessFile>> OpenRead(
       const std::string& path) override {
@@ -82,44 +84,8 @@ class FlakyFiles final : public io::FileSystem {
     if (!path.ends_with(".csv")) return file;
     return std::make_shared<FlakyFile>(std::move(file), random_, failures_);
   }
-  Result<io::FileInfo> Stat(const std::string& path) override {
-    return files_->Stat(path);
-  }
-  bool Exists(const std::string& path) override { return files_->Exists(path); }
-  Result<std::vector<io::FileInfo>> List(const std::string& directory) override {
-    return files_->List(directory);
-  }
-  Result<std::unique_ptr<io::WritableFile>> OpenWrite(const std::string& path) override {
-    return files_->OpenWrite(path);
-  }
-  Result<std::string> Resolve(const std::string& path) override {
-    return files_->Resolve(path);
-  }
-  Status CheckWritable(const std::string& directory) override {
-    return files_->CheckWritable(directory);
-  }
-  Status CopyPermissions(const std::string& from, const std::string& to) override {
-    return files_->CopyPermissions(from, to);
-  }
-  Status Rename(const std::string& from, const std::string& to) override {
-    return files_->Rename(from, to);
-  }
-  Status Remove(const std::string& path) override { return files_->Remove(path); }
-  Status RemoveDirectory(const std::string& path) override {
-    return files_->RemoveDirectory(path);
-  }
-  Status CreateDirectories(const std::string& path) override {
-    return files_->CreateDirectories(path);
-  }
-  Status SyncDirectory(const std::string& directory) override {
-    return files_->SyncDirectory(directory);
-  }
-  Result<std::shared_ptr<void>> TryLock(const std::string& path) override {
-    return files_->TryLock(path);
-  }
 
  private:
-  const std::shared_ptr<io::FileSystem> files_ = io::MakeLocalFileSystem();
   const std::shared_ptr<Random> random_;
   const std::shared_ptr<int64_t> failures_ = std::make_shared<int64_t>(0);
 };

@@ -7,6 +7,7 @@
 #include <arrow/type.h>
 
 #include "millrace/base/testing.h"
+#include "millrace/connector/testkit/plain_source.h"
 #include "millrace/runtime/simulated_scheduler.h"
 
 namespace millrace::runtime {
@@ -15,7 +16,7 @@ namespace {
 using operators::Event;
 
 // Batches of one row, one split, for ever.
-class Endless final : public connector::Source {
+class Endless final : public connector::testkit::PlainSource {
  public:
   class Reader final : public connector::SplitReader {
    public:
@@ -36,27 +37,11 @@ class Endless final : public connector::Source {
     int* const polls_;
   };
 
-  Result<std::shared_ptr<arrow::Schema>> InferSchema() override { return nullptr; }
-  Result<std::vector<connector::Split>> Discover() override { return splits_; }
-  Status Restore(const std::string&, const std::vector<connector::SplitState>&) override {
-    return Status::OK();
-  }
-  Status Preflight(connector::Report&) override { return Status::OK(); }
-  Status Setup() override { return Status::OK(); }
-  Status Teardown() override { return Status::OK(); }
-  connector::Accepted Push(const connector::Pushdown&) override { return {}; }
-  connector::Replay replay() const override { return connector::Replay::kSeek; }
-  bool bounded() const override { return false; }
   Result<std::unique_ptr<connector::SplitReader>> Open(const connector::Split&) override {
     return std::make_unique<Reader>(&polls);
   }
-  void Acknowledge(const std::vector<std::pair<SplitId, data::Position>>&) override {}
-  Status Control(connector::Command) override { return Status::OK(); }
 
   int polls = 0;
-
- private:
-  std::vector<connector::Split> splits_;
 };
 
 class NoReports final : public TaskReports {
