@@ -57,10 +57,10 @@ class ManifestStore {
   /// name.
   virtual Status NameSavepoint(Epoch epoch, const std::string& name) = 0;
   virtual Status Remove(const ManifestEntry& entry) = 0;
-  /// Where the pipeline's sinks keep what is not committed: small text that stays until
-  /// RemoveAll; "" when there is none. Durable when WriteStrays returns.
-  virtual Result<std::string> ReadStrays() = 0;
-  virtual Status WriteStrays(const std::string& text) = 0;
+  /// Small text under a name of letters that stays until RemoveAll; "" when there is
+  /// none, and to remove it. Durable when WriteNote returns.
+  virtual Result<std::string> ReadNote(const std::string& name) = 0;
+  virtual Status WriteNote(const std::string& name, const std::string& text) = 0;
   /// Forget the pipeline: manifests, state files, attempts.
   virtual Status RemoveAll() = 0;
 

@@ -142,7 +142,7 @@ Result<std::string> Checkpoints::Show(const std::string& pipeline,
 }
 
 Result<int64_t> Checkpoints::DropStrays(connector::ManifestStore& store) {
-  ARROW_ASSIGN_OR_RAISE(const std::string text, store.ReadStrays());
+  ARROW_ASSIGN_OR_RAISE(const std::string text, store.ReadNote(kStraysNote));
   ARROW_ASSIGN_OR_RAISE(const auto all, DecodeStrays(text));
   int64_t dropped = 0;
   for (const auto& [name, strays] : all) {

@@ -15,6 +15,10 @@ namespace millrace::engine {
 using connector::ManifestEntry;
 using connector::ManifestState;
 
+namespace {
+constexpr char kEndedNote[] = "ended";
+}  // namespace
+
 std::string DefaultStateDir(const ConfigSpec::Lookup& environment) {
   if (auto given = environment("MILLRACE_STATE_DIR"); given && !given->empty())
     return *given;
@@ -51,15 +55,41 @@ Result<std::vector<Strays>> DecodeStrays(const std::string& text) {
   return out;
 }
 
+std::unique_ptr<connector::ManifestStore> Recovery::StoreOf(Engine* engine,
+                                                            const JobOptions& options) {
+  return state::MakeLocalManifestStore(engine->shared_files(), &engine->clock(),
+                                       options.state_dir.empty()
+                                           ? DefaultStateDir(engine->environment())
+                                           : options.state_dir,
+                                       options.name.text);
+}
+
+Status Recovery::Forget() {
+  ARROW_RETURN_NOT_OK(state::Retire(*store_));
+  return store_->WriteNote(kEndedNote, "");
+}
+
+Status Recovery::MarkEnded(const std::vector<std::string>& names) {
+  return store_->WriteNote(kEndedNote, fmt::format("{}", fmt::join(names, "\n")));
+}
+
+Result<std::set<std::string>> Recovery::Ended(Engine* engine, const JobOptions& options) {
+  std::set<std::string> out;
+  ARROW_ASSIGN_OR_RAISE(const std::string text,
+                        StoreOf(engine, options)->ReadNote(kEndedNote));
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    out.insert(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return out;
+}
+
 Result<std::unique_ptr<Recovery>> Recovery::Open(Engine* engine,
                                                  const JobOptions& options) {
   if (!options.name.chosen) return errors::kNeedsName.Make({}, "");
   std::unique_ptr<Recovery> out(new Recovery(options));
-  out->store_ = state::MakeLocalManifestStore(engine->shared_files(), &engine->clock(),
-                                              options.state_dir.empty()
-                                                  ? DefaultStateDir(engine->environment())
-                                                  : options.state_dir,
-                                              options.name.text);
+  out->store_ = StoreOf(engine, options);
   ARROW_ASSIGN_OR_RAISE(out->attempt_, out->store_->Acquire());
   return out;
 }
@@ -120,12 +150,12 @@ Status Recovery::Explained(const Status& status) {
 
 Status Recovery::RememberStrays(const std::string& connector, const std::string& strays) {
   if (strays.empty()) return Status::OK();
-  ARROW_ASSIGN_OR_RAISE(std::string text, store_->ReadStrays());
+  ARROW_ASSIGN_OR_RAISE(std::string text, store_->ReadNote(kStraysNote));
   const std::string line =
       fmt::format("{} {}\n", connector, arrow::util::base64_encode(strays));
   // A sink that writes elsewhere now leaves what lies where it wrote before.
   if (text.find(line) != text.npos) return Status::OK();
-  return store_->WriteStrays(text + line);
+  return store_->WriteNote(kStraysNote, text + line);
 }
 
 Status Recovery::Choose(connector::Sink& sink) {

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -24,7 +25,8 @@ std::string DefaultStateDir(const ConfigSpec::Lookup& environment);
 /// For an error: what can be started from, the newest last.
 std::string CheckpointNames(const std::vector<connector::ManifestEntry>& entries);
 
-/// The text of ManifestStore::ReadStrays: a connector and what its sink told.
+/// The note of a pipeline's strays: a line each of a connector and what its sink told.
+inline constexpr char kStraysNote[] = "strays";
 using Strays = std::pair<std::string, std::string>;
 Result<std::vector<Strays>> DecodeStrays(const std::string& text);
 
@@ -57,12 +59,20 @@ class Recovery {
   /// `status` of a run that failed; where its state was damaged, with what is intact.
   Status Explained(const Status& status);
   /// A finished pipeline has no checkpoint any more.
-  Status Forget() { return state::Retire(*store_); }
+  Status Forget();
+
+  /// This is the first pipeline of a script that has ended, whose pipelines are `names`:
+  /// from here on none of them is to be run again until all are forgotten, this one last.
+  Status MarkEnded(const std::vector<std::string>& names);
+  /// What MarkEnded said in an earlier run that was cut off while it forgot them.
+  static Result<std::set<std::string>> Ended(Engine* engine, const JobOptions& options);
 
   runtime::CheckpointOptions PipelineOptions(plan::PlanIdentity plan) const;
 
  private:
   explicit Recovery(JobOptions options) : options_(std::move(options)) {}
+  static std::unique_ptr<connector::ManifestStore> StoreOf(Engine* engine,
+                                                           const JobOptions& options);
   Result<state::Manifest> Read(const connector::ManifestEntry& entry);
   bool IsIntact(const connector::ManifestEntry& entry);
   Status Damaged(const Status& status, const connector::ManifestEntry& entry,

@@ -90,6 +90,7 @@ Status Session::Execute(std::string_view text, const std::string& file,
   if (!parsed.ok()) return locate(parsed.status());
   names_.clear();
   finished_.clear();
+  ended_.clear();
   several_writes_ =
       std::count_if(parsed->statements.begin(), parsed->statements.end(),
                     [](const auto& statement) { return Writes(*statement); }) > 1;
@@ -127,12 +128,20 @@ JobOptions Session::OptionsOf(std::string target) {
   return out;
 }
 
+// As a whole: cut off between two of them, a rerun would do some of the statements again.
+// The first pipeline remembers that until it is the only one.
 Status Session::ForgetFinished() {
-  for (const JobOptions& options : std::exchange(finished_, {})) {
-    ARROW_ASSIGN_OR_RAISE(auto recovery, Recovery::Open(engine_, options));
+  const std::vector<JobOptions> finished = std::exchange(finished_, {});
+  if (finished.empty()) return Status::OK();
+  std::vector<std::string> names;
+  for (const JobOptions& options : finished) names.push_back(options.name.text);
+  ARROW_ASSIGN_OR_RAISE(auto first, Recovery::Open(engine_, finished.front()));
+  ARROW_RETURN_NOT_OK(first->MarkEnded(names));
+  for (size_t i = 1; i < finished.size(); ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto recovery, Recovery::Open(engine_, finished[i]));
     ARROW_RETURN_NOT_OK(recovery->Forget());
   }
-  return Status::OK();
+  return first->Forget();
 }
 
 Status Session::Run(const sql::Statement& statement, const Locate& locate,
@@ -196,6 +205,15 @@ Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
   ARROW_RETURN_NOT_OK(write->CheckNames());
   JobOptions options = OptionsOf(write->table()->name);
   options.keeps_checkpoint = options.name.chosen && several_writes_;
+  if (options.keeps_checkpoint && finished_.empty()) {
+    ARROW_ASSIGN_OR_RAISE(ended_, Recovery::Ended(engine_, options));
+  }
+  if (ended_.contains(options.name.text)) {
+    listener.OnMessage(
+        fmt::format("{}: the run before had read everything", write->table()->name));
+    finished_.push_back(options);
+    return Status::OK();
+  }
   ARROW_ASSIGN_OR_RAISE(auto job, Job::Make(engine_, &catalog_, root, options));
   ARROW_RETURN_NOT_OK(RunJob(*job, listener, true));
   if (job->keeps_checkpoint()) finished_.push_back(options);

@@ -133,6 +133,7 @@ class Session {
   std::set<std::string> letter_files_;
   std::set<std::string> names_;       // of the script's pipelines so far
   bool several_writes_ = false;       // of the script
+  std::set<std::string> ended_;       // pipelines that an earlier run had done all of
   std::vector<JobOptions> finished_;  // pipelines whose last checkpoint waits for the end
   const std::shared_ptr<MemoryBudget> planning_memory_;
   // Sources may outlive the session.

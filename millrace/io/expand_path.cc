@@ -102,22 +102,47 @@ bool IsHidden(std::string_view name) {
   return name.starts_with('.') || name.starts_with('_');
 }
 
-Status ListTree(FileSystem& files, const std::string& directory,
+// The folders that lead to a place. A symbolic link may lead back to one of them, whose
+// files would be found again and again.
+class Way {
+ public:
+  explicit Way(FileSystem& files) : files_(files) {}
+
+  /// Is `directory` entered for the first time? Leave it afterwards if so.
+  bool Enter(const std::string& directory) {
+    const auto info = files_.Stat(directory.empty() ? "." : directory);
+    std::pair<uint64_t, uint64_t> identity{0, 0};
+    if (info.ok()) identity = {info->device, info->inode};
+    const bool known = identity.second != 0 &&
+                       std::find(way_.begin(), way_.end(), identity) != way_.end();
+    if (!known) way_.push_back(identity);
+    return !known;
+  }
+  void Leave() { way_.pop_back(); }
+
+ private:
+  FileSystem& files_;
+  std::vector<std::pair<uint64_t, uint64_t>> way_;  // device and inode
+};
+
+Status ListTree(FileSystem& files, const std::string& directory, Way& way,
                 std::vector<FileInfo>& out) {
+  if (!way.Enter(directory)) return Status::OK();
   ARROW_ASSIGN_OR_RAISE(auto entries, files.List(directory));
   for (FileInfo& entry : entries) {
     if (IsHidden(NameOf(entry.path))) continue;
     if (entry.directory) {
-      ARROW_RETURN_NOT_OK(ListTree(files, entry.path, out));
+      ARROW_RETURN_NOT_OK(ListTree(files, entry.path, way, out));
     } else {
       out.push_back(std::move(entry));
     }
   }
+  way.Leave();
   return Status::OK();
 }
 
 Status Descend(FileSystem& files, const std::string& base, std::string_view pattern,
-               std::vector<FileInfo>& out) {
+               Way& way, std::vector<FileInfo>& out) {
   const size_t slash = pattern.find('/');
   const std::string_view part = pattern.substr(0, slash);
   const bool last = slash == std::string_view::npos;
@@ -128,10 +153,10 @@ Status Descend(FileSystem& files, const std::string& base, std::string_view patt
   };
   if (!HasGlob(part)) {
     const std::string path = part.empty() ? base + "/" : join(part);
-    if (!last) return Descend(files, path, rest, out);
+    if (!last) return Descend(files, path, rest, way, out);
     auto info = files.Stat(path);
     if (!info.ok()) return Status::OK();
-    if (info->directory) return ListTree(files, path, out);
+    if (info->directory) return ListTree(files, path, way, out);
     out.push_back(std::move(*info));
     return Status::OK();
   }
@@ -142,12 +167,14 @@ Status Descend(FileSystem& files, const std::string& base, std::string_view patt
                : entries.status();
   }
   if (part == "**") {
-    ARROW_RETURN_NOT_OK(Descend(files, base, last ? "*" : rest, out));
+    if (!way.Enter(base)) return Status::OK();
+    ARROW_RETURN_NOT_OK(Descend(files, base, last ? "*" : rest, way, out));
     for (const FileInfo& entry : *entries) {
       if (entry.directory && !IsHidden(NameOf(entry.path))) {
-        ARROW_RETURN_NOT_OK(Descend(files, entry.path, pattern, out));
+        ARROW_RETURN_NOT_OK(Descend(files, entry.path, pattern, way, out));
       }
     }
+    way.Leave();
     return Status::OK();
   }
   for (FileInfo& entry : *entries) {
@@ -155,7 +182,8 @@ Status Descend(FileSystem& files, const std::string& base, std::string_view patt
     if (name.starts_with('.') && !part.starts_with('.')) continue;
     if (!MatchesName(part, name)) continue;
     if (!last) {
-      if (entry.directory) ARROW_RETURN_NOT_OK(Descend(files, entry.path, rest, out));
+      if (entry.directory)
+        ARROW_RETURN_NOT_OK(Descend(files, entry.path, rest, way, out));
     } else if (!entry.directory) {
       out.push_back(std::move(entry));
     }
@@ -167,11 +195,12 @@ Status Descend(FileSystem& files, const std::string& base, std::string_view patt
 
 Result<std::vector<FileInfo>> ExpandPath(FileSystem& files, const std::string& pattern) {
   std::vector<FileInfo> out;
+  Way way(files);
   // A file whose name happens to hold a glob character is meant literally.
   if (!HasGlob(pattern) || files.Exists(pattern)) {
     ARROW_ASSIGN_OR_RAISE(FileInfo info, files.Stat(pattern));
     if (info.directory) {
-      ARROW_RETURN_NOT_OK(ListTree(files, pattern, out));
+      ARROW_RETURN_NOT_OK(ListTree(files, pattern, way, out));
     } else {
       out.push_back(std::move(info));
     }
@@ -181,7 +210,8 @@ Result<std::vector<FileInfo>> ExpandPath(FileSystem& files, const std::string& p
     for (const std::string& one : patterns) {
       const bool absolute = one.starts_with('/');
       ARROW_RETURN_NOT_OK(Descend(files, absolute ? "/" : "",
-                                  absolute ? std::string_view(one).substr(1) : one, out));
+                                  absolute ? std::string_view(one).substr(1) : one, way,
+                                  out));
     }
   }
   std::sort(out.begin(), out.end(),

@@ -23,7 +23,6 @@ constexpr std::string_view kEpochPrefix = "epoch-";
 constexpr std::string_view kSavepointPrefix = "savepoint-";
 constexpr std::string_view kPending = ".pending";
 constexpr std::string_view kManifest = ".manifest";
-constexpr char kStrays[] = "strays";
 
 bool IsPlain(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -162,14 +161,18 @@ class LocalManifestStore final : public connector::ManifestStore {
     return files_->SyncDirectory(folder_);
   }
 
-  Result<std::string> ReadStrays() override {
-    if (!files_->Exists(Path(kStrays))) return std::string();
-    return ReadText(Path(kStrays));
+  Result<std::string> ReadNote(const std::string& name) override {
+    if (!files_->Exists(Path(name))) return std::string();
+    return ReadText(Path(name));
   }
-  Status WriteStrays(const std::string& text) override {
-    const std::string fresh = std::string(kStrays) + ".new";
-    ARROW_RETURN_NOT_OK(Usable(WriteDurably(fresh, text)));
-    ARROW_RETURN_NOT_OK(Usable(files_->Rename(Path(fresh), Path(kStrays))));
+  Status WriteNote(const std::string& name, const std::string& text) override {
+    if (text.empty()) {
+      if (!files_->Exists(Path(name))) return Status::OK();
+      ARROW_RETURN_NOT_OK(Usable(files_->Remove(Path(name))));
+      return Usable(files_->SyncDirectory(folder_));
+    }
+    ARROW_RETURN_NOT_OK(Usable(WriteDurably(name + ".new", text)));
+    ARROW_RETURN_NOT_OK(Usable(files_->Rename(Path(name + ".new"), Path(name))));
     return Usable(files_->SyncDirectory(folder_));
   }
 

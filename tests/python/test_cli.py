@@ -639,3 +639,17 @@ def test_copy_of_the_first_rows_and_of_none(millrace, tmp_path):
     millrace("copy", "in.csv", "out.csv", "--mode", "overwrite", "--head", "2", "--select", "SELECT id + 1 AS n FROM source WHERE id > 10")
     assert (tmp_path / "out.csv").read_text() == "n\n12\n13\n"
     assert "MR-" in millrace("copy", "in.csv", "out.csv", "--head", "-1", code=2).stderr
+
+
+def test_a_link_that_leads_back_finds_no_file_again(millrace, tmp_path):
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    (tmp_path / "in" / "a.csv").write_text("id\n1\n")
+    (tmp_path / "in" / "sub" / "b.csv").write_text("id\n2\n")
+    (tmp_path / "in" / "sub" / "up").symlink_to("..")
+    (tmp_path / "in" / "self").symlink_to(".")
+    # A link to somewhere else is followed.
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "c.csv").write_text("id\n3\n")
+    (tmp_path / "in" / "there").symlink_to("../elsewhere")
+    for path in ("in/", "in", "in/**/*.csv", "in/**", str(tmp_path / "in")):
+        assert millrace("sql", "--format", "csv", "-c", f"SELECT id FROM '{path}' ORDER BY id").stdout == "id\n1\n2\n3\n"

@@ -223,3 +223,16 @@ def test_bad_partition_expressions(millrace, tmp_path, columns, number):
     done = millrace("copy", "in.csv", "out/", "--format", "csv", "--partition-by", columns,
                     code=1 if number == "MR-2412" else 2)
     assert number in done.stderr
+
+
+@pytest.mark.parametrize("words", [[], ["--resume"]])
+@pytest.mark.parametrize("value", ["x" * 260, "é" * 130, "/" * 90])
+def test_a_value_too_long_for_a_folder_is_refused_before_anything_is_decided(millrace, tmp_path, words, value):
+    (tmp_path / "in.csv").write_text(f"id,p\n1,ok\n2,{value}\n3,fine\n")
+    copy = ["copy", "in.csv", "out/", "--format", "csv", "--partition-by"]
+    for _ in range(2):
+        assert "MR-2422" in millrace(*copy, "p", *words, code=1).stderr
+        assert not list(tmp_path.rglob("part-*"))
+    # What the hint says.
+    millrace(*copy, "LEFT(p, 20) AS part")
+    assert len(list(tmp_path.rglob("part-*.csv"))) == 3

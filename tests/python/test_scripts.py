@@ -122,3 +122,26 @@ SELECT n + 1 AS n FROM 'in.csv';
     for times in (1, 2):
         assert millrace("run", "x.sql", "--format", "csv").stdout == "n\n2\n3\n"
         assert rows(tmp_path / "a") == sorted(times * [1, 2])
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_a_script_killed_while_it_forgets_its_pipelines_does_nothing_twice(millrace, tmp_path, turn):
+    count = 8
+    (tmp_path / "in.csv").write_text("n\n1\n2\n")
+    (tmp_path / "x.sql").write_text("SET name = 'many'; SET checkpoints = 'on';\n" + "".join(
+        f"CREATE SINK s{i} WITH (connector = 'files', path = 'out{i}/', format = 'csv', mode = 'append');\n"
+        f"INSERT INTO s{i} SELECT n FROM 'in.csv';\n" for i in range(count)))
+    running = millrace.start("run", "x.sql")
+    state, most = tmp_path / "state", 0
+    while running.poll() is None:
+        now = len(list(state.iterdir())) if state.exists() else 0
+        if most == count and now <= count - 1 - turn:
+            running.send_signal(signal.SIGKILL)
+            break
+        most = max(most, now)
+    running.wait()
+    forgotten = running.returncode == 0
+    millrace("run", "x.sql")
+    # All of it once; where it had ended before it could be killed, all of it twice.
+    assert [rows(tmp_path / f"out{i}") for i in range(count)] == count * [[1, 1, 2, 2] if forgotten else [1, 2]]
+    assert not list(state.iterdir())

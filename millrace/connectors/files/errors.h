@@ -89,13 +89,16 @@ inline constexpr ErrorSpec kStreamGone{
     "a pipe can't be continued from a checkpoint",
     "what it gave since then is lost: drop the checkpoint and begin again"};
 
+inline constexpr ErrorSpec kPartitionTooLong{
+    2422, arrow::StatusCode::Invalid, false, "a value is too long to name a folder",
+    "partition by an expression, LEFT(column, 40) AS part, or by another column"};
+
 inline constexpr const ErrorSpec* kFilesErrors[] = {
-    &kUnknownFormat,        &kDestinationExists, &kCannotAppend,
-    &kSchemaDiffers,        &kNeedsSeekableFile, &kNeedsFormat,
-    &kForeignFiles,         &kAppendUnderWay,    &kDestinationChanged,
-    &kMixedFormats,         &kFileChanged,       &kPartitionColumn,
-    &kPartitionsNeedFolder, &kPieceMissing,      &kNothingToInfer,
-    &kCannotWatch,          &kBadFilesState,     &kPartitionFolders,
-    &kPartitionValue,       &kFormatNotWatched,  &kStreamGone};
+    &kUnknownFormat,        &kDestinationExists, &kCannotAppend,   &kSchemaDiffers,
+    &kNeedsSeekableFile,    &kNeedsFormat,       &kForeignFiles,   &kAppendUnderWay,
+    &kDestinationChanged,   &kMixedFormats,      &kFileChanged,    &kPartitionColumn,
+    &kPartitionsNeedFolder, &kPieceMissing,      &kNothingToInfer, &kCannotWatch,
+    &kBadFilesState,        &kPartitionFolders,  &kPartitionValue, &kFormatNotWatched,
+    &kStreamGone,           &kPartitionTooLong};
 
 }  // namespace millrace::errors

@@ -43,6 +43,18 @@ Result<Coded> Encode(const std::shared_ptr<arrow::Array>& column,
   return out;
 }
 
+// Of a name in a folder, in bytes.
+constexpr size_t kMostNameBytes = 255;
+
+// Before the rows are prepared: what is decided can't be refused any more.
+Status CheckLength(const std::string& label, const std::string& text) {
+  const size_t size = label.size() + 1 + text.size();
+  if (size <= kMostNameBytes) return Status::OK();
+  return errors::kPartitionTooLong.Make({.column = label},
+                                        "'{}…', {} bytes of at most {}",
+                                        text.substr(0, 40), size, kMostNameBytes);
+}
+
 bool CanName(const arrow::DataType& type) {
   return arrow::is_integer(type.id()) || arrow::is_floating(type.id()) ||
          arrow::is_decimal(type.id()) || arrow::is_string(type.id()) ||
@@ -138,6 +150,8 @@ Result<std::vector<Partitions::Part>> Partitions::Split(
         const auto [found, added] =
             numbers.try_emplace(key, static_cast<int32_t>(refined.size()));
         if (added) {
+          ARROW_RETURN_NOT_OK(
+              CheckLength(labels_[c], coded.texts[static_cast<size_t>(code)]));
           const std::string& parent = folders[static_cast<size_t>(groups[row])];
           refined.push_back(fmt::format("{}{}{}={}", parent, parent.empty() ? "" : "/",
                                         labels_[c],
