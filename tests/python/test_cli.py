@@ -651,5 +651,5 @@ def test_a_link_that_leads_back_finds_no_file_again(millrace, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "c.csv").write_text("id\n3\n")
     (tmp_path / "in" / "there").symlink_to("../elsewhere")
-    for path in ("in/", "in", "in/**/*.csv", "in/**", str(tmp_path / "in")):
+    for path in ("in/", "in", "in/**/*.csv", str(tmp_path / "in")):
         assert millrace("sql", "--format", "csv", "-c", f"SELECT id FROM '{path}' ORDER BY id").stdout == "id\n1\n2\n3\n"

@@ -9,7 +9,6 @@
 
 #include "millrace/base/error.h"
 #include "millrace/connector/resilience/errors.h"
-#include "millrace/expr/errors.h"
 
 namespace millrace::files {
 
