@@ -36,8 +36,7 @@ class CsvEncoder final : public data::RowEncoder {
     const char delimiter = dialect_.delimiter;
     const size_t line_end = dialect_.line_end.size();
     char* d = text() + size_;
-    // Up to here a row without long strings may begin.
-    char* limit = text() + text_->size() - fixed;
+    char* limit = Limit(fixed);
     int64_t counted = 0;
     for (int64_t i = 0, n = rows->num_rows(); i < n; ++i) {
       if (d > limit) [[unlikely]] {
@@ -47,7 +46,7 @@ class CsvEncoder final : public data::RowEncoder {
         ARROW_RETURN_NOT_OK(Flush(out));
         ARROW_RETURN_NOT_OK(Reserve(fixed));
         d = text();
-        limit = text() + text_->size() - fixed;
+        limit = Limit(fixed);
       }
       for (ColumnWriter& column : columns_) {
         if (column.may_be_long()) {
@@ -55,7 +54,7 @@ class CsvEncoder final : public data::RowEncoder {
             size_ = d - text();
             ARROW_RETURN_NOT_OK(Reserve(fixed + TextQuoter::MostBytes(size)));
             d = text() + size_;
-            limit = text() + text_->size() - fixed;
+            limit = Limit(fixed);
           }
         }
         d = column.Write(d, i);
@@ -89,6 +88,10 @@ class CsvEncoder final : public data::RowEncoder {
     return static_cast<int64_t>(columns_.size() + 1) *
            (ColumnWriter::kMostBytes + static_cast<int64_t>(dialect_.null.size()));
   }
+
+  // Up to here a row without long strings may begin. A buffer that has grown for long
+  // ones holds no more rows for that.
+  char* Limit(int64_t fixed) { return text() + std::min(text_->size() - fixed, kPiece); }
 
   // Room for `bytes` after what is buffered.
   Status Reserve(int64_t bytes) {

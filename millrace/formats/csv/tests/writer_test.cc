@@ -5,6 +5,7 @@
 #include <arrow/compute/api.h>
 #include <arrow/util/decimal.h>
 
+#include "millrace/base/memory_budget.h"
 #include "millrace/formats/csv/tests/csv_testing.h"
 #include "millrace/formats/format_value.h"
 
@@ -209,6 +210,27 @@ TEST(CsvWriter, LargeTextAndManyRows) {
   for (size_t i = 0; i < 250; ++i) {
     EXPECT_EQ(out.rows[i][0], cells[i < 200 ? i : i - 100]);
   }
+}
+
+// Texts for which room is asked one by one must not hold back the piece that is full.
+TEST(CsvWriter, LongTextsLeavePieceByPiece) {
+  const std::string text(60, 'x');
+  const auto rows = Batch({{"t", Strings(std::vector<Cell>(200'000, text))},
+                           {"u", Strings(std::vector<Cell>(200'000, text))}});
+  auto format = MakeCsvFormat();
+  ASSERT_OK_AND_ASSIGN(Config config, format->write_options().Parse("csv", {}, {}));
+  const auto budget = MemoryBudget::Make(int64_t{1} << 30, ProcessMemoryPool());
+  MemoryFile file;
+  ASSERT_OK_AND_ASSIGN(auto writer, format->OpenWriter(file, config, rows->schema(),
+                                                       false, {.pool = budget->pool()}));
+  for (int64_t at = 0; at < rows->num_rows(); at += 10'000) {
+    ASSERT_OK(writer->Write(rows->Slice(at, 10'000)));
+    EXPECT_LT(writer->buffered_bytes(), 2 << 20);
+  }
+  ASSERT_OK(writer->Finish());
+  EXPECT_EQ(file.text.size(), 4 + 200'000 * 122u);
+  // What Write has encoded of one batch waits for the appender.
+  EXPECT_LT(budget->peak(), 8 << 20);
 }
 
 TEST(CsvWriter, EveryTypeReadsBack) {
