@@ -94,8 +94,10 @@ const std::vector<Setting>& Settings() {
               .type = OptionType::kString,
               .doc = "Name of the pipeline, by which its checkpoints are found"},
              &JobOptions::name,
-             [](const Config& value, const std::string& name) {
-               return Result<PipelineName>({value.GetString(name), true});
+             [](const Config& value, const std::string& name) -> Result<PipelineName> {
+               std::string text = value.GetString(name);
+               if (text.empty()) return errors::kBadOption.Make({}, "name: it is empty");
+               return PipelineName{std::move(text), true};
              }),
       Whole("parallelism", "",
             "Tasks of a stage; as many as there are shards when absent",

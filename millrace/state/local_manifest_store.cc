@@ -92,10 +92,10 @@ class LocalManifestStore final : public connector::ManifestStore {
     if (files_->Exists(Path("attempts"))) {
       ARROW_ASSIGN_OR_RAISE(std::string text, ReadText(Path("attempts")));
       const char* end = text.data() + text.size();
-      if (std::from_chars(text.data(), end, attempts).ec != std::errc()) {
-        return errors::kManifestDamaged.Make({.file = Path("attempts")},
-                                             "it holds no number");
-      }
+      // Where the count is lost, it goes on where it can't have been: two runs must not
+      // have the same.
+      if (std::from_chars(text.data(), end, attempts).ec != std::errc() || attempts < 0)
+        attempts = clock_->WallMicros();
     }
     ++attempts;
     // Replaced as a whole: a count that is torn would give two runs the same names.

@@ -513,6 +513,36 @@ def test_the_limit_of_dead_letters_counts_those_of_earlier_runs(millrace, tmp_pa
     assert "MR-2510" in millrace("--shards", 1, "run", "d.sql", code=1).stderr
 
 
+@pytest.mark.parametrize("count", ["", "x", "-1"])
+def test_a_lost_count_of_attempts_stops_nobody(millrace, tmp_path, count):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("n\n1\n")
+    (tmp_path / "p.sql").write_text("""SET name = 'p'; SET checkpoint_interval = '50ms';
+CREATE SOURCE s (n BIGINT) WITH (connector = 'files', path = 'in/', format = 'csv', mode = 'watch');
+CREATE SINK o WITH (connector = 'files', path = 'out/', format = 'csv', mode = 'append');
+INSERT INTO o SELECT n FROM s;
+""")
+
+    def rows():
+        return sorted(int(line) for path in (tmp_path / "out").glob("part-*.csv") for line in path.read_text().splitlines()[1:])
+    for n in (1, 2):
+        running = millrace.start("run", "p.sql")
+        wait_for(lambda: rows() == list(range(1, n + 1)))
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        (tmp_path / "state" / "p" / "attempts").write_text(count)
+        (tmp_path / "in" / "b.csv").write_text("n\n2\n")
+    millrace("checkpoint", "drop", "p")
+
+
+def test_a_name_is_not_empty(millrace, tmp_path):
+    (tmp_path / "in.csv").write_text("n\n1\n")
+    assert "MR-1003" in millrace("copy", "in.csv", "out.csv", "--resume", "-o", "name=", code=2).stderr
+    (tmp_path / "x.sql").write_text("SET name = ''; INSERT INTO 'out.csv' SELECT * FROM 'in.csv'")
+    assert "MR-1003" in millrace("run", "x.sql", code=2).stderr
+    assert not (tmp_path / "out.csv").exists()
+
+
 def test_windows_over_several_growing_files_survive_restarts(millrace, tmp_path):
     """Rows come into one file after the other, while the pipeline is killed and run again at other numbers of shards."""
     (tmp_path / "in").mkdir()
