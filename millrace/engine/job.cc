@@ -8,6 +8,7 @@
 #include "millrace/connector/errors.h"
 #include "millrace/connector/resilience/resilience.h"
 #include "millrace/connectors/files/files.h"
+#include "millrace/engine/checkpoints.h"
 #include "millrace/engine/dead_letter_file.h"
 #include "millrace/engine/dead_letter_sink.h"
 #include "millrace/engine/errors.h"
@@ -256,6 +257,18 @@ void Job::Stop(std::string savepoint, Status reason) {
                        [this, reason = std::move(reason)] { Cancel(reason); });
   }
   pipeline_->Stop(std::move(savepoint));
+}
+
+Status Job::CheckSavepoint(const std::string& savepoint) const {
+  if (savepoint.empty()) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const auto known,
+                        Checkpoints(engine_, options_.state_dir).List(name()));
+  const bool taken = std::any_of(known.begin(), known.end(), [&](const auto& checkpoint) {
+    return checkpoint.savepoint == savepoint;
+  });
+  return taken ? errors::kSavepointTaken.Make({}, "'{}' of pipeline '{}'", savepoint,
+                                              name())
+               : Status::OK();
 }
 
 Result<JobSummary> Job::Finish() {

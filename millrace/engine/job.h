@@ -63,6 +63,9 @@ class Job {
   /// sink shows rows as they are written when nobody takes them any more, unless the
   /// checkpoint was asked for by its name.
   void Stop(std::string savepoint, Status reason);
+  /// May a checkpoint be kept as `savepoint`? Not where one is (kSavepointTaken): it
+  /// stays until it is dropped. Thread-safe.
+  Status CheckSavepoint(const std::string& savepoint) const;
   /// Make a checkpoint now. Only where checkpointed().
   /// The answer is the newest epoch, once it is made; errors::kCancelled where the job
   /// ends without.

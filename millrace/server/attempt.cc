@@ -42,6 +42,7 @@ Result<engine::JobSummary> Attempt::Run(engine::Job& job, bool writes) {
     }
     // A savepoint can only be made by a job that runs.
     if (stop_ && savepoint_.empty()) return stopped;
+    ARROW_RETURN_NOT_OK(job.CheckSavepoint(savepoint_));
     job.Start();
     if (stop_) job.Stop(savepoint_, stopped);
     job_ = &job;
@@ -82,6 +83,7 @@ Status Attempt::Stop(const std::string& savepoint) {
   if (job_ != nullptr && !savepoint.empty() && !job_->checkpointed()) {
     return errors::kMakesNoCheckpoints.Make({}, "'{}'", job_->name());
   }
+  if (job_ != nullptr) ARROW_RETURN_NOT_OK(job_->CheckSavepoint(savepoint));
   stop_ = true;
   savepoint_ = savepoint;
   if (job_ != nullptr) {
@@ -98,6 +100,7 @@ Result<Future<Epoch>> Attempt::Checkpoint(const std::string& savepoint) {
   if (!job_->checkpointed()) {
     return errors::kMakesNoCheckpoints.Make({}, "'{}'", job_->name());
   }
+  ARROW_RETURN_NOT_OK(job_->CheckSavepoint(savepoint));
   return job_->Checkpoint(savepoint);
 }
 

@@ -49,9 +49,13 @@ inline constexpr ErrorSpec kNoSuchState{
     "see `millrace checkpoint list`, and look for the right --state-dir; a pipeline that "
     "has read everything leaves nothing but its savepoints"};
 
+inline constexpr ErrorSpec kSavepointTaken{
+    4512, arrow::StatusCode::AlreadyExists, false, "there is a savepoint of that name",
+    "take another name, or drop it: `millrace checkpoint drop PIPELINE SAVEPOINT`"};
+
 inline constexpr const ErrorSpec* kStateErrors[] = {
     &kPipelineTaken, &kManifestDamaged, &kStateDamaged, &kStateVersion,
     &kStateRefused,  &kNoCheckpoint,    &kStateFolder,  &kGuaranteeMissed,
-    &kNeedsName,     &kStopped,         &kNoSuchState};
+    &kNeedsName,     &kStopped,         &kNoSuchState,  &kSavepointTaken};
 
 }  // namespace millrace::errors

@@ -158,6 +158,11 @@ def test_a_savepoint_is_gone_back_to(server, millrace):
     wait_for(lambda: s.output("a") == list(range(20)))
     assert "epoch" in millrace("checkpoint", "now", "a", "--savepoint", "twenty").stderr
     assert "twenty" in millrace("checkpoint", "list", "a").stdout
+    # One that is there stays as it is.
+    for words in (["stop", "a"], ["checkpoint", "now", "a"]):
+        assert "MR-4512" in millrace(*words, "--savepoint", "ten", code=1).stderr
+    assert s.states()["a"] == "running"
+    assert "10" in [line.split()[-1] for line in millrace("checkpoint", "show", "a", "ten").stdout.splitlines() if "rows_read" in line]
     millrace("stop", "a")
     # From ten on again: what came after it is written a second time, and nothing before it.
     millrace("start", "a", "--from", "ten")
