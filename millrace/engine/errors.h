@@ -49,6 +49,13 @@ inline constexpr ErrorSpec kNoSuchColumn{1034, arrow::StatusCode::KeyError, fals
                                          "the source has no such column",
                                          "name its columns, or declare all of them"};
 
+inline constexpr ErrorSpec kNeverReached{
+    1035, arrow::StatusCode::Invalid, false,
+    "what follows a statement whose input has no end would never run",
+    "put each such statement into a script of its own; `millrace serve` runs them side "
+    "by "
+    "side"};
+
 inline constexpr ErrorSpec kTooManyDeadLetters{
     2510, arrow::StatusCode::Invalid, false, "too many rows had to be set aside",
     "mend the source, or raise max_dead_letters"};
@@ -74,10 +81,10 @@ inline constexpr ErrorSpec kStatementsFailed{
     "each was reported; what the others have written stays"};
 
 inline constexpr const ErrorSpec* kEngineErrors[] = {
-    &kNameTaken,          &kNoSuchName,      &kUnknownScheme, &kNoSchema,
-    &kUnsupportedMode,    &kBadVariable,     &kNotASelect,    &kNotDeadLetters,
-    &kPipelineSyntax,     &kPipelineKey,     &kPipelineValue, &kPipelineMissing,
-    &kTooManyDeadLetters, &kNotADeadLetter,  &kCannotReplay,  &kLettersTaken,
-    &kNoSuchLetter,       &kStatementsFailed};
+    &kNameTaken,       &kNoSuchName,         &kUnknownScheme,   &kNoSchema,
+    &kUnsupportedMode, &kBadVariable,        &kNotASelect,      &kNotDeadLetters,
+    &kPipelineSyntax,  &kPipelineKey,        &kPipelineValue,   &kPipelineMissing,
+    &kNeverReached,    &kTooManyDeadLetters, &kNotADeadLetter,  &kCannotReplay,
+    &kLettersTaken,    &kNoSuchLetter,       &kStatementsFailed};
 
 }  // namespace millrace::errors

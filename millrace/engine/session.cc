@@ -43,6 +43,11 @@ bool Writes(const sql::Statement& statement) {
   return std::holds_alternative<sql::InsertStatement>(statement.node);
 }
 
+int64_t CountWrites(const sql::Script& script) {
+  return std::count_if(script.statements.begin(), script.statements.end(),
+                       [](const auto& statement) { return Writes(*statement); });
+}
+
 void ForEachTable(const plan::NodePtr& node,
                   const std::function<void(const plan::TablePtr&)>& visit) {
   if (const auto* scan = plan::As<plan::ScanNode>(node)) visit(scan->table());
@@ -91,12 +96,12 @@ Status Session::Execute(std::string_view text, const std::string& file,
   names_.clear();
   finished_.clear();
   ended_.clear();
-  several_writes_ =
-      std::count_if(parsed->statements.begin(), parsed->statements.end(),
-                    [](const auto& statement) { return Writes(*statement); }) > 1;
+  writes_left_ = CountWrites(*parsed);
+  several_writes_ = writes_left_ > 1;
   std::vector<std::string> failed;
   for (const auto& statement : parsed->statements) {
     const Status status = Run(*statement, locate, listener);
+    if (Writes(*statement)) --writes_left_;
     if (status.ok()) continue;
     // Whoever ends the script ends all of it.
     const bool ended =
@@ -198,11 +203,18 @@ Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener,
   return listener.OnEnd();
 }
 
+Status Session::CheckReached(const plan::Node& write) const {
+  if (write.bounded() || writes_left_ <= 1) return Status::OK();
+  return errors::kNeverReached.Make(
+      {}, "the one into {}", static_cast<const plan::WriteNode&>(write).table()->name);
+}
+
 Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
                          std::string* analyzed) {
   const auto* write = plan::As<plan::WriteNode>(root);
   if (write == nullptr) return errors::kInternal.Make({}, "a write that writes nothing");
   ARROW_RETURN_NOT_OK(write->CheckNames());
+  ARROW_RETURN_NOT_OK(CheckReached(*root));
   JobOptions options = OptionsOf(write->table()->name);
   options.keeps_checkpoint = options.name.chosen && several_writes_;
   if (options.keeps_checkpoint && finished_.empty()) {
@@ -240,8 +252,10 @@ void Session::Check(std::string_view text, const std::string& file,
   }
   // The report names the file already.
   const Locate locate = [](const Status& status) { return status; };
+  writes_left_ = CountWrites(*parsed);
   for (const auto& statement : parsed->statements) {
     Check(*statement, file, locate, report, plans);
+    if (Writes(*statement)) --writes_left_;
   }
 }
 
@@ -272,6 +286,8 @@ void Session::Check(const sql::Statement& statement, const std::string& subject,
     if (!status.ok()) report.Error("source " + table->name, status);
   });
   if (const auto* write = plan::As<plan::WriteNode>(planned->root)) {
+    const Status reached = CheckReached(*write);
+    if (!reached.ok()) report.Error(subject, reached);
     const plan::Table& table = *write->table();
     auto spec = engine_->connectors().Get(table.connector);
     Status status = spec.status();

@@ -119,6 +119,8 @@ class Session {
   // Of a statement that fills `target`.
   JobOptions OptionsOf(std::string target);
   Status ForgetFinished();
+  // Is the write the script's last, if it never ends?
+  Status CheckReached(const plan::Node& write) const;
   Status RunQuery(const plan::NodePtr& root, SessionListener& listener,
                   std::string* analyzed);
   Status RunWrite(const plan::NodePtr& root, SessionListener& listener,
@@ -133,6 +135,7 @@ class Session {
   std::set<std::string> letter_files_;
   std::set<std::string> names_;       // of the script's pipelines so far
   bool several_writes_ = false;       // of the script
+  int64_t writes_left_ = 0;           // of the script, the present statement's included
   std::set<std::string> ended_;       // pipelines that an earlier run had done all of
   std::vector<JobOptions> finished_;  // pipelines whose last checkpoint waits for the end
   const std::shared_ptr<MemoryBudget> planning_memory_;

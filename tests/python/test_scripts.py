@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from program import binary, millrace  # noqa: F401 (fixtures)
+from program import binary, millrace, wait_for  # noqa: F401 (fixtures)
 
 SCRIPT = """{set}
 CREATE SINK a WITH (connector = 'files', path = 'a.csv');
@@ -145,3 +145,26 @@ def test_a_script_killed_while_it_forgets_its_pipelines_does_nothing_twice(millr
     # All of it once; where it had ended before it could be killed, all of it twice.
     assert [rows(tmp_path / f"out{i}") for i in range(count)] == count * [[1, 1, 2, 2] if forgotten else [1, 2]]
     assert not list(state.iterdir())
+
+
+def test_nothing_may_follow_a_statement_without_an_end(millrace, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("n\n1\n")
+    (tmp_path / "in.csv").write_text("n\n5\n")
+    script = """SET name = 'two';
+CREATE SOURCE s (n BIGINT) WITH (connector = 'files', path = 'in/', format = 'csv', mode = 'watch');
+CREATE SINK a WITH (connector = 'files', path = 'a/', format = 'csv');
+CREATE SINK b WITH (connector = 'files', path = 'b/', format = 'csv');
+"""
+    (tmp_path / "x.sql").write_text(script + "INSERT INTO a SELECT n FROM s;\nINSERT INTO b SELECT n FROM s;\n")
+    for words in (["run"], ["check"]):
+        done = millrace(*words, "x.sql", code=2)
+        assert "MR-1035" in done.stderr + done.stdout and "into a" in done.stderr + done.stdout
+    assert not (tmp_path / "a").exists()
+    # The last one may.
+    (tmp_path / "x.sql").write_text(script + "INSERT INTO b SELECT n FROM 'in.csv';\nINSERT INTO a SELECT n FROM s;\n")
+    assert millrace("check", "x.sql")
+    running = millrace.start("run", "x.sql")
+    wait_for(lambda: rows(tmp_path / "a") == [1])
+    running.send_signal(signal.SIGINT)
+    assert running.wait() == 130 and rows(tmp_path / "b") == [5]
