@@ -2,10 +2,12 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
 #include <mutex>
 #include <vector>
@@ -21,17 +23,6 @@ constexpr size_t kPieceBytes = 1 << 20;
 // A read gives up its thread from time to time, so that a cancelled pipeline need not
 // wait for a writer that never writes.
 constexpr int kPollMillis = 100;
-
-// Shared with the piece of work that is under way, which may outlive the stream.
-struct Shared {
-  std::mutex mutex;
-  std::vector<uint8_t> piece;  // read and not yet taken
-  bool reading = false;
-  bool ended = false;
-  bool abandoned = false;
-  Status error;
-  Waker waker;
-};
 
 // Closed when nobody reads any more, unless it is the process's own standard input.
 class Pipe {
@@ -51,43 +42,86 @@ class Pipe {
   const int fd_;
   const bool owned_;
 };
-using PipePtr = std::shared_ptr<const Pipe>;
 
-void ReadPiece(const PipePtr& pipe, Executor* executor,
-               const std::shared_ptr<Shared>& shared) {
-  {
-    std::lock_guard lock(shared->mutex);
-    if (shared->abandoned) return;
+// Shared with the piece of work that is under way, which may outlive the stream.
+class Shared {
+ public:
+  explicit Shared(std::unique_ptr<Pipe> pipe)
+      : name(pipe->name()),
+        pipe_(std::move(pipe)),
+        wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
+  ~Shared() {
+    if (wake_ >= 0) ::close(wake_);
   }
-  pollfd wait{pipe->fd(), POLLIN, 0};
-  const int ready = ::poll(&wait, 1, kPollMillis);
-  std::vector<uint8_t> piece;
-  bool ended = false;
-  Status error;
-  if (ready > 0) {
-    piece.resize(kPieceBytes);
-    const ssize_t got = ::read(pipe->fd(), piece.data(), piece.size());
+  Shared(const Shared&) = delete;
+  Shared& operator=(const Shared&) = delete;
+
+  // Wait a while, then read what there is. False: nobody wants it any more. Nothing is
+  // taken out of the pipe then: it is the next reader's.
+  bool ReadPiece() {
+    std::vector<uint8_t> bytes;
+    pollfd waits[] = {{-1, POLLIN, 0}, {wake_, POLLIN, 0}};
+    {
+      std::lock_guard lock(mutex);
+      if (!pipe_) return false;
+      waits[0].fd = pipe_->fd();
+      polling_ = true;
+    }
+    (void)::poll(waits, 2, kPollMillis);
+    if (waits[0].revents != 0) bytes.resize(kPieceBytes);
+    std::lock_guard lock(mutex);
+    polling_ = false;
+    left_.notify_all();
+    if (abandoned_) return false;
+    if (waits[0].revents == 0) return true;
+    const ssize_t got = ::read(pipe_->fd(), bytes.data(), bytes.size());
     if (got < 0 && errno != EINTR && errno != EAGAIN) {
-      error = errors::kFileIo.Make({.file = pipe->name()}, "{}", std::strerror(errno));
+      error = errors::kFileIo.Make({.file = name}, "{}", std::strerror(errno));
     }
     ended = got == 0;
-    piece.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+    piece = std::move(bytes);
+    return true;
   }
-  const bool nothing = piece.empty() && !ended && error.ok();
+
+  // Closes the pipe: whoever writes from here on waits for the next reader.
+  void Abandon() {
+    std::unique_lock lock(mutex);
+    abandoned_ = true;
+    const uint64_t one = 1;
+    if (wake_ >= 0) (void)!::write(wake_, &one, sizeof(one));
+    left_.wait(lock, [this] { return !polling_; });
+    pipe_.reset();
+  }
+
+  const std::string name;
+  std::mutex mutex;
+  std::vector<uint8_t> piece;  // read and not yet taken
+  bool reading = false;
+  bool ended = false;
+  Status error;
   Waker waker;
+
+ private:
+  std::unique_ptr<Pipe> pipe_;
+  const int wake_;
+  bool abandoned_ = false;
+  bool polling_ = false;
+  std::condition_variable left_;
+};
+
+void ReadOn(Executor* executor, const std::shared_ptr<Shared>& shared) {
+  if (!shared->ReadPiece()) return;
+  Waker waker;
+  bool nothing = false;
   {
     std::lock_guard lock(shared->mutex);
-    if (shared->abandoned) return;
-    if (!nothing) {
-      shared->piece = std::move(piece);
-      shared->ended = ended;
-      shared->error = error;
-      shared->reading = false;
-      waker = shared->waker;
-    }
+    nothing = shared->piece.empty() && !shared->ended && shared->error.ok();
+    shared->reading = nothing;
+    waker = shared->waker;
   }
   if (nothing) {
-    executor->Submit([=] { ReadPiece(pipe, executor, shared); });
+    executor->Submit([=] { ReadOn(executor, shared); });
   } else {
     waker.Wake();
   }
@@ -95,12 +129,9 @@ void ReadPiece(const PipePtr& pipe, Executor* executor,
 
 class Stream final : public PipeStream {
  public:
-  Stream(PipePtr pipe, const connector::Surroundings& surroundings)
-      : pipe_(std::move(pipe)), surroundings_(surroundings) {}
-  ~Stream() override {
-    std::lock_guard lock(shared_->mutex);
-    shared_->abandoned = true;
-  }
+  Stream(std::unique_ptr<Pipe> pipe, const connector::Surroundings& surroundings)
+      : surroundings_(surroundings), shared_(std::make_shared<Shared>(std::move(pipe))) {}
+  ~Stream() override { shared_->Abandon(); }
 
   Result<State> Read(uint8_t* out, int64_t capacity, int64_t* size,
                      const Waker& waker) override {
@@ -120,9 +151,7 @@ class Stream final : public PipeStream {
         shared_->reading = true;
         lock.unlock();
         Executor* const executor = surroundings_.executor;
-        executor->Submit([pipe = pipe_, executor, shared = shared_] {
-          ReadPiece(pipe, executor, shared);
-        });
+        executor->Submit([executor, shared = shared_] { ReadOn(executor, shared); });
       }
       if (at_ == piece_.size()) {
         if (lock.owns_lock()) lock.unlock();
@@ -151,14 +180,13 @@ class Stream final : public PipeStream {
     const int64_t limit = connecting ? limits.connect_nanos : limits.read_nanos;
     if (limit == 0 || now - waits_since_ < limit) return Status::OK();
     const ErrorSpec& spec = connecting ? errors::kConnectTimedOut : errors::kReadTimedOut;
-    return spec.Make({.file = pipe_->name()}, "{} ms", limit / 1'000'000);
+    return spec.Make({.file = shared_->name}, "{} ms", limit / 1'000'000);
   }
 
-  const PipePtr pipe_;
   const connector::Surroundings surroundings_;
+  const std::shared_ptr<Shared> shared_;
   bool touched_ = false;
   int64_t waits_since_ = 0;  // there is nothing since then; 0: there was something
-  const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
   std::vector<uint8_t> piece_;
   size_t at_ = 0;
 };
@@ -167,7 +195,7 @@ class Stream final : public PipeStream {
 
 std::unique_ptr<PipeStream> OpenStdin(const connector::Surroundings& surroundings) {
   return std::make_unique<Stream>(
-      std::make_shared<Pipe>("stdin", STDIN_FILENO, /*owned=*/false), surroundings);
+      std::make_unique<Pipe>("stdin", STDIN_FILENO, /*owned=*/false), surroundings);
 }
 
 Result<std::unique_ptr<PipeStream>> OpenPipe(
@@ -178,7 +206,7 @@ Result<std::unique_ptr<PipeStream>> OpenPipe(
   if (fd < 0) {
     return errors::kFileUnreadable.Make({.file = path}, "{}", std::strerror(errno));
   }
-  return std::make_unique<Stream>(std::make_shared<Pipe>(path, fd, /*owned=*/true),
+  return std::make_unique<Stream>(std::make_unique<Pipe>(path, fd, /*owned=*/true),
                                   surroundings);
 }
 
