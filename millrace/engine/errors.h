@@ -52,9 +52,8 @@ inline constexpr ErrorSpec kNoSuchColumn{1034, arrow::StatusCode::KeyError, fals
 inline constexpr ErrorSpec kNeverReached{
     1035, arrow::StatusCode::Invalid, false,
     "what follows a statement whose input has no end would never run",
-    "put each such statement into a script of its own; `millrace serve` runs them side "
-    "by "
-    "side"};
+    "put each such statement into a script of its own, and run them by `millrace "
+    "serve`"};
 
 inline constexpr ErrorSpec kTooManyDeadLetters{
     2510, arrow::StatusCode::Invalid, false, "too many rows had to be set aside",
@@ -81,10 +80,10 @@ inline constexpr ErrorSpec kStatementsFailed{
     "each was reported; what the others have written stays"};
 
 inline constexpr const ErrorSpec* kEngineErrors[] = {
-    &kNameTaken,       &kNoSuchName,         &kUnknownScheme,   &kNoSchema,
-    &kUnsupportedMode, &kBadVariable,        &kNotASelect,      &kNotDeadLetters,
-    &kPipelineSyntax,  &kPipelineKey,        &kPipelineValue,   &kPipelineMissing,
-    &kNeverReached,    &kTooManyDeadLetters, &kNotADeadLetter,  &kCannotReplay,
-    &kLettersTaken,    &kNoSuchLetter,       &kStatementsFailed};
+    &kNameTaken,       &kNoSuchName,   &kUnknownScheme,      &kNoSchema,
+    &kUnsupportedMode, &kBadVariable,  &kNotASelect,         &kNotDeadLetters,
+    &kPipelineSyntax,  &kPipelineKey,  &kPipelineValue,      &kPipelineMissing,
+    &kNoSuchColumn,    &kNeverReached, &kTooManyDeadLetters, &kNotADeadLetter,
+    &kCannotReplay,    &kLettersTaken, &kNoSuchLetter,       &kStatementsFailed};
 
 }  // namespace millrace::errors

@@ -53,6 +53,14 @@ def test_commands_that_are_named_exist(millrace, page):
         assert command in commands, f"{page.name} names millrace {command}"
 
 
+def test_every_error_that_is_declared_is_listed():
+    listed = set(re.findall(r"^\| MR-(\d+) \|", (ROOT / "docs/reference/errors.md").read_text(), re.M))
+    for header in sorted((ROOT / "millrace").rglob("errors.h")) + [ROOT / "millrace/base/error.h"]:
+        declared = re.findall(r"constexpr ErrorSpec \w+\{\s*(\d+),", header.read_text())
+        assert declared, header
+        assert {f"{int(number):04}" for number in declared} <= listed, header
+
+
 def test_every_error_has_a_number_of_its_own():
     numbers = re.findall(r"^\| (MR-\d+) \|", (ROOT / "docs/reference/errors.md").read_text(), re.M)
     assert len(numbers) > 50 and len(numbers) == len(set(numbers))
