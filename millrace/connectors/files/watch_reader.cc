@@ -10,10 +10,7 @@
 
 #include "millrace/base/error.h"
 #include "millrace/connectors/files/errors.h"
-#include "millrace/formats/csv/errors.h"
 #include "millrace/formats/input.h"
-#include "millrace/formats/json/errors.h"
-#include "millrace/formats/parquet/errors.h"
 #include "millrace/io/errors.h"
 
 namespace millrace::files {
@@ -54,16 +51,6 @@ Result<int64_t> CompleteSize(arrow::io::RandomAccessFile& file, int64_t size,
                              arrow::MemoryPool* pool) {
   if (size > kHeadBytes) return size;
   return LinesOfHead(file, size, pool);
-}
-
-// Nothing tells the columns yet: what is there may be the first half of a record.
-bool IsTooShort(const Status& status, bool whole) {
-  const int number = ErrorNumber(status);
-  // Of a Parquet file the footer comes last.
-  if (whole) return number == errors::kParquetBroken.number;
-  return number == errors::kCsvEmpty.number ||
-         number == errors::kCsvUnclosedQuote.number ||
-         number == errors::kJsonEmpty.number;
 }
 
 class WatchReader final : public connector::SplitReader {
@@ -223,7 +210,7 @@ class WatchReader final : public connector::SplitReader {
     auto opened = judged.ok() ? OpenFile(input) : judged;
     if (!opened.ok()) {
       open_.reset();
-      if (IsTooShort(opened.status(), whole())) return false;
+      if (reading_->options->format->may_be_unfinished(opened.status())) return false;
       return opened.status();
     }
     reader_ = std::move(*opened);
@@ -397,7 +384,7 @@ Result<std::shared_ptr<arrow::Schema>> InferWatched(const WatchReading& reading,
   auto opened = options.format->OpenReader(std::move(input), options.format_options,
                                            nullptr, nullptr, reading.context);
   if (!opened.ok()) {
-    if (IsTooShort(opened.status(), whole)) return nullptr;
+    if (options.format->may_be_unfinished(opened.status())) return nullptr;
     return WithWhere(opened.status(), {.file = path});
   }
   return (*opened)->schema();

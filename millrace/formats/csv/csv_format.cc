@@ -1,4 +1,6 @@
+#include "millrace/base/error.h"
 #include "millrace/formats/csv/dialect.h"
+#include "millrace/formats/csv/errors.h"
 #include "millrace/formats/csv/infer.h"
 #include "millrace/formats/csv/reader.h"
 #include "millrace/formats/csv/writer.h"
@@ -45,6 +47,11 @@ class CsvFormat final : public Format {
   bool can_read_stream() const override { return true; }
   ColumnsTold columns_told() const override { return ColumnsTold::kInHeader; }
   bool can_append() const override { return true; }
+  bool may_be_unfinished(const Status& failure) const override {
+    const int number = ErrorNumber(failure);
+    return number == errors::kCsvEmpty.number ||
+           number == errors::kCsvUnclosedQuote.number;
+  }
 
   Result<std::unique_ptr<FileReader>> OpenReader(
       Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,

@@ -1,4 +1,6 @@
+#include "millrace/base/error.h"
 #include "millrace/formats/format.h"
+#include "millrace/formats/json/errors.h"
 #include "millrace/formats/json/open_file.h"
 #include "millrace/formats/json/options.h"
 #include "millrace/formats/json/reader.h"
@@ -41,6 +43,9 @@ class JsonFormat final : public Format {
   bool can_read_stream() const override { return true; }
   ColumnsTold columns_told() const override { return ColumnsTold::kInRows; }
   bool can_append() const override { return true; }
+  bool may_be_unfinished(const Status& failure) const override {
+    return ErrorNumber(failure) == errors::kJsonEmpty.number;
+  }
 
   Result<std::unique_ptr<FileReader>> OpenReader(
       Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,

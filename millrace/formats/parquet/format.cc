@@ -18,6 +18,10 @@ class ParquetFormat final : public Format {
   bool can_read_stream() const override { return false; }
   bool can_append() const override { return false; }
   bool tells_its_end() const override { return true; }
+  // The footer comes last.
+  bool may_be_unfinished(const Status& failure) const override {
+    return ErrorNumber(failure) == errors::kParquetBroken.number;
+  }
 
   Result<std::unique_ptr<FileReader>> OpenReader(
       Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
