@@ -36,7 +36,7 @@ class EarlierFiles {
   std::vector<std::pair<std::string, std::shared_ptr<arrow::Schema>>> seen() const;
 
  private:
-  const Parsed& options_;
+  const Parsed options_;
   mutable std::mutex mutex_;
   data::SchemaHistory history_;
 };

@@ -50,11 +50,10 @@ Result<std::shared_ptr<arrow::Schema>> SchemaOf(const json& text) {
 
 WatchSource::WatchSource(Parsed options, std::shared_ptr<arrow::Schema> declared,
                          connector::Surroundings surroundings)
-    : parsed_(std::make_shared<const Parsed>(std::move(options))),
-      options_(*parsed_),
+    : options_(std::move(options)),
       surroundings_(std::move(surroundings)),
       search_(std::make_shared<WatchedFiles>(options_, surroundings_)) {
-  reading_.options = parsed_;
+  reading_.options = std::make_shared<const Parsed>(options_);
   reading_.declared = declared != nullptr;
   reading_.schema = std::move(declared);
   reading_.context = {surroundings_.memory->pool(),
@@ -85,11 +84,7 @@ Result<std::shared_ptr<arrow::Schema>> WatchSource::InferSchema() {
 // compared.
 EarlierFiles* WatchSource::Earlier() {
   if (!reading_.earlier && reading_.schema && ComparesAll(options_)) {
-    // The options live as long as what refers to them.
-    std::shared_ptr<const Parsed> parsed = parsed_;
-    reading_.earlier = std::shared_ptr<EarlierFiles>(
-        new EarlierFiles(*parsed, reading_.schema),
-        [parsed](EarlierFiles* earlier) { delete earlier; });
+    reading_.earlier = std::make_shared<EarlierFiles>(options_, reading_.schema);
   }
   return reading_.earlier.get();
 }

@@ -40,8 +40,7 @@ class WatchSource final : public connector::Source {
   EarlierFiles* Earlier();
   Status CompareFresh(const std::vector<WatchedFilePtr>& fresh);
 
-  const std::shared_ptr<const Parsed> parsed_;
-  const Parsed& options_;
+  const Parsed options_;
   const connector::Surroundings surroundings_;
   const std::shared_ptr<WatchedFiles> search_;
   WatchReading reading_;
