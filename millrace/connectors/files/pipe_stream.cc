@@ -20,8 +20,7 @@ namespace millrace::files {
 namespace {
 
 constexpr size_t kPieceBytes = 1 << 20;
-// A read gives up its thread from time to time, so that a cancelled pipeline need not
-// wait for a writer that never writes.
+// A read gives up its thread from time to time: others wait for one, too.
 constexpr int kPollMillis = 100;
 
 // Closed when nobody reads any more, unless it is the process's own standard input.
@@ -56,8 +55,9 @@ class Shared {
   Shared(const Shared&) = delete;
   Shared& operator=(const Shared&) = delete;
 
-  // Wait a while, then read what there is. False: nobody wants it any more. Nothing is
-  // taken out of the pipe then: it is the next reader's.
+  // Wait a while for something to read, and read it. Answers whether to try again: there
+  // was nothing. Once nobody wants it any more nothing is taken out of the pipe: it is the
+  // next reader's.
   bool ReadPiece() {
     std::vector<uint8_t> bytes;
     pollfd waits[] = {{-1, POLLIN, 0}, {wake_, POLLIN, 0}};
@@ -69,19 +69,25 @@ class Shared {
     }
     (void)::poll(waits, 2, kPollMillis);
     if (waits[0].revents != 0) bytes.resize(kPieceBytes);
-    std::lock_guard lock(mutex);
-    polling_ = false;
-    left_.notify_all();
-    if (abandoned_) return false;
-    if (waits[0].revents == 0) return true;
-    const ssize_t got = ::read(pipe_->fd(), bytes.data(), bytes.size());
-    if (got < 0 && errno != EINTR && errno != EAGAIN) {
-      error = errors::kFileIo.Make({.file = name}, "{}", std::strerror(errno));
+    Waker reader;
+    {
+      std::lock_guard lock(mutex);
+      polling_ = false;
+      left_.notify_all();
+      if (abandoned_) return false;
+      if (waits[0].revents == 0) return true;
+      const ssize_t got = ::read(pipe_->fd(), bytes.data(), bytes.size());
+      if (got < 0 && (errno == EINTR || errno == EAGAIN)) return true;
+      if (got < 0)
+        error = errors::kFileIo.Make({.file = name}, "{}", std::strerror(errno));
+      ended = got == 0;
+      bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+      piece = std::move(bytes);
+      reading = false;
+      reader = waker;
     }
-    ended = got == 0;
-    bytes.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
-    piece = std::move(bytes);
-    return true;
+    reader.Wake();
+    return false;
   }
 
   // Closes the pipe: whoever writes from here on waits for the next reader.
@@ -111,20 +117,7 @@ class Shared {
 };
 
 void ReadOn(Executor* executor, const std::shared_ptr<Shared>& shared) {
-  if (!shared->ReadPiece()) return;
-  Waker waker;
-  bool nothing = false;
-  {
-    std::lock_guard lock(shared->mutex);
-    nothing = shared->piece.empty() && !shared->ended && shared->error.ok();
-    shared->reading = nothing;
-    waker = shared->waker;
-  }
-  if (nothing) {
-    executor->Submit([=] { ReadOn(executor, shared); });
-  } else {
-    waker.Wake();
-  }
+  if (shared->ReadPiece()) executor->Submit([=] { ReadOn(executor, shared); });
 }
 
 class Stream final : public PipeStream {
