@@ -10,6 +10,7 @@
 #include "millrace/connectors/files/errors.h"
 #include "millrace/data/dictionary.h"
 #include "millrace/data/type_name.h"
+#include "millrace/formats/input.h"
 
 namespace millrace::files {
 
@@ -51,8 +52,8 @@ Status CheckLength(const std::string& label, const std::string& text) {
   const size_t size = label.size() + 1 + text.size();
   if (size <= kMostNameBytes) return Status::OK();
   return errors::kPartitionTooLong.Make({.column = label},
-                                        "'{}…', {} bytes of at most {}",
-                                        text.substr(0, 40), size, kMostNameBytes);
+                                        "'{}', {} bytes of at most {}",
+                                        formats::Excerpt(text), size, kMostNameBytes);
 }
 
 bool CanName(const arrow::DataType& type) {
