@@ -1,8 +1,10 @@
 // SUMMARIZE: a row for each column, from one pass over the rows.
+#include <arrow/record_batch.h>
 #include <arrow/type.h>
 #include <arrow/type_traits.h>
 
 #include "millrace/plan/unpivot_node.h"
+#include "millrace/plan/values_node.h"
 #include "millrace/sql/parser.h"
 #include "millrace/sql/query_binder_internal.h"
 #include "millrace/sql/statement_planner_internal.h"
@@ -72,6 +74,15 @@ Result<plan::NodePtr> PlanSummary(TableRef table, const arrow::Schema& schema,
       item.alias = Identifier{fmt::format("c{}", row.back()), true, {}};
       select.items.push_back(std::move(item));
     }
+  }
+  // Of nothing there is nothing to say.
+  if (rows.empty()) {
+    arrow::FieldVector none;
+    for (const std::string& name : names) none.push_back(arrow::field(name, arrow::utf8()));
+    ARROW_ASSIGN_OR_RAISE(auto empty, arrow::RecordBatch::MakeEmpty(
+                                          arrow::schema(std::move(none)),
+                                          context.evaluation->pool));
+    return plan::ValuesNode::Make(std::move(empty));
   }
   const Location where = table.where;
   select.from.push_back(std::make_shared<const TableRef>(std::move(table)));

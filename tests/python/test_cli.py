@@ -605,6 +605,12 @@ def test_a_hangup_ends_cleanly(millrace, tmp_path):
     assert not list(tmp_path.glob(".millrace-*"))
 
 
+def test_summarize_of_no_columns_is_empty(millrace, tmp_path):
+    (tmp_path / "in.ndjson").write_text("{}\n{}\n")
+    done = millrace("sql", "--format", "csv", "-c", "SUMMARIZE 'in.ndjson'")
+    assert done.stdout == "column_name,column_type,min,max,approx_unique,avg,std,count,null_percentage\n"
+
+
 def test_summarize_says_of_nested_columns_what_it_can(millrace, tmp_path):
     (tmp_path / "in.ndjson").write_text('{"a":[1,2],"s":{"x":1},"n":1}\n{"a":null,"s":{"x":2},"n":2}\n')
     lines = millrace("sql", "--format", "csv", "-c", "SUMMARIZE 'in.ndjson'").stdout.splitlines()
