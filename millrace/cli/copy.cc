@@ -144,11 +144,7 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
       checked->checks.push_back({"", condition});
     sink = std::move(checked);
   }
-  auto made = session.MakeWrite(rows, sink);
-  if (!made.ok() && !copy.validate.empty())
-    return WithWhere(made.status(), {.file = "--validate"});
-  ARROW_RETURN_NOT_OK(made.status());
-  const plan::NodePtr plan = std::move(*made);
+  ARROW_ASSIGN_OR_RAISE(const plan::NodePtr plan, session.MakeWrite(rows, sink));
   ARROW_RETURN_NOT_OK(plan::As<plan::WriteNode>(plan)->CheckNames());
   ARROW_ASSIGN_OR_RAISE(auto job,
                         engine::Job::Make(engine.get(), &catalog, plan, options));

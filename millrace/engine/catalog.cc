@@ -20,17 +20,20 @@ std::string Lowered(std::string text) {
 SessionCatalog::SessionCatalog(Engine* engine, std::shared_ptr<MemoryBudget> memory)
     : engine_(engine), memory_(std::move(memory)) {}
 
-Result<plan::TablePtr> SessionCatalog::Resolve(plan::Table table) {
-  if (!table.can_read) return std::make_shared<const plan::Table>(std::move(table));
+Result<std::unique_ptr<connector::Source>> SessionCatalog::MakeSource(
+    const plan::Table& table, const std::shared_ptr<arrow::Schema>& declared) {
   ARROW_ASSIGN_OR_RAISE(const connector::ConnectorSpec* spec,
                         engine_->connectors().Get(table.connector));
   if (!spec->make_source) return errors::kNotASource.Make({}, "'{}'", table.connector);
   connector::Surroundings surroundings = engine_->For(table.name, memory_);
   surroundings.given_up = given_up_;
-  ARROW_ASSIGN_OR_RAISE(
-      auto source,
-      spec->make_source(table.options, table.declared ? table.schema : nullptr,
-                        surroundings));
+  return spec->make_source(table.options, declared, surroundings);
+}
+
+Result<plan::TablePtr> SessionCatalog::Resolve(plan::Table table) {
+  if (!table.can_read) return std::make_shared<const plan::Table>(std::move(table));
+  ARROW_ASSIGN_OR_RAISE(auto source,
+                        MakeSource(table, table.declared ? table.schema : nullptr));
   if (!table.schema) {
     ARROW_ASSIGN_OR_RAISE(table.schema, source->InferSchema());
   }
@@ -61,20 +64,12 @@ Result<plan::NodePtr> SessionCatalog::FindView(const std::string& name) {
   return found == views_.end() ? plan::NodePtr() : found->second;
 }
 
-Result<plan::TablePtr> SessionCatalog::Typed(
-    plan::Table table, const std::shared_ptr<arrow::Schema>& types) {
-  const auto info = engine_->files().Stat(table.name);
-  // What a pipe gave to be looked at is gone.
-  const bool once = table.name == "-" || (info.ok() && !info->seekable);
-  table.declared = true;
-  table.schema = types;
-  if (once) return Resolve(std::move(table));
-  plan::Table inferred = table;
-  inferred.declared = false;
-  inferred.schema = nullptr;
-  ARROW_ASSIGN_OR_RAISE(const plan::TablePtr found, Resolve(std::move(inferred)));
-  ready_.erase(found.get());
-  std::shared_ptr<arrow::Schema> schema = found->schema;
+Result<std::shared_ptr<arrow::Schema>> SessionCatalog::WithTypes(
+    const plan::Table& table, const std::shared_ptr<arrow::Schema>& types) {
+  ARROW_ASSIGN_OR_RAISE(auto source, MakeSource(table, nullptr));
+  // What it gave to be looked at would be gone.
+  if (source->replay() == connector::Replay::kNever) return types;
+  ARROW_ASSIGN_OR_RAISE(auto schema, source->InferSchema());
   std::vector<std::string> unknown;
   for (const auto& field : types->fields()) {
     const int index = schema->GetFieldIndex(field->name());
@@ -84,16 +79,13 @@ Result<plan::TablePtr> SessionCatalog::Typed(
       ARROW_ASSIGN_OR_RAISE(schema, schema->SetField(index, field));
     }
   }
-  if (unknown.empty()) {
-    table.schema = std::move(schema);
-  } else if (unknown.size() < static_cast<size_t>(types->num_fields())) {
-    const std::string near = NearestName(unknown.front(), schema->field_names());
-    return errors::kNoSuchColumn.Make(
-        {.file = table.name, .column = unknown.front()}, "it has {}{}",
-        fmt::join(schema->field_names(), ", "),
-        near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
-  }
-  return Resolve(std::move(table));
+  if (unknown.empty()) return schema;
+  if (unknown.size() == static_cast<size_t>(types->num_fields())) return types;
+  const std::string near = NearestName(unknown.front(), schema->field_names());
+  return errors::kNoSuchColumn.Make(
+      {.file = table.name, .column = unknown.front()}, "it has {}{}",
+      fmt::join(schema->field_names(), ", "),
+      near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
 }
 
 Result<plan::TablePtr> SessionCatalog::ReadableTable(
@@ -113,7 +105,11 @@ Result<plan::TablePtr> SessionCatalog::ReadableTable(
   }
   table.options = std::move(options);
   table.can_write = false;
-  return types ? Typed(std::move(table), types) : Resolve(std::move(table));
+  if (types) {
+    ARROW_ASSIGN_OR_RAISE(table.schema, WithTypes(table, types));
+    table.declared = true;
+  }
+  return Resolve(std::move(table));
 }
 
 Result<plan::TablePtr> SessionCatalog::WritableTable(const std::string& uri,

@@ -34,7 +34,7 @@ class SessionCatalog final : public plan::Catalog {
 
   /// A table over `uri` with `options`, schema resolved: what `copy` reads.
   /// `types`: of its columns. Those that it does not name are inferred; where it names
-  /// none that the source has, or the source is a pipe, they are all the columns.
+  /// none that the source has, or it can't be read twice, they are all the columns.
   Result<plan::TablePtr> ReadableTable(
       const std::string& uri, connector::Options options,
       const std::shared_ptr<arrow::Schema>& types = nullptr);
@@ -52,8 +52,11 @@ class SessionCatalog final : public plan::Catalog {
 
  private:
   Result<plan::TablePtr> Resolve(plan::Table table);
-  Result<plan::TablePtr> Typed(plan::Table table,
-                               const std::shared_ptr<arrow::Schema>& types);
+  Result<std::unique_ptr<connector::Source>> MakeSource(
+      const plan::Table& table, const std::shared_ptr<arrow::Schema>& declared);
+  // The columns of `table`, as far as `types` does not tell them inferred.
+  Result<std::shared_ptr<arrow::Schema>> WithTypes(
+      const plan::Table& table, const std::shared_ptr<arrow::Schema>& types);
 
   Engine* const engine_;
   const std::shared_ptr<MemoryBudget> memory_;

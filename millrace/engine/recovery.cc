@@ -16,7 +16,18 @@ using connector::ManifestEntry;
 using connector::ManifestState;
 
 namespace {
+
 constexpr char kEndedNote[] = "ended";
+
+std::vector<std::string> LinesOf(const std::string& text) {
+  std::vector<std::string> out;
+  for (size_t at = 0; at < text.size(); at += out.back().size() + 1) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    out.push_back(text.substr(at, end - at));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string DefaultStateDir(const ConfigSpec::Lookup& environment) {
@@ -41,16 +52,13 @@ std::string CheckpointNames(const std::vector<ManifestEntry>& entries) {
 
 Result<std::vector<Strays>> DecodeStrays(const std::string& text) {
   std::vector<Strays> out;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    const std::string line = text.substr(at, end - at);
+  for (const std::string& line : LinesOf(text)) {
     const size_t space = std::min(line.find(' '), line.size());
     ARROW_ASSIGN_OR_RAISE(
         std::string strays,
         arrow::util::base64_decode(
             std::string_view(line).substr(space).substr(space < line.size() ? 1 : 0)));
     out.emplace_back(line.substr(0, space), std::move(strays));
-    at = end + 1;
   }
   return out;
 }
@@ -74,15 +82,10 @@ Status Recovery::MarkEnded(const std::vector<std::string>& names) {
 }
 
 Result<std::set<std::string>> Recovery::Ended(Engine* engine, const JobOptions& options) {
-  std::set<std::string> out;
   ARROW_ASSIGN_OR_RAISE(const std::string text,
                         StoreOf(engine, options)->ReadNote(kEndedNote));
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    out.insert(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return out;
+  const std::vector<std::string> names = LinesOf(text);
+  return std::set<std::string>(names.begin(), names.end());
 }
 
 Result<std::unique_ptr<Recovery>> Recovery::Open(Engine* engine,
@@ -283,7 +286,7 @@ runtime::CheckpointOptions Recovery::PipelineOptions(plan::PlanIdentity plan) co
   out.store = store_.get();
   out.interval_nanos = options_.checkpoint_interval_nanos;
   out.retained = options_.checkpoints_retained;
-  out.keeps_last = options_.keeps_checkpoint;
+  out.keeps_checkpoint = options_.keeps_checkpoint;
   out.attempt = attempt_;
   out.used = used_;
   out.restored = manifest();

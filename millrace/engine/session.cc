@@ -203,10 +203,9 @@ Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener,
   return listener.OnEnd();
 }
 
-Status Session::CheckReached(const plan::Node& write) const {
+Status Session::CheckReached(const plan::WriteNode& write) const {
   if (write.bounded() || writes_left_ <= 1) return Status::OK();
-  return errors::kNeverReached.Make(
-      {}, "the one into {}", static_cast<const plan::WriteNode&>(write).table()->name);
+  return errors::kNeverReached.Make({}, "the one into {}", write.table()->name);
 }
 
 Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
@@ -214,7 +213,7 @@ Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
   const auto* write = plan::As<plan::WriteNode>(root);
   if (write == nullptr) return errors::kInternal.Make({}, "a write that writes nothing");
   ARROW_RETURN_NOT_OK(write->CheckNames());
-  ARROW_RETURN_NOT_OK(CheckReached(*root));
+  ARROW_RETURN_NOT_OK(CheckReached(*write));
   JobOptions options = OptionsOf(write->table()->name);
   options.keeps_checkpoint = options.name.chosen && several_writes_;
   if (options.keeps_checkpoint && finished_.empty()) {

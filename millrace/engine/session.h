@@ -120,7 +120,7 @@ class Session {
   JobOptions OptionsOf(std::string target);
   Status ForgetFinished();
   // Is the write the script's last, if it never ends?
-  Status CheckReached(const plan::Node& write) const;
+  Status CheckReached(const plan::WriteNode& write) const;
   Status RunQuery(const plan::NodePtr& root, SessionListener& listener,
                   std::string* analyzed);
   Status RunWrite(const plan::NodePtr& root, SessionListener& listener,

@@ -429,7 +429,7 @@ Status Coordinator::Finish() {
   Collect();
   ARROW_RETURN_NOT_OK(Decide(/*final=*/true));
   if (!checkpointed()) return Status::OK();
-  return options_.keeps_last ? pruner_->Prune(0) : state::Retire(*options_.store);
+  return options_.keeps_checkpoint ? pruner_->Prune(0) : state::Retire(*options_.store);
 }
 
 void Coordinator::Abandon() {

@@ -47,7 +47,7 @@ struct CheckpointOptions {
   /// What the pipeline continues from, or null. Outlives the pipeline.
   const state::Manifest* restored = nullptr;
   /// The last checkpoint stays when everything was read.
-  bool keeps_last = false;
+  bool keeps_checkpoint = false;
   plan::PlanIdentity plan;
 };
 
