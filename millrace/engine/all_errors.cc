@@ -10,6 +10,7 @@
 #include "millrace/formats/csv/errors.h"
 #include "millrace/formats/json/errors.h"
 #include "millrace/formats/parquet/errors.h"
+#include "millrace/io/compression/errors.h"
 #include "millrace/io/errors.h"
 #include "millrace/operators/errors.h"
 #include "millrace/plan/errors.h"
@@ -26,7 +27,8 @@ std::vector<const ErrorSpec*> AllErrors() {
       errors::kParquetErrors,    errors::kFilesErrors,     errors::kExprErrors,
       errors::kPlanErrors,       errors::kSqlErrors,       errors::kStateErrors,
       errors::kResilienceErrors, errors::kDataErrors,      errors::kOperatorErrors,
-      errors::kIpcErrors,        errors::kAvroErrors,      errors::kRuntimeErrors};
+      errors::kIpcErrors,        errors::kAvroErrors,      errors::kRuntimeErrors,
+      errors::kCompressionErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

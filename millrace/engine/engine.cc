@@ -69,8 +69,8 @@ Result<std::unique_ptr<Engine>> Engine::Make(const EngineOptions& options,
 Engine::~Engine() = default;
 
 Status Engine::RegisterBuiltIns() {
-  formats_.push_back(formats::MakeCsvFormat());
-  formats_.push_back(formats::MakeJsonFormat());
+  formats_.push_back(formats::MakeCompressible(formats::MakeCsvFormat()));
+  formats_.push_back(formats::MakeCompressible(formats::MakeJsonFormat()));
   formats_.push_back(formats::MakeParquetFormat());
   formats_.push_back(formats::MakeAvroFormat());
   formats_.push_back(formats::MakeArrowFormat());

@@ -1,5 +1,7 @@
 #include "millrace/formats/format.h"
 
+#include <arrow/io/interfaces.h>
+
 namespace millrace::formats {
 
 Status FileWriter::AppendPieces() {
@@ -29,6 +31,14 @@ Status FileWriter::Flush() {
 Status FileWriter::Finish() {
   ARROW_RETURN_NOT_OK(Flush());
   return appender_->Finish();
+}
+
+Status Format::EndLastRecord(const std::shared_ptr<arrow::io::RandomAccessFile>& existing,
+                             const Config&, io::WritableFile& to, const Context&) const {
+  ARROW_ASSIGN_OR_RAISE(const int64_t size, existing->GetSize());
+  char last = '\n';
+  ARROW_RETURN_NOT_OK(existing->ReadAt(size - 1, 1, &last).status());
+  return last == '\n' ? Status::OK() : to.Write("\n", 1);
 }
 
 Result<std::unique_ptr<FileWriter>> Format::OpenWriter(

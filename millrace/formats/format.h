@@ -17,16 +17,19 @@
 
 #include "millrace/base/budget.h"
 #include "millrace/base/config/config.h"
+#include "millrace/base/executor.h"
 #include "millrace/base/waker.h"
 #include "millrace/data/batch.h"
 #include "millrace/data/dead_letter.h"
 #include "millrace/data/predicate.h"
 #include "millrace/data/row_encoder.h"
+#include "millrace/io/compression/framed_file.h"
 #include "millrace/io/file_system.h"
 
 namespace millrace::formats {
 
-/// Bytes that arrive in order and can't be sought: a pipe. Owned by the reader.
+/// Bytes that arrive in order: of a pipe, or of a file that can't be read in any other.
+/// Owned by the reader.
 class ByteStream {
  public:
   enum class State { kBytes, kPending, kEnd };
@@ -34,6 +37,13 @@ class ByteStream {
   /// Up to `capacity` bytes into `out`. kPending: none now, `waker` fires when there are.
   virtual Result<State> Read(uint8_t* out, int64_t capacity, int64_t* size,
                              const Waker& waker) = 0;
+  /// Can SeekTo be called? False of a pipe, whose bytes are gone.
+  virtual bool can_seek() const { return false; }
+  /// The next Read answers from that byte on, counted from the stream's first, at the
+  /// cost of reading all before it. Forgets an error.
+  virtual Status SeekTo(int64_t offset) {
+    return Status::NotImplemented("a stream that can't be sought");
+  }
 };
 
 /// Where the bytes of a reader come from: exactly one of the two is set.
@@ -45,6 +55,9 @@ struct Input {
   /// end of the file is answered with kPending.
   bool growing = false;
   std::shared_ptr<ByteStream> stream;
+  /// Unpacked parts of compressed files that are read in several ranges. Null: the file
+  /// has a small one of its own.
+  std::shared_ptr<io::FrameCache> frames;
 };
 
 /// A part of one file that can be read on its own. The numbers mean what the format says
@@ -68,6 +81,8 @@ struct Pushdown {
 struct Context {
   arrow::MemoryPool* pool = nullptr;
   data::BadRowPolicy bad_rows = data::BadRowPolicy::kFail;
+  /// Where input is prepared ahead of its reader. Null: the reader does it.
+  Executor* executor = nullptr;
 };
 
 struct ReadResult {
@@ -176,6 +191,14 @@ class Format {
   virtual bool can_read_stream() const = 0;  ///< false: needs a seekable file
   virtual ColumnsTold columns_told() const { return ColumnsTold::kStored; }
   virtual bool can_append() const = 0;  ///< rows may be appended to an existing file
+  /// The same, of files written with these options.
+  virtual bool appends(const Config& write_options) const { return can_append(); }
+  /// The extension of a file written with these options, without the first dot.
+  virtual std::string extension(const Config& write_options) const {
+    return extensions().front();
+  }
+  /// May its files be compressed as a whole, which their last extension tells?
+  virtual bool compresses() const { return false; }
   /// Can a file that is still being written be told from a whole one?
   virtual bool tells_its_end() const { return false; }
   /// May a file whose opening failed with `failure` only not have been written so far? What
@@ -199,9 +222,14 @@ class Format {
   /// May rows of `schema` be appended to a file that begins with `head`? Fails with the
   /// format's own error, which says what differs.
   virtual Status CheckAppend(std::string_view head, const Config& options,
-                             const arrow::Schema& schema) const {
+                             const arrow::Schema& schema, const Context& context) const {
     return Status::OK();
   }
+  /// `existing`, which is not empty, has been copied to `to`: add what its last record
+  /// lacks, so that rows may follow.
+  virtual Status EndLastRecord(
+      const std::shared_ptr<arrow::io::RandomAccessFile>& existing, const Config& options,
+      io::WritableFile& to, const Context& context) const;
   /// Puts encoded rows of `schema` into `file`, which outlives the appender. `appending`:
   /// the file already holds rows (no header again).
   virtual Result<std::unique_ptr<FileAppender>> OpenAppender(
@@ -215,6 +243,11 @@ class Format {
       const std::shared_ptr<arrow::Schema>& schema, bool appending,
       const Context& context) const;
 };
+
+/// `text`, whose files may be compressed: with options for that, when reading also by
+/// extension and first bytes. What has frames that tell their sizes is read in ranges
+/// like plain files; everything else is a stream, unpacked ahead on the executor.
+std::unique_ptr<Format> MakeCompressible(std::unique_ptr<Format> text);
 
 std::unique_ptr<Format> MakeCsvFormat();
 std::unique_ptr<Format> MakeJsonFormat();

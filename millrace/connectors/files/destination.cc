@@ -10,7 +10,7 @@ std::string Destination::target() const { return io::JoinedPath(directory, file)
 Result<Destination> ResolveDestination(io::FileSystem& files, const Parsed& options) {
   Destination out;
   out.path = options.path == "/dev/stdout" ? "-" : options.path;
-  out.extension = "." + options.format->extensions().front();
+  out.extension = "." + options.format->extension(options.format_options);
   const bool partitions = !options.own.GetString("partition_by").empty();
   const auto info = files.Stat(options.path);
   if (out.path == "-" || (info.ok() && !info->seekable && !info->directory)) {

@@ -6,6 +6,7 @@
 #include "millrace/connectors/files/sink.h"
 #include "millrace/connectors/files/source.h"
 #include "millrace/connectors/files/watch_source.h"
+#include "millrace/io/compression/errors.h"
 
 namespace millrace::files {
 
@@ -39,6 +40,11 @@ connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
       if (!parsed.format->can_append() && !parsed.format->tells_its_end())
         return errors::kFormatNotWatched.Make({.file = parsed.path}, "it is '{}'",
                                               parsed.format->name());
+      if (const auto compression = CompressionNamed(parsed, parsed.path);
+          compression != io::Compression::kNone) {
+        return errors::kCompressedGrows.Make({.file = parsed.path}, "it is {}",
+                                             io::NameOf(compression));
+      }
       return std::make_unique<WatchSource>(std::move(parsed), declared, surroundings);
     }
     return std::make_unique<FilesSource>(std::move(parsed), declared, surroundings);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "millrace/connectors/files/errors.h"
+#include "millrace/io/compression/compression.h"
 #include "millrace/io/file_system.h"
 
 namespace millrace::files {
@@ -85,10 +86,21 @@ Result<FormatPtr> ChooseFormat(const std::vector<FormatPtr>& formats,
                                      ExtensionOf(path), fmt::join(names, ", "));
 }
 
+// A destination's bytes tell nothing yet: its name decides.
+void NameCompression(const std::string& path, connector::Options* given) {
+  for (auto& [name, value] : *given) {
+    if (Lowered(name) != "compression") continue;
+    if (Lowered(value) == "auto") value = io::NameOf(io::CompressionOfPath(path));
+    return;
+  }
+  (*given)["compression"] = io::NameOf(io::CompressionOfPath(path));
+}
+
 Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& own,
                      const connector::Options& given,
                      const connector::Surroundings& surroundings,
-                     const ConfigSpec& (formats::Format::*format_spec)() const) {
+                     const ConfigSpec& (formats::Format::*format_spec)() const,
+                     bool writes) {
   const ConfigSpec::Lookup& environment = surroundings.environment;
   connector::Options own_given, format_given;
   for (const auto& [name, value] : given) {
@@ -100,6 +112,7 @@ Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& ow
   ARROW_ASSIGN_OR_RAISE(
       parsed.format, ChooseFormat(formats, *surroundings.files,
                                   Lowered(parsed.own.GetString("format")), parsed.path));
+  if (writes && parsed.format->compresses()) NameCompression(parsed.path, &format_given);
   // Both tables together, so that the nearest name is found among all options there are.
   const ConfigSpec& of_format = ((*parsed.format).*format_spec)();
   const std::string owner =
@@ -114,8 +127,9 @@ Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& ow
 
 bool HasExtensionOf(const formats::Format& format, const std::string& path) {
   const auto extensions = format.extensions();
-  return std::find(extensions.begin(), extensions.end(), ExtensionOf(path)) !=
-         extensions.end();
+  const std::string extension = ExtensionOf(
+      format.compresses() ? std::string(io::WithoutCompression(path)) : path);
+  return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
 }
 
 const ConfigSpec& SourceSpec() {
@@ -228,7 +242,8 @@ Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
                            const connector::Options& given,
                            const connector::Surroundings& surroundings) {
   ARROW_ASSIGN_OR_RAISE(Parsed parsed, Parse(formats, SourceSpec(), given, surroundings,
-                                             &formats::Format::read_options));
+                                             &formats::Format::read_options,
+                                             /*writes=*/false));
   if (parsed.own.given("compatibility") && !parsed.own.has("schema_policy")) {
     return errors::kBadOption.Make(
         {}, "{}: option 'compatibility' goes with schema_policy", kOwner);
@@ -244,7 +259,14 @@ Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
 Result<Parsed> ParseSink(const std::vector<FormatPtr>& formats,
                          const connector::Options& given,
                          const connector::Surroundings& surroundings) {
-  return Parse(formats, SinkSpec(), given, surroundings, &formats::Format::write_options);
+  return Parse(formats, SinkSpec(), given, surroundings, &formats::Format::write_options,
+               /*writes=*/true);
+}
+
+io::Compression CompressionNamed(const Parsed& source, const std::string& path) {
+  if (!source.format->compresses()) return io::Compression::kNone;
+  return io::CompressionNamed(source.format_options.GetString("compression"))
+      .value_or(io::CompressionOfPath(path));
 }
 
 bool IsPath(std::string_view text) {

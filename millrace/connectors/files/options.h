@@ -8,6 +8,7 @@
 #include "millrace/connector/registry.h"
 #include "millrace/connectors/files/files.h"
 #include "millrace/data/dead_letter.h"
+#include "millrace/io/compression/compression.h"
 
 namespace millrace::files {
 
@@ -24,6 +25,10 @@ struct Parsed {
   Config format_options;
   std::string path;
 };
+
+/// What the options, or else its name, tell of the compression of a source's file; kNone
+/// where only its bytes can tell.
+io::Compression CompressionNamed(const Parsed& source, const std::string& path);
 
 /// `given` split between the connector and its format; an option of neither is unknown.
 Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,

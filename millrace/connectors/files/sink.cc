@@ -59,7 +59,7 @@ Status FilesSink::CheckDestination() {
     const std::string path = destination().target();
     if (!files().Exists(path)) return Status::OK();
     if (mode_ == "error") return errors::kDestinationExists.Make({.file = path}, "");
-    if (mode_ == "append" && !options_.format->can_append()) {
+    if (mode_ == "append" && !options_.format->appends(options_.format_options)) {
       return errors::kCannotAppend.Make({.file = path}, "format is '{}'",
                                         options_.format->name());
     }
@@ -139,7 +139,8 @@ Status FilesSink::EnsurePieces() {
   // The old rows are copied at the end, which is late to learn that ours do not fit.
   if (is(Kind::kFile) && mode_ == "append") {
     ARROW_RETURN_NOT_OK(CheckExisting(files(), destination().target(), *options_.format,
-                                      options_.format_options, *schema_));
+                                      options_.format_options, *schema_,
+                                      {surroundings_.memory->pool()}));
   }
   pieces_commit_ = std::make_unique<PieceCommit>(pieces_, staging_, mode_, partitioned(),
                                                  surroundings_.checkpointed);

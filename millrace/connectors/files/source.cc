@@ -22,6 +22,9 @@ namespace {
 
 // A split's description is "<file> <range>", the range −1 for all of the file.
 constexpr int64_t kWholeFile = -1;
+// Of unpacked frames: several readers are inside ranges that they have looked at before.
+constexpr int64_t kLeastFrameCache = 8 << 20;
+constexpr int64_t kMostFrameCache = 256 << 20;
 
 // Reads ranges of one file, one after another. A position is "<index of the range> <the
 // range's own position>".
@@ -130,13 +133,16 @@ FilesSource::FilesSource(Parsed options, std::shared_ptr<arrow::Schema> declared
     : options_(std::move(options)),
       declared_(std::move(declared)),
       surroundings_(std::move(surroundings)),
+      frames_(std::make_shared<io::FrameCache>(std::clamp(
+          surroundings_.memory->limit() / 8, kLeastFrameCache, kMostFrameCache))),
       split_size_(options_.own.GetInt("split_size")) {}
 
 formats::Context FilesSource::FormatContext() const {
   return {surroundings_.memory->pool(),
           options_.own.GetString("on_error") == "dead_letter"
               ? data::BadRowPolicy::kDeadLetter
-              : data::BadRowPolicy::kFail};
+              : data::BadRowPolicy::kFail,
+      surroundings_.executor};
 }
 
 connector::Replay FilesSource::replay() const {
@@ -231,6 +237,7 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
   formats::Input input;
   input.name = file.info.path;
   input.file_size = file.info.size;
+  input.frames = frames_;
   if (file.info.seekable) {
     ARROW_ASSIGN_OR_RAISE(input.file, surroundings_.files->OpenRead(file.info.path));
     ARROW_ASSIGN_OR_RAISE(input.file_size, input.file->GetSize());
@@ -263,9 +270,16 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
   }
   // A pipe can be opened once only; a file that is read in parts shares what its parts
   // learn.
-  const bool parts = file.info.size > split_size_;
+  const bool parts = MayHaveParts(file.info);
   if (!file.info.seekable || parts || is_first) file.kept = reader;
   return reader;
+}
+
+// Large enough to be read in parallel, as far as a look at the folder tells.
+bool FilesSource::MayHaveParts(const io::FileInfo& info) const {
+  constexpr int64_t kUsualRatio = 8;
+  const bool packed = CompressionNamed(options_, info.path) != io::Compression::kNone;
+  return info.size > (packed ? split_size_ / kUsualRatio : split_size_);
 }
 
 Result<std::shared_ptr<arrow::Schema>> FilesSource::InferSchema() {
@@ -382,7 +396,7 @@ Result<std::vector<connector::Split>> FilesSource::Discover() {
       add(info.path, i, kWholeFile, 0, 0);
       continue;
     }
-    if (!info.seekable || info.size <= target) {
+    if (!info.seekable || !MayHaveParts(info)) {
       add(info.path, i, kWholeFile, std::max<int64_t>(info.size, 0), -1);
       continue;
     }

@@ -54,12 +54,14 @@ class FilesSource final : public connector::Source {
   Result<std::shared_ptr<formats::FileReader>> OpenFirst();
   /// With all columns.
   Result<std::shared_ptr<formats::FileReader>> OpenRows(size_t file);
+  bool MayHaveParts(const io::FileInfo& info) const;
   bool MayMatch(size_t file) const { return hive_->MayMatch(file, pushdown_.predicate); }
   formats::Context FormatContext() const;
 
   const Parsed options_;
   const std::shared_ptr<arrow::Schema> declared_;
   const connector::Surroundings surroundings_;
+  const std::shared_ptr<io::FrameCache> frames_;
   int64_t split_size_;
   std::shared_ptr<arrow::Schema> schema_;
   std::shared_ptr<arrow::Schema> in_files_;  // what files have of it; null: not known

@@ -44,7 +44,7 @@ struct Splice {
       if (options.append) {
         ARROW_ASSIGN_OR_RAISE(const io::FileInfo copied,
                               CopyExisting(files, options.target, *options.format,
-                                           options.format_options, *schema, *file));
+                                           options.format_options, *schema, *file, context));
         plan.unchanged = {copied.size, copied.modified_micros};
         appending = copied.size > 0;
       }

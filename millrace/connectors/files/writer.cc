@@ -126,7 +126,8 @@ class FileSinkWriter final : public connector::SinkWriter {
     const std::string& path = open_->staged.name;
     ARROW_ASSIGN_OR_RAISE(const io::FileInfo info,
                           CopyExisting(files(), path, *options_.format,
-                                       options_.format_options, *schema_, *open_->file));
+                                       options_.format_options, *schema_, *open_->file,
+                                       {memory_->pool(), data::BadRowPolicy::kFail}));
     copied_from_ = {path, info.size, info.modified_micros};
     copied_ = info.size;
     return Status::OK();

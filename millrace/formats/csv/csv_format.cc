@@ -72,7 +72,7 @@ class CsvFormat final : public Format {
   }
 
   Status CheckAppend(std::string_view head, const Config& options,
-                     const arrow::Schema& schema) const override {
+                     const arrow::Schema& schema, const Context&) const override {
     ARROW_ASSIGN_OR_RAISE(const csv::WriteDialect dialect,
                           csv::MakeWriteDialect(options));
     return csv::CheckHeader(head, dialect, schema);

@@ -45,7 +45,8 @@ Status TextRangeReader::Seek(const data::Position& position) {
     return errors::kInternal.Make({.file = file_->input.name},
                                   "a reader of text can't seek there");
   }
-  if (!file_->input.file && offset != file_->data_begin) {
+  if (!file_->input.file && !file_->input.stream->can_seek() &&
+      offset != file_->data_begin) {
     return errors::kFileUnreadable.Make({.file = file_->input.name, .byte = offset},
                                         "a stream can't be read again");
   }
@@ -66,6 +67,8 @@ Status TextRangeReader::Start() {
     // What stands before the first record counts as read, too.
     told_to_ = seek_to_ < 0 && range.begin <= file_->data_begin ? range.begin : begin_;
     done_ = begin_ >= range.end;
+  } else if (file_->input.stream->can_seek()) {
+    ARROW_RETURN_NOT_OK(StartStream());
   }
   read_to_ = begin_;
   if (begin_ == file_->data_begin) first_record_ = 0;
@@ -74,6 +77,16 @@ Status TextRangeReader::Start() {
     buffer_->Limit(starts_->range(ordinal_).end);
   }
   return Status::OK();
+}
+
+// Whoever read the stream before, the next byte is the one behind the head, or behind
+// where this reader begins.
+Status TextRangeReader::StartStream() {
+  const int64_t head = static_cast<int64_t>(file_->stream_head.size());
+  if (seek_to_ >= 0) begin_ = told_to_ = seek_to_;
+  head_used_ = std::clamp<int64_t>(begin_ - file_->data_begin, 0, head);
+  if (file_->stream_ended) return Status::OK();
+  return file_->input.stream->SeekTo(std::max(begin_, file_->data_begin + head));
 }
 
 Result<int64_t> TextRangeReader::ReadBytes(uint8_t* out, int64_t capacity,
@@ -255,6 +268,8 @@ Status TextRangeReader::Reject(const Record& record, Fault fault, std::string_vi
 // Only errors need the number of a record in the file, so only they pay for counting.
 Result<int64_t> TextRangeReader::RecordNumber(int64_t record) {
   if (first_record_ < 0) {
+    // Of a stream that is read from its middle on nobody knows what was before.
+    if (!file_->input.file) return -1;
     ARROW_ASSIGN_OR_RAISE(first_record_, CountRecords(begin_));
   }
   return first_record_ + record + 1;

@@ -82,6 +82,7 @@ class TextRangeReader : public RangeReader {
   enum class Filled { kRecords, kPending, kEnd };
 
   Status Start();
+  Status StartStream();
   Result<Filled> Fill(int64_t target, const Waker& waker);
   Result<int64_t> ReadBytes(uint8_t* out, int64_t capacity, const Waker& waker,
                             Filled* state);
