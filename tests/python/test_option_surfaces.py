@@ -4,10 +4,12 @@ A case gives an option several values. Each value has to do in all three ways th
 other value of the case.
 """
 
+import bz2
 import collections
 import concurrent.futures
 import contextlib
 import fcntl
+import gzip
 import json
 import os
 import re
@@ -15,14 +17,24 @@ import signal
 import subprocess
 import threading
 import time
+import zlib
 
+import cramjam
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from backports import zstd
 
 from program import BINARY, ROOT, binary, millrace, preloaded, wait_for  # noqa: F401 (fixtures)
 
 WAYS = ("yaml", "sql", "copy")
+CODECS = ["none", "gzip", "deflate", "zstd", "lz4", "snappy", "s2", "brotli", "bzip2"]
+
+
+def packed(text):
+    """The text as it is, and packed in every way that Python has."""
+    return [text, gzip.compress(text), zlib.compress(text), zstd.compress(text), bz2.compress(text),
+            *(bytes(pack(text)) for pack in (cramjam.lz4.compress, cramjam.snappy.compress, cramjam.brotli.compress))]
 
 
 class Scene:
@@ -274,6 +286,9 @@ CASES = [
     Case("source", "sample_rows", ["1", "5000"], ndjson('{"a":1}\n{"a":"x"}\n'), format="json"),
     Case("source", "sample_bytes", ["10B", "1MiB"], ndjson('{"a":1}\n' * 100 + '{"a":"x"}\n' + '{"a":1}\n' * 100_000), format="json"),
     Case("source", "max_record_bytes", ["8B", "1GiB"], ndjson('{"a":"xxxxxxxxxxxxxxxxxxxxxx"}\n'), format="json"),
+    *[Case("source", "compression", ["auto", *CODECS], *(Scene({"in": content}, "in", "out.csv") for content in packed(text)),
+           format=name, source={"format": name, "sample_rows": "1"})
+      for name, text in (("csv", b"a\n" + b"1\n" * 40), ("json", b'{"a":1}\n' * 40))],
     Case("source", "max_block_bytes", ["39B", "256MiB"], Scene({"in.avro": avro}, "in.avro"), format="avro"),
     *both_sides("source"),
     Case("source", "timeout_read", ["200ms", "0s"], Scene({"in.csv": pausing}, "in.csv", "out.csv"), source={"format": "csv"}),
@@ -298,6 +313,9 @@ CASES = [
     Case("sink", "nulls", ["write", "omit"], typed("out.json"), format="json", sink={"non_finite": "null"}),
     Case("sink", "non_finite", ["fail", "null", "text"], typed("out.json"), format="json"),
     Case("sink", "timestamp_separator", ["t", "space"], typed("out.json"), format="json", sink={"non_finite": "null"}),
+    *[case for name in ("csv", "json") for case in (
+        Case("sink", "compression", ["auto", *CODECS], text(f"out.{name}"), format=name, distinct=len(CODECS)),
+        Case("sink", "compression_level", ["1", "9"], text(f"out.{name}"), format=name, sink={"compression": "gzip"}))],
     Case("sink", "compression", ["none", "snappy", "gzip", "zstd", "lz4", "brotli"], text("out.parquet"), format="parquet"),
     Case("sink", "compression_level", ["1", "19"], text("out.parquet"), format="parquet", sink={"compression": "zstd"}),
     Case("sink", "row_group_rows", ["1000", "122880"], text("out.parquet"), format="parquet"),
