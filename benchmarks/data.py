@@ -1,7 +1,10 @@
 """Input files of the benchmarks, made once by DuckDB from fixed seeds."""
 
+import pathlib
 import subprocess
 import sys
+
+MILLRACE = pathlib.Path(__file__).resolve().parent.parent / "build" / "release" / "bin" / "millrace"
 
 USERS = """
 select i as id, 'User_' || i as name, 'user' || i || '@example.com' as email, (18 + hash(i) % 50)::int as age,
@@ -35,6 +38,13 @@ with open(sys.argv[1], "wb") as out:
     fastavro.writer(out, schema, (row for rows in batches for row in rows.to_pylist()), codec="snappy", sync_interval=64_000)
 """
 
+PACK = """
+import gzip, sys
+from backports import zstd
+text = open(sys.argv[2], "rb").read()
+open(sys.argv[1], "wb").write(gzip.compress(text, 6) if ".gz" in sys.argv[1] else zstd.compress(text, 3))
+"""
+
 
 def make(folder, name, scale):
     """The file `name` in `folder`; `scale` divides its number of rows."""
@@ -46,6 +56,16 @@ def make(folder, name, scale):
     partial = path.with_name(path.name + ".part")
     if name == "users_2m.avro":
         subprocess.run([sys.executable, "-c", AVRO, partial, make(folder, "users_2m.parquet", scale)], check=True)
+        partial.rename(path)
+        return path
+    if name in ("users.csv.zst", "users.csv.gz"):
+        # As the tools write it: one frame or member.
+        subprocess.run([sys.executable, "-c", PACK, partial, make(folder, "users.csv", scale)], check=True)
+        partial.rename(path)
+        return path
+    if name == "users_frames.csv.zst":
+        subprocess.run([MILLRACE, "--quiet", "copy", make(folder, "users.csv", scale), partial, "--to", "format=csv",
+                        "--to", "compression=zstd"], check=True)
         partial.rename(path)
         return path
     how = {

@@ -43,6 +43,11 @@ def copies():
                 "pyarrow": (PYARROW, PYARROW_CSV_STREAM.format(
                     writer="pq.ParquetWriter(target, reader.schema, compression='snappy')", write="writer.write_batch(batch)")),
             }),
+        **{name: dict(
+            source=source, suffix="parquet", bar=1.3,
+            peers={"duckdb": (DUCKDB, "duckdb.sql(f\"copy (from read_csv('{source}')) to '{target}' (format parquet, compression snappy)\")")})
+           for name, source in (("csv_zst_to_parquet", "users.csv.zst"), ("csv_zst_frames_to_parquet", "users_frames.csv.zst"),
+                                ("csv_gz_to_parquet", "users.csv.gz"))},
         "csv_to_csv": dict(
             source="users.csv", suffix="csv", bar=3.0,
             peers={

@@ -69,8 +69,8 @@ struct WriteChoice {
 // auto without a name that tells anything: plain.
 Result<WriteChoice> ChoiceOf(const Config& options) {
   WriteChoice out;
-  out.compression = io::CompressionNamed(options.GetString("compression"))
-                        .value_or(Compression::kNone);
+  out.compression =
+      io::CompressionNamed(options.GetString("compression")).value_or(Compression::kNone);
   if (!options.has("compression_level")) return out;
   const int64_t level = options.GetInt("compression_level");
   const auto levels = io::LevelsOf(out.compression);
@@ -80,8 +80,8 @@ Result<WriteChoice> ChoiceOf(const Config& options) {
   }
   if (level < levels->least || level > levels->most) {
     return errors::kBadOption.Make(
-        {}, "option 'compression_level': {} is not within {} to {}, as {} has them", level,
-        levels->least, levels->most, io::NameOf(out.compression));
+        {}, "option 'compression_level': {} is not within {} to {}, as {} has them",
+        level, levels->least, levels->most, io::NameOf(out.compression));
   }
   out.level = static_cast<int>(level);
   return out;
@@ -114,9 +114,9 @@ class CompressedEncoder final : public data::RowEncoder {
  private:
   Status Pack(std::vector<data::EncodedRows>* out) {
     for (const data::EncodedRows& piece : pieces_) {
-      ARROW_ASSIGN_OR_RAISE(
-          auto packed,
-          frames_->Encode({piece.bytes->data(), static_cast<size_t>(piece.bytes->size())}));
+      ARROW_ASSIGN_OR_RAISE(auto packed,
+                            frames_->Encode({piece.bytes->data(),
+                                             static_cast<size_t>(piece.bytes->size())}));
       out->push_back({std::move(packed), piece.rows});
     }
     pieces_.clear();
@@ -183,9 +183,9 @@ class CompressedAppender final : public FileAppender {
     ARROW_ASSIGN_OR_RAISE(const int64_t size, piece->GetSize());
     if (size == 0) return Status::OK();
     if (!packed_->is_stream()) return CopyBytes(*piece, 0, size, file_, context_.pool);
-    const auto plain = MakeDecodingStream(
-        MakeFileStream(piece, "piece"), {.required = compression_, .name = "piece"},
-        context_.pool);
+    const auto plain =
+        MakeDecodingStream(MakeFileStream(piece, "piece"),
+                           {.required = compression_, .name = "piece"}, context_.pool);
     ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(kCopyPiece, context_.pool));
     for (;;) {
       int64_t got = 0;
@@ -270,9 +270,8 @@ class CompressibleFormat final : public Format {
         !io::Concatenates(choice.compression)) {
       return text;
     }
-    ARROW_ASSIGN_OR_RAISE(
-        auto frames,
-        io::MakeFrameEncoder(choice.compression, choice.level, context.pool));
+    ARROW_ASSIGN_OR_RAISE(auto frames, io::MakeFrameEncoder(choice.compression,
+                                                            choice.level, context.pool));
     return std::make_unique<CompressedEncoder>(std::move(text), std::move(frames));
   }
 
@@ -312,9 +311,9 @@ class CompressibleFormat final : public Format {
       return text_->EndLastRecord(existing, options, to, context);
     }
     // Only unpacking all of it tells the last byte, and that the file is sound.
-    const auto plain = MakeDecodingStream(MakeFileStream(existing, ""),
-                                          {.required = choice.compression, .name = {}},
-                                          context.pool);
+    const auto plain =
+        MakeDecodingStream(MakeFileStream(existing, ""),
+                           {.required = choice.compression, .name = {}}, context.pool);
     ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(kCopyPiece, context.pool));
     uint8_t last = '\n';
     for (;;) {
@@ -326,9 +325,8 @@ class CompressibleFormat final : public Format {
       if (got > 0) last = buffer->data()[got - 1];
     }
     if (last == '\n') return Status::OK();
-    ARROW_ASSIGN_OR_RAISE(
-        auto frames,
-        io::MakeFrameEncoder(choice.compression, choice.level, context.pool));
+    ARROW_ASSIGN_OR_RAISE(auto frames, io::MakeFrameEncoder(choice.compression,
+                                                            choice.level, context.pool));
     const uint8_t line_end = '\n';
     ARROW_ASSIGN_OR_RAISE(auto packed, frames->Encode({&line_end, 1}));
     return to.Write(packed->data(), packed->size());
@@ -345,14 +343,14 @@ class CompressibleFormat final : public Format {
     std::unique_ptr<io::FrameEncoder> frames;
     std::unique_ptr<io::StreamEncoder> stream;
     if (io::Concatenates(choice.compression)) {
-      ARROW_ASSIGN_OR_RAISE(frames, io::MakeFrameEncoder(choice.compression, choice.level,
-                                                         context.pool));
+      ARROW_ASSIGN_OR_RAISE(
+          frames, io::MakeFrameEncoder(choice.compression, choice.level, context.pool));
     } else {
-      ARROW_ASSIGN_OR_RAISE(stream, io::MakeStreamEncoder(choice.compression,
-                                                          choice.level, context.pool));
+      ARROW_ASSIGN_OR_RAISE(
+          stream, io::MakeStreamEncoder(choice.compression, choice.level, context.pool));
     }
-    auto packed = std::make_unique<CompressingFile>(file, std::move(frames),
-                                                    std::move(stream));
+    auto packed =
+        std::make_unique<CompressingFile>(file, std::move(frames), std::move(stream));
     ARROW_ASSIGN_OR_RAISE(
         auto text, text_->OpenAppender(*packed, options, schema, appending, context));
     return std::make_unique<CompressedAppender>(file, std::move(packed), std::move(text),
@@ -369,13 +367,12 @@ class CompressibleFormat final : public Format {
       return Status::OK();
     }
     char head[io::kMagicBytes];
-    ARROW_ASSIGN_OR_RAISE(const int64_t got,
-                          input->file->ReadAt(0, static_cast<int64_t>(sizeof(head)),
-                                              head));
     ARROW_ASSIGN_OR_RAISE(
-        const Compression compression,
-        ChooseCompression(hint, {head, static_cast<size_t>(got)},
-                          got < static_cast<int64_t>(sizeof(head))));
+        const int64_t got,
+        input->file->ReadAt(0, static_cast<int64_t>(sizeof(head)), head));
+    ARROW_ASSIGN_OR_RAISE(const Compression compression,
+                          ChooseCompression(hint, {head, static_cast<size_t>(got)},
+                                            got < static_cast<int64_t>(sizeof(head))));
     if (compression == Compression::kNone) return Status::OK();
     if (input->growing) {
       return errors::kCompressedGrows.Make({.file = input->name}, "it is {}",
@@ -385,14 +382,14 @@ class CompressibleFormat final : public Format {
     if (frames) {
       auto cache = input->frames ? input->frames
                                  : std::make_shared<io::FrameCache>(kOwnCacheBytes);
-      input->file = io::MakeFramedFile(std::move(input->file), compression,
-                                       *std::move(frames), std::move(cache), input->name,
-                                       context.pool);
+      input->file =
+          io::MakeFramedFile(std::move(input->file), compression, *std::move(frames),
+                             std::move(cache), input->name, context.pool);
       ARROW_ASSIGN_OR_RAISE(input->file_size, input->file->GetSize());
       return Status::OK();
     }
-    input->stream = MakeUnpackedFile(std::move(input->file), hint, context.executor,
-                                     context.pool);
+    input->stream =
+        MakeUnpackedFile(std::move(input->file), hint, context.executor, context.pool);
     input->file.reset();
     input->file_size = 0;
     return Status::OK();

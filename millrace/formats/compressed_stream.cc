@@ -73,9 +73,8 @@ class DecodingStream final : public ByteStream {
 
   Result<Decoder::Step> Step(uint8_t* out, int64_t capacity) {
     if (decoder_) {
-      return decoder_->Decode(
-          {packed_->data() + at_, static_cast<size_t>(have_ - at_)},
-          {out, static_cast<size_t>(capacity)});
+      return decoder_->Decode({packed_->data() + at_, static_cast<size_t>(have_ - at_)},
+                              {out, static_cast<size_t>(capacity)});
     }
     const int64_t size = std::min(capacity, have_ - at_);
     memcpy(out, packed_->data() + at_, static_cast<size_t>(size));
@@ -86,14 +85,14 @@ class DecodingStream final : public ByteStream {
   Result<State> Choose(const Waker& waker) {
     ARROW_ASSIGN_OR_RAISE(const State state, Fetch(waker));
     if (state == State::kPending) return state;
-    if (!ended_ && have_ < static_cast<int64_t>(io::kMagicBytes)) return state;
     const std::string_view head(reinterpret_cast<const char*>(packed_->data()),
                                 static_cast<size_t>(have_));
+    // A pipe may pause after a first line: text is known by its first byte.
+    if (!ended_ && io::MayHaveMagic(head)) return state;
     ARROW_ASSIGN_OR_RAISE(const io::Compression compression,
                           ChooseCompression(hint_, head, ended_));
     if (compression != io::Compression::kNone) {
-      ARROW_ASSIGN_OR_RAISE(decoder_,
-                            io::MakeDecoder(compression, hint_.name, pool_));
+      ARROW_ASSIGN_OR_RAISE(decoder_, io::MakeDecoder(compression, hint_.name, pool_));
     }
     chosen_ = true;
     return state;
@@ -142,8 +141,7 @@ Result<io::Compression> ChooseCompression(const CompressionHint& hint,
   if (!io::HasMagic(wanted) || told == wanted || few) {
     return hint.required || told == Compression::kNone || few ? wanted : told;
   }
-  const bool framed_snappy =
-      wanted == Compression::kSnappy || wanted == Compression::kS2;
+  const bool framed_snappy = wanted == Compression::kSnappy || wanted == Compression::kS2;
   if (framed_snappy && (told == Compression::kSnappy || told == Compression::kS2)) {
     return told;
   }

@@ -13,9 +13,9 @@ namespace millrace::formats {
 
 /// What is known of a file's compression before its bytes are seen.
 struct CompressionHint {
-  std::optional<io::Compression> required;      ///< by the options; absent: look
+  std::optional<io::Compression> required;         ///< by the options; absent: look
   io::Compression named = io::Compression::kNone;  ///< by the file's name
-  std::string name;                             ///< of the file, for errors
+  std::string name;                                ///< of the file, for errors
 };
 
 /// How a file that begins with `head` is compressed. `complete`: it has no other bytes.

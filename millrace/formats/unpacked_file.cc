@@ -43,8 +43,8 @@ Result<Piece> ReadPiece(ByteStream& stream, arrow::MemoryPool* pool, bool* ended
   ARROW_ASSIGN_OR_RAISE(out.bytes, arrow::AllocateBuffer(kPiece, pool));
   while (out.size < kPiece) {
     int64_t got = 0;
-    ARROW_ASSIGN_OR_RAISE(
-        const auto state, stream.Read(out.bytes->mutable_data() + out.size,
+    ARROW_ASSIGN_OR_RAISE(const auto state,
+                          stream.Read(out.bytes->mutable_data() + out.size,
                                       kPiece - out.size, &got, Waker()));
     if (state == ByteStream::State::kEnd) {
       *ended = true;
@@ -154,9 +154,9 @@ class UnpackedFile final : public ByteStream {
     ARROW_ASSIGN_OR_RAISE(auto piece, arrow::AllocateBuffer(kPiece, pool_));
     while (bytes > 0) {
       int64_t got = 0;
-      ARROW_ASSIGN_OR_RAISE(const State state,
-                            front_->Read(piece->mutable_data(), std::min(bytes, kPiece),
-                                         &got, Waker()));
+      ARROW_ASSIGN_OR_RAISE(
+          const State state,
+          front_->Read(piece->mutable_data(), std::min(bytes, kPiece), &got, Waker()));
       if (state == State::kEnd) break;
       bytes -= got;
     }

@@ -127,8 +127,8 @@ Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& ow
 
 bool HasExtensionOf(const formats::Format& format, const std::string& path) {
   const auto extensions = format.extensions();
-  const std::string extension = ExtensionOf(
-      format.compresses() ? std::string(io::WithoutCompression(path)) : path);
+  const std::string extension =
+      ExtensionOf(format.compresses() ? std::string(io::WithoutCompression(path)) : path);
   return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
 }
 

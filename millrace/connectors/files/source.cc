@@ -142,7 +142,7 @@ formats::Context FilesSource::FormatContext() const {
           options_.own.GetString("on_error") == "dead_letter"
               ? data::BadRowPolicy::kDeadLetter
               : data::BadRowPolicy::kFail,
-      surroundings_.executor};
+          surroundings_.executor};
 }
 
 connector::Replay FilesSource::replay() const {

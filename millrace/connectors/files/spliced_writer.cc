@@ -42,9 +42,10 @@ struct Splice {
     if (files.Exists(options.target)) {
       ARROW_RETURN_NOT_OK(files.CopyPermissions(options.target, path));
       if (options.append) {
-        ARROW_ASSIGN_OR_RAISE(const io::FileInfo copied,
-                              CopyExisting(files, options.target, *options.format,
-                                           options.format_options, *schema, *file, context));
+        ARROW_ASSIGN_OR_RAISE(
+            const io::FileInfo copied,
+            CopyExisting(files, options.target, *options.format, options.format_options,
+                         *schema, *file, context));
         plan.unchanged = {copied.size, copied.modified_micros};
         appending = copied.size > 0;
       }

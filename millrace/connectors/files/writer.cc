@@ -124,10 +124,10 @@ class FileSinkWriter final : public connector::SinkWriter {
   // be seen half done.
   Status BeginWithExisting() {
     const std::string& path = open_->staged.name;
-    ARROW_ASSIGN_OR_RAISE(const io::FileInfo info,
-                          CopyExisting(files(), path, *options_.format,
-                                       options_.format_options, *schema_, *open_->file,
-                                       {memory_->pool(), data::BadRowPolicy::kFail}));
+    ARROW_ASSIGN_OR_RAISE(
+        const io::FileInfo info,
+        CopyExisting(files(), path, *options_.format, options_.format_options, *schema_,
+                     *open_->file, {memory_->pool(), data::BadRowPolicy::kFail}));
     copied_from_ = {path, info.size, info.modified_micros};
     copied_ = info.size;
     return Status::OK();

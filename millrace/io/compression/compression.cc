@@ -1,9 +1,9 @@
 #include "millrace/io/compression/compression.h"
 
+#include <algorithm>
 #include <cctype>
 
 #include <arrow/util/compression.h>
-
 
 namespace millrace::io {
 
@@ -111,6 +111,17 @@ Compression CompressionOfBytes(std::string_view head) {
     return Compression::kBzip2;
   }
   return Compression::kNone;
+}
+
+bool MayHaveMagic(std::string_view head) {
+  constexpr std::string_view kBegins[] = {"\x1F\x8B\x08"sv,       "\x28\xB5\x2F\xFD"sv,
+                                          "\x04\x22\x4D\x18"sv,   "\xFF\x06\0\0sNaPpY"sv,
+                                          "\xFF\x06\0\0S2sTwO"sv, "BZh"sv};
+  for (const std::string_view begin : kBegins) {
+    const size_t size = std::min(head.size(), begin.size());
+    if (head.substr(0, size) == begin.substr(0, size)) return head.size() < kMagicBytes;
+  }
+  return false;
 }
 
 bool Concatenates(Compression compression) {

@@ -43,6 +43,9 @@ constexpr size_t kMagicBytes = 12;
 /// By the first bytes of a file; kNone where they tell nothing.
 Compression CompressionOfBytes(std::string_view head);
 
+/// Could CompressionOfBytes tell more if `head`, which is short, went on?
+bool MayHaveMagic(std::string_view head);
+
 /// Are files that are put after one another one file?
 bool Concatenates(Compression compression);
 

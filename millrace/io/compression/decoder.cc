@@ -40,9 +40,8 @@ class ArrowDecoder final : public Decoder {
     }
     begun_ |= !in.empty();
     if (!begun_) return step;
-    auto got =
-        decompressor_->Decompress(static_cast<int64_t>(in.size()), in.data(),
-                                  static_cast<int64_t>(out.size()), out.data());
+    auto got = decompressor_->Decompress(static_cast<int64_t>(in.size()), in.data(),
+                                         static_cast<int64_t>(out.size()), out.data());
     if (!got.ok()) return Broken(got.status().message());
     step.read += got->bytes_read;
     step.written = got->bytes_written;
@@ -65,9 +64,8 @@ class ArrowDecoder final : public Decoder {
 
  private:
   Status Broken(std::string_view why) const {
-    return errors::kCompressedBroken.Make({.file = name_},
-                                          "about byte {} of the compressed file: {}",
-                                          offset_, why);
+    return errors::kCompressedBroken.Make(
+        {.file = name_}, "about byte {} of the compressed file: {}", offset_, why);
   }
 
   const Compression compression_;

@@ -55,16 +55,15 @@ class GzipEncoder final : public FrameEncoder {
     constexpr int64_t kField = 2 + 4 + kSizesBytes;
     constexpr int64_t kHead = kGzipHeaderBytes + kField;
     const int64_t most = codec_->MaxCompressedLen(SizeOf(plain), plain.data());
-    ARROW_ASSIGN_OR_RAISE(
-        Room out, arrow::AllocateResizableBuffer(kHead + most + kGzipTrailerBytes, pool_));
+    ARROW_ASSIGN_OR_RAISE(Room out, arrow::AllocateResizableBuffer(
+                                        kHead + most + kGzipTrailerBytes, pool_));
     uint8_t* d = out->mutable_data();
-    ARROW_ASSIGN_OR_RAISE(
-        const int64_t body,
-        codec_->Compress(SizeOf(plain), plain.data(), most, d + kHead));
+    ARROW_ASSIGN_OR_RAISE(const int64_t body,
+                          codec_->Compress(SizeOf(plain), plain.data(), most, d + kHead));
     const int64_t size = kHead + body + kGzipTrailerBytes;
     // No time and no name: the same rows give the same bytes.
-    const uint8_t head[kGzipHeaderBytes] = {0x1F, 0x8B, 8, kGzipExtraFlag, 0, 0, 0, 0, 0,
-                                            255};
+    const uint8_t head[kGzipHeaderBytes] = {0x1F, 0x8B, 8,  kGzipExtraFlag, 0, 0, 0,
+                                            0,    0,    255};
     memcpy(d, head, sizeof(head));
     PutNumber(d + kGzipHeaderBytes, kField - 2, 2);
     memcpy(d + kGzipHeaderBytes + 2, kSizesField, 2);
@@ -122,12 +121,12 @@ class Lz4Encoder final : public FrameEncoder {
     constexpr uint32_t kStored = 0x80000000u;
     const int64_t blocks = (SizeOf(plain) + kBlock - 1) / kBlock;
     const int64_t most = codec_->MaxCompressedLen(kBlock, plain.data());
-    const int64_t room =
-        blocks <= 1 ? codec_->MaxCompressedLen(SizeOf(plain), plain.data()) : blocks * most;
-    ARROW_ASSIGN_OR_RAISE(Room out,
-                          arrow::AllocateResizableBuffer(
-                              kHead + blocks * 4 + std::max(room, SizeOf(plain)) + kTail,
-                              pool_));
+    const int64_t room = blocks <= 1
+                             ? codec_->MaxCompressedLen(SizeOf(plain), plain.data())
+                             : blocks * most;
+    ARROW_ASSIGN_OR_RAISE(
+        Room out, arrow::AllocateResizableBuffer(
+                      kHead + blocks * 4 + std::max(room, SizeOf(plain)) + kTail, pool_));
     uint8_t* const begin = out->mutable_data();
     PutNumber(begin, 0x184D2204u, 4);
     // Version 1, independent blocks, sizes and checksum of the content; blocks of up to 4
@@ -175,18 +174,18 @@ class SnappyEncoder final : public FrameEncoder {
     const std::string_view mark = s2_ ? kS2Mark : kSnappyMark;
     const int64_t pieces = (SizeOf(plain) + piece - 1) / piece;
     const int64_t most = codec_->MaxCompressedLen(piece, plain.data());
-    ARROW_ASSIGN_OR_RAISE(Room out,
-                          arrow::AllocateResizableBuffer(
-                              static_cast<int64_t>(mark.size()) + pieces * (kHead + most),
-                              pool_));
+    ARROW_ASSIGN_OR_RAISE(
+        Room out,
+        arrow::AllocateResizableBuffer(
+            static_cast<int64_t>(mark.size()) + pieces * (kHead + most), pool_));
     uint8_t* const begin = out->mutable_data();
     uint8_t* d = std::copy(mark.begin(), mark.end(), begin);
     for (int64_t at = 0; at < SizeOf(plain); at += piece) {
-      const Bytes part = plain.subspan(
-          static_cast<size_t>(at),
-          static_cast<size_t>(std::min(piece, SizeOf(plain) - at)));
-      ARROW_ASSIGN_OR_RAISE(
-          int64_t packed, codec_->Compress(SizeOf(part), part.data(), most, d + kHead));
+      const Bytes part =
+          plain.subspan(static_cast<size_t>(at),
+                        static_cast<size_t>(std::min(piece, SizeOf(plain) - at)));
+      ARROW_ASSIGN_OR_RAISE(int64_t packed,
+                            codec_->Compress(SizeOf(part), part.data(), most, d + kHead));
       d[0] = kChunkCompressed;
       // Less than an eighth saved is not worth unpacking.
       if (packed >= SizeOf(part) - SizeOf(part) / 8) {
@@ -217,9 +216,9 @@ class ArrowStream final : public StreamEncoder {
 
   Status Write(Bytes plain, WritableFile& to) override {
     while (!plain.empty()) {
-      ARROW_ASSIGN_OR_RAISE(
-          const auto step, compressor_->Compress(SizeOf(plain), plain.data(),
-                                                 room_->size(), room_->mutable_data()));
+      ARROW_ASSIGN_OR_RAISE(const auto step,
+                            compressor_->Compress(SizeOf(plain), plain.data(),
+                                                  room_->size(), room_->mutable_data()));
       ARROW_RETURN_NOT_OK(Put(step.bytes_written, to));
       plain = plain.subspan(static_cast<size_t>(step.bytes_read));
     }
@@ -304,8 +303,8 @@ Result<std::unique_ptr<FrameEncoder>> MakeFrameEncoder(Compression compression,
   if (compression == Compression::kZstd) {
     return std::make_unique<ZstdEncoder>(std::move(codec), pool);
   }
-  return std::make_unique<SnappyEncoder>(std::move(codec), compression == Compression::kS2,
-                                         pool);
+  return std::make_unique<SnappyEncoder>(std::move(codec),
+                                         compression == Compression::kS2, pool);
 }
 
 Result<std::unique_ptr<StreamEncoder>> MakeStreamEncoder(Compression compression,

@@ -153,7 +153,8 @@ class FramedFile final : public arrow::io::RandomAccessFile {
   Status WrongSize(const Frame& frame) const {
     return errors::kCompressedBroken.Make(
         {.file = name_},
-        "byte {} of the compressed file: a frame does not hold what it says", frame.begin);
+        "byte {} of the compressed file: a frame does not hold what it says",
+        frame.begin);
   }
 
   const std::shared_ptr<arrow::io::RandomAccessFile> file_;

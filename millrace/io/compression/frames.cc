@@ -13,18 +13,22 @@ namespace millrace::io {
 
 namespace {
 
-constexpr int64_t kMostPlain = 64 << 20;    // of one frame
-constexpr int64_t kTogether = 1 << 20;      // plain bytes of small frames
+constexpr int64_t kMostPlain = 64 << 20;          // of one frame
+constexpr int64_t kTogether = 1 << 20;            // plain bytes of small frames
 constexpr uint32_t kSkippableMark = 0x184D2A50u;  // and the 15 behind it
 constexpr int64_t kHeadBytes = 64;
 
 // Bytes of the file at some place; what is behind its end reads as missing.
 class Head {
  public:
-  explicit Head(arrow::io::RandomAccessFile& file) : file_(file) {}
+  Head(arrow::io::RandomAccessFile& file, int64_t end) : file_(file), end_(end) {}
 
   Status Read(int64_t offset, int64_t size = kHeadBytes) {
-    ARROW_ASSIGN_OR_RAISE(size_, file_.ReadAt(offset, size, bytes_));
+    size_ = 0;
+    // Sizes of a damaged file point anywhere.
+    if (offset < 0 || offset >= end_) return Status::OK();
+    ARROW_ASSIGN_OR_RAISE(size_,
+                          file_.ReadAt(offset, std::min(size, end_ - offset), bytes_));
     return Status::OK();
   }
   bool has(int64_t size) const { return size <= size_; }
@@ -40,6 +44,7 @@ class Head {
 
  private:
   arrow::io::RandomAccessFile& file_;
+  const int64_t end_;
   uint8_t bytes_[kHeadBytes];
   int64_t size_ = 0;
 };
@@ -63,7 +68,7 @@ Result<Found> GzipMember(Head& head, int64_t at) {
   for (int64_t field = kGzipHeaderBytes + 2; field + 4 <= end;) {
     const int64_t size = static_cast<int64_t>(head.Number(field + 2, 2));
     if (field + 4 + size > end) return Found{};
-    auto is = [&](const uint8_t (&name)[2], int64_t bytes) {
+    auto is = [&](const uint8_t(&name)[2], int64_t bytes) {
       return head.at(field) == name[0] && head.at(field + 1) == name[1] && size == bytes;
     };
     if (is(kSizesField, kSizesBytes)) {
@@ -166,7 +171,7 @@ Result<Found> OneFrame(Head& head, Compression compression, int64_t at) {
 Result<std::optional<std::vector<Frame>>> FindFrames(arrow::io::RandomAccessFile& file,
                                                      Compression compression) {
   ARROW_ASSIGN_OR_RAISE(const int64_t end, file.GetSize());
-  Head head(file);
+  Head head(file, end);
   // What a reader from the beginning would refuse is left to it.
   ARROW_RETURN_NOT_OK(head.Read(0));
   if (CompressionOfBytes({reinterpret_cast<const char*>(head.from(0).data()),

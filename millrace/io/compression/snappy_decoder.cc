@@ -47,8 +47,7 @@ class SnappyDecoder final : public Decoder {
       }
       const auto rest = in.subspan(static_cast<size_t>(step.read));
       if (skip_ > 0) {
-        const int64_t size =
-            std::min<int64_t>(skip_, static_cast<int64_t>(rest.size()));
+        const int64_t size = std::min<int64_t>(skip_, static_cast<int64_t>(rest.size()));
         skip_ -= size;
         step.read += size;
         offset_ += size;
@@ -143,7 +142,8 @@ class SnappyDecoder final : public Decoder {
     } else if (!DecodeS2Block(block, out)) {
       return Broken("a block that can't be unpacked");
     }
-    if (MaskedCrc32c(out) != LittleEndian(body, 4)) return Broken("a checksum is not right");
+    if (MaskedCrc32c(out) != LittleEndian(body, 4))
+      return Broken("a checksum is not right");
     plain_at_ = 0;
     plain_size_ = plain;
     return Status::OK();
@@ -152,7 +152,7 @@ class SnappyDecoder final : public Decoder {
   const std::string name_;
   arrow::MemoryPool* const pool_;
   int64_t offset_;
-  int64_t most_plain_ = 0;  // of a chunk; 0: no mark yet
+  int64_t most_plain_ = 0;                         // of a chunk; 0: no mark yet
   std::unique_ptr<arrow::ResizableBuffer> chunk_;  // with its header
   int64_t have_ = 0;                               // bytes in chunk_
   int64_t size_ = 0;                               // of the chunk, without its header

@@ -143,7 +143,8 @@ TEST_P(Codecs, FramesAreFoundAndReadAnywhere) {
     file += packed->ToString();
     text += part;
   }
-  auto bytes = std::make_shared<arrow::io::BufferReader>(std::make_shared<arrow::Buffer>(file));
+  auto bytes =
+      std::make_shared<arrow::io::BufferReader>(std::make_shared<arrow::Buffer>(file));
   ASSERT_OK_AND_ASSIGN(auto frames, FindFrames(*bytes, GetParam()));
   if (GetParam() == Compression::kBzip2) {
     EXPECT_FALSE(frames.has_value());
@@ -161,15 +162,18 @@ TEST_P(Codecs, FramesAreFoundAndReadAnywhere) {
   }
   // What is cut off has no frames to offer: reading from the beginning finds the fault.
   for (const size_t less : {1u, 3u, 20u}) {
-    auto short_file = std::make_shared<arrow::io::BufferReader>(
-        std::make_shared<arrow::Buffer>(std::string_view(file).substr(0, file.size() - less)));
+    auto short_file =
+        std::make_shared<arrow::io::BufferReader>(std::make_shared<arrow::Buffer>(
+            std::string_view(file).substr(0, file.size() - less)));
     ASSERT_OK_AND_ASSIGN(auto none, FindFrames(*short_file, GetParam()));
     EXPECT_FALSE(none.has_value()) << less;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(All, Codecs, ::testing::ValuesIn(AllCompressions()),
-                         [](const auto& info) { return std::string(NameOf(info.param)); });
+                         [](const auto& info) {
+                           return std::string(NameOf(info.param));
+                         });
 
 }  // namespace
 }  // namespace millrace::io
