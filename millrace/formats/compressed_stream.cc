@@ -87,8 +87,12 @@ class DecodingStream final : public ByteStream {
     if (state == State::kPending) return state;
     const std::string_view head(reinterpret_cast<const char*>(packed_->data()),
                                 static_cast<size_t>(have_));
-    // A pipe may pause after a first line: text is known by its first byte.
-    if (!ended_ && io::MayHaveMagic(head)) return state;
+    // A pipe may pause after a first line: text that nothing else is expected of is known
+    // by its first byte.
+    const bool expected = hint_.required || hint_.named != io::Compression::kNone;
+    const bool short_of =
+        expected ? head.size() < io::kMagicBytes : io::MayHaveMagic(head);
+    if (!ended_ && short_of) return state;
     ARROW_ASSIGN_OR_RAISE(const io::Compression compression,
                           ChooseCompression(hint_, head, ended_));
     if (compression != io::Compression::kNone) {
