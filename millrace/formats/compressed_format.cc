@@ -238,6 +238,9 @@ class CompressibleFormat final : public Format {
   ColumnsTold columns_told() const override { return text_->columns_told(); }
   bool can_append() const override { return text_->can_append(); }
   bool tells_its_end() const override { return text_->tells_its_end(); }
+  bool may_be_unfinished(const Status& failure) const override {
+    return text_->may_be_unfinished(failure);
+  }
   bool compresses() const override { return true; }
 
   std::string extension(const Config& options) const override {
