@@ -78,10 +78,11 @@ Result<plan::NodePtr> PlanSummary(TableRef table, const arrow::Schema& schema,
   // Of nothing there is nothing to say.
   if (rows.empty()) {
     arrow::FieldVector none;
-    for (const std::string& name : names) none.push_back(arrow::field(name, arrow::utf8()));
-    ARROW_ASSIGN_OR_RAISE(auto empty, arrow::RecordBatch::MakeEmpty(
-                                          arrow::schema(std::move(none)),
-                                          context.evaluation->pool));
+    for (const std::string& name : names)
+      none.push_back(arrow::field(name, arrow::utf8()));
+    ARROW_ASSIGN_OR_RAISE(auto empty,
+                          arrow::RecordBatch::MakeEmpty(arrow::schema(std::move(none)),
+                                                        context.evaluation->pool));
     return plan::ValuesNode::Make(std::move(empty));
   }
   const Location where = table.where;
