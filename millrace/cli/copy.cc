@@ -97,6 +97,9 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
   ARROW_RETURN_NOT_OK(ApplySettings(copy.settings, &options).status());
   engine::Session session(engine.get(), {});
   engine::SessionCatalog& catalog = session.catalog();
+  catalog.set_earlier_run([&](const std::string& table) {
+    return engine::Recovery::EarlierDiscovery(engine.get(), options)[table];
+  });
   ARROW_ASSIGN_OR_RAISE(auto from, Pairs(copy.from, "option=value"));
   ARROW_ASSIGN_OR_RAISE(auto to, Pairs(copy.to, "option=value"));
   if (!copy.mode.empty()) to["mode"] = copy.mode;

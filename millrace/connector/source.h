@@ -124,6 +124,10 @@ class Source {
   /// new. Fails where the outside has changed so that going on would lose or repeat rows.
   virtual Status Restore(const std::string& discovery_state,
                          const std::vector<SplitState>& unfinished) = 0;
+  /// Before InferSchema, where a Restore will follow: what it will tell. Columns that are
+  /// inferred are then those of the run before, whatever is there now. What can't be read
+  /// is Restore's to report.
+  virtual void ExpectRestore(const std::string& discovery_state) {}
   /// Look for everything that would fail later (permissions, missing tables) and report
   /// all of it at once.
   virtual Status Preflight(Report& report) = 0;

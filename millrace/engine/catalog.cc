@@ -35,6 +35,8 @@ Result<plan::TablePtr> SessionCatalog::Resolve(plan::Table table) {
   ARROW_ASSIGN_OR_RAISE(auto source,
                         MakeSource(table, table.declared ? table.schema : nullptr));
   if (!table.schema) {
+    if (earlier_run_ && !source->bounded())
+      source->ExpectRestore(earlier_run_(table.name));
     ARROW_ASSIGN_OR_RAISE(table.schema, source->InferSchema());
   }
   table.bounded = source->bounded();

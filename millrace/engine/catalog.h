@@ -30,6 +30,10 @@ class SessionCatalog final : public plan::Catalog {
 
   /// What ends the waits of planning; see connector::Surroundings.
   void set_given_up(std::function<Status()> given_up) { given_up_ = std::move(given_up); }
+  /// What an earlier run, which will be continued, said of the table of that name; see
+  /// connector::Source::ExpectRestore. Empty: nothing.
+  using EarlierRun = std::function<std::string(const std::string& table)>;
+  void set_earlier_run(EarlierRun earlier) { earlier_run_ = std::move(earlier); }
   const std::function<Status()>& given_up() const { return given_up_; }
 
   /// A table over `uri` with `options`, schema resolved: what `copy` reads.
@@ -61,6 +65,7 @@ class SessionCatalog final : public plan::Catalog {
   Engine* const engine_;
   const std::shared_ptr<MemoryBudget> memory_;
   std::function<Status()> given_up_;
+  EarlierRun earlier_run_;
   std::map<std::string, plan::Table> declared_;  // by lower-case name
   std::map<std::string, plan::TablePtr> resolved_;
   std::map<std::string, plan::NodePtr> views_;

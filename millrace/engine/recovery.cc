@@ -28,6 +28,10 @@ std::vector<std::string> LinesOf(const std::string& text) {
   return out;
 }
 
+std::string Start(const JobOptions& options) {
+  return options.start_over.value_or(options.start_from);
+}
+
 }  // namespace
 
 std::string DefaultStateDir(const ConfigSpec::Lookup& environment) {
@@ -106,6 +110,38 @@ Result<state::Manifest> Recovery::Read(const ManifestEntry& entry) {
                             : fmt::format("savepoint {}", entry.savepoint)));
 }
 
+// What the options ask for, or else the newest; null where that is not there.
+const ManifestEntry* Recovery::ChosenOf(const std::vector<ManifestEntry>& entries) const {
+  const std::string start = Start(options_);
+  const ManifestEntry* chosen = nullptr;
+  for (const ManifestEntry& entry : entries) {
+    const bool decided = entry.state == ManifestState::kDecided;
+    const bool wanted = start.empty() ? decided
+                        : entry.state == ManifestState::kSavepoint
+                            ? entry.savepoint == start
+                            : decided && std::to_string(entry.epoch.value) == start;
+    if (wanted) chosen = &entry;
+  }
+  return chosen;
+}
+
+std::map<std::string, std::string> Recovery::EarlierDiscovery(Engine* engine,
+                                                              const JobOptions& options) {
+  std::map<std::string, std::string> out;
+  if (!options.name.chosen || options.checkpoints == WhenCheckpoints::kOff) return out;
+  Recovery recovery(options);
+  recovery.store_ = StoreOf(engine, options);
+  const auto entries = recovery.store_->List();
+  if (!entries.ok()) return out;
+  const ManifestEntry* const chosen = recovery.ChosenOf(*entries);
+  if (chosen == nullptr) return out;
+  auto manifest = recovery.Read(*chosen);
+  if (!manifest.ok()) return out;
+  for (state::ScanEntry& scan : manifest->scans)
+    out[scan.table] = std::move(scan.discovery_state);
+  return out;
+}
+
 // Its manifest, and all of the state that it names.
 bool Recovery::IsIntact(const ManifestEntry& entry) {
   const auto manifest = Read(entry);
@@ -182,21 +218,10 @@ Status Recovery::Choose(connector::Sink& sink) {
   for (const ManifestEntry& entry : entries) {
     if (entry.state == ManifestState::kDecided) newest = &entry;
   }
-  const ManifestEntry* chosen = newest;
-  const std::string start = options_.start_over.value_or(options_.start_from);
-  if (!start.empty()) {
-    chosen = nullptr;
-    for (const ManifestEntry& entry : entries) {
-      const bool named = entry.state == ManifestState::kSavepoint
-                             ? entry.savepoint == start
-                             : entry.state == ManifestState::kDecided &&
-                                   std::to_string(entry.epoch.value) == start;
-      if (named) chosen = &entry;
-    }
-    if (chosen == nullptr) {
-      return errors::kNoCheckpoint.Make({}, "'{}' in {}: there {}", start,
-                                        store_->location(), CheckpointNames(entries));
-    }
+  const ManifestEntry* const chosen = ChosenOf(entries);
+  if (const std::string start = Start(options_); !start.empty() && chosen == nullptr) {
+    return errors::kNoCheckpoint.Make({}, "'{}' in {}: there {}", start,
+                                      store_->location(), CheckpointNames(entries));
   }
   if (newest != nullptr) {
     newest_ = newest->epoch;

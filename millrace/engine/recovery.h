@@ -1,6 +1,7 @@
 // Recovery: from the checkpoints of a pipeline to what its next run starts from.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -67,6 +68,11 @@ class Recovery {
   /// What MarkEnded said in an earlier run that was cut off while it forgot them.
   static Result<std::set<std::string>> Ended(Engine* engine, const JobOptions& options);
 
+  /// What the run that `options` go on from said of each table that it read; nothing
+  /// where there is none that can be read, which Choose reports. Takes nothing.
+  static std::map<std::string, std::string> EarlierDiscovery(Engine* engine,
+                                                             const JobOptions& options);
+
   runtime::CheckpointOptions PipelineOptions(plan::PlanIdentity plan) const;
 
  private:
@@ -74,6 +80,8 @@ class Recovery {
   static std::unique_ptr<connector::ManifestStore> StoreOf(Engine* engine,
                                                            const JobOptions& options);
   Result<state::Manifest> Read(const connector::ManifestEntry& entry);
+  const connector::ManifestEntry* ChosenOf(
+      const std::vector<connector::ManifestEntry>& entries) const;
   bool IsIntact(const connector::ManifestEntry& entry);
   Status Damaged(const Status& status, const connector::ManifestEntry& entry,
                  const std::vector<connector::ManifestEntry>& entries);

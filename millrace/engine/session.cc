@@ -35,12 +35,10 @@ plan::TablePtr ResultTable() {
   return table;
 }
 
+constexpr char kResult[] = "result";
+
 bool Writes(const sql::Statement& statement) {
-  if (const auto* query = std::get_if<sql::QueryStatement>(&statement.node))
-    return query->query->into.has_value();
-  if (const auto* create = std::get_if<sql::CreateStatement>(&statement.node))
-    return create->query != nullptr && !create->properties.empty();
-  return std::holds_alternative<sql::InsertStatement>(statement.node);
+  return sql::TargetOf(statement).has_value();
 }
 
 int64_t CountWrites(const sql::Script& script) {
@@ -82,6 +80,8 @@ Session::Session(Engine* engine, JobOptions defaults)
   catalog_.set_given_up([flag = given_up_]() -> Status {
     return flag->load() ? errors::kCancelled.Make({}, "before it ran") : Status::OK();
   });
+  catalog_.set_earlier_run(
+      [this](const std::string& table) { return EarlierDiscovery(table); });
 }
 
 Session::~Session() = default;
@@ -98,6 +98,12 @@ Status Session::Execute(std::string_view text, const std::string& file,
   ended_.clear();
   writes_left_ = CountWrites(*parsed);
   several_writes_ = writes_left_ > 1;
+  targets_.clear();
+  for (const auto& statement : parsed->statements) {
+    if (std::holds_alternative<sql::QueryStatement>(statement->node) ||
+        Writes(*statement))
+      targets_.push_back(sql::TargetOf(*statement).value_or(kResult));
+  }
   std::vector<std::string> failed;
   for (const auto& statement : parsed->statements) {
     const Status status = Run(*statement, locate, listener);
@@ -119,18 +125,27 @@ Status Session::Execute(std::string_view text, const std::string& file,
   return ForgetFinished();
 }
 
-JobOptions Session::OptionsOf(std::string target) {
+JobOptions Session::OptionsOf(std::string target, std::set<std::string>* names) const {
   JobOptions out = options_;
-  if (!out.name.chosen || names_.insert(out.name.text).second) return out;
+  if (!out.name.chosen || names->insert(out.name.text).second) return out;
   // By its target rather than its place, so that a statement more changes no other's
   // name. The letters of a script stay together.
   out.dead_letters = DeadLetterPlace(options_);
   while (target.size() > 1 && target.back() == '/') target.pop_back();
   const std::string name = out.name.text + "-" + io::NameOf(target);
   out.name.text = name;
-  for (int i = 2; !names_.insert(out.name.text).second; ++i)
+  for (int i = 2; !names->insert(out.name.text).second; ++i)
     out.name.text = fmt::format("{}-{}", name, i);
   return out;
+}
+
+// An endless table is read by the last of a script's pipelines, but views over it are
+// planned before.
+std::string Session::EarlierDiscovery(const std::string& table) const {
+  std::set<std::string> names;
+  JobOptions last = options_;
+  for (const std::string& target : targets_) last = OptionsOf(target, &names);
+  return Recovery::EarlierDiscovery(engine_, last)[table];
 }
 
 // As a whole: cut off between two of them, a rerun would do some of the statements again.
@@ -179,7 +194,7 @@ Status Session::Run(const sql::Statement& statement, const Locate& locate,
 
 Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener,
                          std::string* analyzed) {
-  const JobOptions options = OptionsOf("result");
+  const JobOptions options = OptionsOf(kResult, &names_);
   if (results_ && analyzed == nullptr) {
     ARROW_ASSIGN_OR_RAISE(
         auto job,
@@ -214,7 +229,7 @@ Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
   if (write == nullptr) return errors::kInternal.Make({}, "a write that writes nothing");
   ARROW_RETURN_NOT_OK(write->CheckNames());
   ARROW_RETURN_NOT_OK(CheckReached(*write));
-  JobOptions options = OptionsOf(write->table()->name);
+  JobOptions options = OptionsOf(write->table()->name, &names_);
   options.keeps_checkpoint = options.name.chosen && several_writes_;
   if (options.keeps_checkpoint && finished_.empty()) {
     ARROW_ASSIGN_OR_RAISE(ended_, Recovery::Ended(engine_, options));

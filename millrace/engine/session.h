@@ -116,8 +116,9 @@ class Session {
              const Locate& locate, connector::Report& report,
              std::vector<std::string>& plans);
   Result<Lowered> Lower(std::string_view yaml, const std::string& file);
-  // Of a statement that fills `target`.
-  JobOptions OptionsOf(std::string target);
+  // Of a statement that fills `target`, behind those whose pipelines have `names`.
+  JobOptions OptionsOf(std::string target, std::set<std::string>* names) const;
+  std::string EarlierDiscovery(const std::string& table) const;
   Status ForgetFinished();
   // Is the write the script's last, if it never ends?
   Status CheckReached(const plan::WriteNode& write) const;
@@ -135,6 +136,7 @@ class Session {
   std::set<std::string> letter_files_;
   std::set<std::string> names_;       // of the script's pipelines so far
   bool several_writes_ = false;       // of the script
+  std::vector<std::string> targets_;  // what the script's statements fill, in order
   int64_t writes_left_ = 0;           // of the script, the present statement's included
   std::set<std::string> ended_;       // pipelines that an earlier run had done all of
   std::vector<JobOptions> finished_;  // pipelines whose last checkpoint waits for the end

@@ -201,8 +201,8 @@ class Format {
   virtual bool compresses() const { return false; }
   /// Can a file that is still being written be told from a whole one?
   virtual bool tells_its_end() const { return false; }
-  /// May a file whose opening failed with `failure` only not have been written so far? What
-  /// tells its columns may come, or the record be closed.
+  /// May a file whose opening failed with `failure` only not have been written so far?
+  /// What tells its columns may come, or the record be closed.
   virtual bool may_be_unfinished(const Status& failure) const { return false; }
 
   /// Open for reading. `declared` replaces inference when it is given (column names and

@@ -48,6 +48,21 @@ Result<expr::ExprPtr> BindCheck(const Expression& condition,
   return ExpressionBinder(context, scope).BindCondition(condition, "CHECK");
 }
 
+std::optional<std::string> TargetOf(const Statement& statement) {
+  auto name_of = [](const Path& table, const std::string& file) {
+    return file.empty() ? CatalogName(table) : file;
+  };
+  if (const auto* query = std::get_if<QueryStatement>(&statement.node)) {
+    const auto& into = query->query->into;
+    return into ? std::optional(name_of(into->path, into->file)) : std::nullopt;
+  }
+  if (const auto* insert = std::get_if<InsertStatement>(&statement.node))
+    return name_of(insert->table, insert->file);
+  const auto* create = std::get_if<CreateStatement>(&statement.node);
+  const bool fills = create && create->query && !create->properties.empty();
+  return fills ? std::optional(CatalogName(create->name)) : std::nullopt;
+}
+
 Result<plan::NodePtr> MakeWrite(plan::NodePtr rows, plan::TablePtr table,
                                 const PlannerContext& context) {
   const plan::OnInvalid on_invalid = plan::OnInvalidOf(*table);

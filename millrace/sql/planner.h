@@ -2,6 +2,7 @@
 // dialect to plan nodes and optimizes them.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,9 @@ struct PlannedStatement {
 /// script are planned in order. Fails with the errors of sql/errors.h, expr/errors.h,
 /// plan/errors.h or the catalog; Where holds line and column.
 Result<PlannedStatement> Plan(const Statement& statement, const PlannerContext& context);
+
+/// The name of the table or file that a statement fills; none where it fills none.
+std::optional<std::string> TargetOf(const Statement& statement);
 
 /// The write of `rows` into `table`, with the rules that its checks and its option
 /// on_invalid make. The errors of a check name it, not a place.

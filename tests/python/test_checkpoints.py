@@ -452,12 +452,49 @@ def test_a_watched_folder_without_declared_columns_goes_on(millrace, tmp_path):
             process.send_signal(signal.SIGINT)
             process.wait(30)
     assert rows() == sorted(expected)
-    # Columns that differ from those of the checkpoint are not mixed with them.
-    (tmp_path / "in/a.csv").write_text("id,other,name\n1,o,x\n")
+    # Columns are those of the checkpoint, whatever is there now.
+    (tmp_path / "in/a.csv").write_text("id,other,name\n1,o,new\n")
     for turn in range(3):
         (tmp_path / f"in/{turn}.csv").unlink()
-    done = millrace("copy", "in", "out/", "--format", "csv", "--from", "mode=watch", "--resume", code=1)
+    process = millrace.start("copy", "in", "out/", "--format", "csv", "--from", "mode=watch", "--from", "schema_policy=default",
+                             "--resume", "-o", "checkpoint_interval=50ms", stderr=subprocess.DEVNULL)
+    wait_for(lambda: rows() == sorted([*expected, "1,new"]))
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    # Others have to be asked for.
+    done = millrace("copy", "in", "out/", "--format", "csv", "--from", "mode=watch", "--from", "schema_policy=default", "--resume",
+                    "--schema", "id BIGINT, other VARCHAR, name VARCHAR", code=1)
     assert "MR-2404" in done.stderr and "declare" in done.stderr
+
+
+WATCHED = {
+    "yaml": "name: w\nsource: {connector: files, path: in, format: csv, mode: watch, schema_policy: default}\nsink: {connector: files, path: out/, format: csv}\n",
+    "sql": "SET name = 'w';\nCREATE SOURCE s WITH (connector = 'files', path = 'in', format = 'csv', mode = 'watch', schema_policy = 'default');\n"
+           "CREATE VIEW v AS SELECT * FROM s;\nSELECT 1 AS one;\n"
+           "CREATE SINK o WITH (connector = 'files', path = 'out/', format = 'csv');\nINSERT INTO o SELECT * FROM v;\n",
+}
+
+
+@pytest.mark.parametrize("language", WATCHED)
+def test_a_watch_goes_on_when_all_its_files_are_gone(millrace, tmp_path, language):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in/a.csv").write_text("id,name\n1,x\n")
+    (tmp_path / f"w.{language}").write_text(WATCHED[language])
+    rows = lambda: sorted(line for path in tmp_path.glob("out/*.csv") for line in path.read_text().splitlines()[1:])
+
+    def run(act, expected):
+        process = millrace.start("run", f"w.{language}", "-o", "checkpoint_interval=50ms", stderr=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL)
+        try:
+            act()
+            wait_for(lambda: rows() == expected, seconds=20)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+    run(lambda: None, ["1,x"])
+    (tmp_path / "in/a.csv").unlink()
+    run(lambda: (tmp_path / "in/0.csv").write_text("more,name,id\nm,y,2\n"), ["1,x", "2,y"])
 
 
 def test_a_new_file_with_the_number_and_the_bytes_of_an_old_one(millrace, tmp_path):

@@ -26,6 +26,9 @@ class ResilientSource final : public Source {
   Result<std::string> DiscoveryState() override;
   Status Restore(const std::string& discovery_state,
                  const std::vector<SplitState>& unfinished) override;
+  void ExpectRestore(const std::string& discovery_state) override {
+    source_->ExpectRestore(discovery_state);
+  }
   Status Preflight(Report& report) override;
   Status Setup() override;
   Status Teardown() override;

@@ -150,6 +150,14 @@ Result<std::string> WatchSource::DiscoveryState() {
   return out.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+void WatchSource::ExpectRestore(const std::string& discovery_state) {
+  if (reading_.schema) return;
+  const json state = json::parse(discovery_state, nullptr, /*allow_exceptions=*/false);
+  if (!state.is_object() || !state.contains("schema")) return;
+  auto schema = SchemaOf(state["schema"]);
+  if (schema.ok()) reading_.schema = std::move(*schema);
+}
+
 Status WatchSource::RestoreSchema(const std::shared_ptr<arrow::Schema>& schema) {
   // What was inferred now is what the query was planned with.
   if (reading_.schema && !reading_.schema->Equals(*schema, /*check_metadata=*/false)) {

@@ -24,6 +24,7 @@ class WatchSource final : public connector::Source {
   Result<std::string> DiscoveryState() override;
   Status Restore(const std::string& discovery_state,
                  const std::vector<connector::SplitState>& unfinished) override;
+  void ExpectRestore(const std::string& discovery_state) override;
   Status Preflight(connector::Report& report) override;
   Status Setup() override { return Status::OK(); }
   Status Teardown() override { return Status::OK(); }
