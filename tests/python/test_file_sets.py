@@ -97,3 +97,14 @@ def test_text_of_parquet_must_be_utf8(tmp_path, encoding):
         assert encoding == "dictionary" or f"row {row}" in done.stderr
     assert sql(tmp_path, "CREATE SOURCE t (s BLOB) WITH (connector = 'files', path = 't.parquet'); "
                "SELECT s FROM t").stdout == "s\n\\x78c3\n\\xa979\n"
+
+
+@pytest.mark.parametrize("format, rows", [("csv", "a,b\n1,x\n"), ("ndjson", '{"a":1,"b":"x"}\n')])
+def test_a_file_without_any_byte_teaches_no_columns(tmp_path, format, rows):
+    for name in ("0", "1", "3"):
+        (tmp_path / f"{name}.{format}").write_text("")
+    (tmp_path / f"2.{format}").write_text(rows)
+    assert copy(tmp_path, f"*.{format}").stdout == "a,b\n1,x\n"
+    (tmp_path / f"2.{format}").write_text("")
+    done = copy(tmp_path, f"*.{format}")
+    assert done.returncode == 1 and f"0.{format}" in done.stderr

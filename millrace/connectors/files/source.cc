@@ -200,14 +200,25 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenRows(size_t file) 
   return MakeHiveFile(std::move(reader), schema_, hive_, file);
 }
 
+// The one that teaches the columns. Text without any byte teaches nothing, and has no
+// rows wherever it stands.
+FilesSource::File& FilesSource::First() const {
+  const auto found =
+      options_.format->columns_told() == formats::ColumnsTold::kStored
+          ? files_.begin()
+          : std::find_if(files_.begin(), files_.end(),
+                         [](const auto& file) { return file->info.size != 0; });
+  return found == files_.end() ? *files_.front() : **found;
+}
+
 // Files may hold the columns that their folders name as well.
 Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFirst() {
-  auto opened = OpenFile(*files_.front());
-  if (opened.ok() || !declared_ || hive_->empty() || !files_.front()->info.seekable) {
+  auto opened = OpenFile(First());
+  if (opened.ok() || !declared_ || hive_->empty() || !First().info.seekable) {
     return opened;
   }
   auto without = std::exchange(in_files_, declared_);
-  auto with = OpenFile(*files_.front());
+  auto with = OpenFile(First());
   if (with.ok()) return with;
   in_files_ = std::move(without);
   return opened;
@@ -248,7 +259,7 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
   // What the first file taught holds for all: a later one is not inferred again, it has
   // to fit.
   const auto& expected = in_files_;
-  const bool is_first = &file == files_.front().get();
+  const bool is_first = &file == &First();
   std::shared_ptr<formats::FileReader> reader;
   if (options_.own.has("schema_policy") && input.file && expected) {
     auto opened = OpenByPolicy(options_, input, expected, FormatContext());
@@ -257,7 +268,7 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
   } else {
     ARROW_ASSIGN_OR_RAISE(const auto first,
                           is_first ? Result<std::shared_ptr<formats::FileReader>>(nullptr)
-                                   : OpenFile(*files_.front()));
+                                   : OpenFile(First()));
     auto opened = options_.format->OpenReader(std::move(input), options_.format_options,
                                               expected, first.get(), FormatContext());
     if (!opened.ok()) return WithWhere(opened.status(), {.file = file.info.path});

@@ -51,6 +51,7 @@ class FilesSource final : public connector::Source {
   Status OpenStream(File& file);
   /// With the file's own columns.
   Result<std::shared_ptr<formats::FileReader>> OpenFile(File& file);
+  File& First() const;
   Result<std::shared_ptr<formats::FileReader>> OpenFirst();
   /// With all columns.
   Result<std::shared_ptr<formats::FileReader>> OpenRows(size_t file);
