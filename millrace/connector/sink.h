@@ -116,6 +116,8 @@ class Sink {
   /// needs to find what was prepared and not committed, when there is no sink any more.
   /// "": nothing is left behind that it could find.
   virtual std::string strays() const { return ""; }
+  /// One of the files that it will write; "" where it writes none.
+  virtual std::string example() const { return ""; }
   /// Owned by the sink.
   virtual Committer& committer() = 0;
 };

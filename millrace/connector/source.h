@@ -128,6 +128,8 @@ class Source {
   /// inferred are then those of the run before, whatever is there now. What can't be read
   /// is Restore's to report.
   virtual void ExpectRestore(const std::string& discovery_state) {}
+  /// Would a file that appears at `path` while it reads be input?
+  virtual bool WouldRead(const std::string& path) const { return false; }
   /// Look for everything that would fail later (permissions, missing tables) and report
   /// all of it at once.
   virtual Status Preflight(Report& report) = 0;

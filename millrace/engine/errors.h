@@ -79,11 +79,16 @@ inline constexpr ErrorSpec kStatementsFailed{
     2515, arrow::StatusCode::Invalid, false, "statements of the script failed",
     "each was reported; what the others have written stays"};
 
+inline constexpr ErrorSpec kReadsItself{
+    2516, arrow::StatusCode::Invalid, false, "the pipeline would read what it writes",
+    "write to a folder that is not watched, or to one whose name begins with '_'"};
+
 inline constexpr const ErrorSpec* kEngineErrors[] = {
     &kNameTaken,       &kNoSuchName,   &kUnknownScheme,      &kNoSchema,
     &kUnsupportedMode, &kBadVariable,  &kNotASelect,         &kNotDeadLetters,
     &kPipelineSyntax,  &kPipelineKey,  &kPipelineValue,      &kPipelineMissing,
     &kNoSuchColumn,    &kNeverReached, &kTooManyDeadLetters, &kNotADeadLetter,
-    &kCannotReplay,    &kLettersTaken, &kNoSuchLetter,       &kStatementsFailed};
+    &kCannotReplay,    &kLettersTaken, &kNoSuchLetter,       &kStatementsFailed,
+    &kReadsItself};
 
 }  // namespace millrace::errors

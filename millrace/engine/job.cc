@@ -132,7 +132,12 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
     auto source = catalog->SourceOf(scan.table(), surroundings);
     failed = source.status();
     if (!failed.ok()) return;
-    job->rereading_.Add(**source, scan.table()->name);
+    const std::string& name = scan.table()->name;
+    for (const std::string& written : {job->sink_->example(), letters_path}) {
+      failed = CheckNotReadBack(**source, name, written);
+      if (!failed.ok()) return;
+    }
+    job->rereading_.Add(**source, name);
     job->sources_.push_back(std::move(*source));
   });
   ARROW_RETURN_NOT_OK(failed);

@@ -91,4 +91,10 @@ Status CheckPromise(const plan::Node& plan, const connector::Sink& sink,
       promise.text);
 }
 
+Status CheckNotReadBack(const connector::Source& source, const std::string& name,
+                        const std::string& written) {
+  if (written.empty() || !source.WouldRead(written)) return Status::OK();
+  return errors::kReadsItself.Make({.file = written}, "it would be one of '{}'", name);
+}
+
 }  // namespace millrace::engine

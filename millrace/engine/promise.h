@@ -37,4 +37,9 @@ Status CheckPromise(const plan::Node& plan, const connector::Sink& sink,
                     const std::string& name, const Rereading& sources,
                     const JobOptions& options);
 
+/// May `source`, of the table `name`, be read while files like `written` appear? Fails
+/// with kReadsItself. "": none do.
+Status CheckNotReadBack(const connector::Source& source, const std::string& name,
+                        const std::string& written);
+
 }  // namespace millrace::engine

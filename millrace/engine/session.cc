@@ -293,11 +293,14 @@ void Session::Check(const sql::Statement& statement, const std::string& subject,
   const connector::Surroundings surroundings =
       engine_->For(options_.name.text, planning_memory_);
   Rereading sources;
+  std::vector<std::pair<std::string, std::unique_ptr<connector::Source>>> read;
   ForEachTable(planned->root, [&](const plan::TablePtr& table) {
     auto source = catalog_.SourceOf(table, surroundings);
-    if (source.ok()) sources.Add(**source, table->name);
-    Status status = source.ok() ? (*source)->Preflight(report) : source.status();
+    if (!source.ok()) return report.Error("source " + table->name, source.status());
+    sources.Add(**source, table->name);
+    const Status status = (*source)->Preflight(report);
     if (!status.ok()) report.Error("source " + table->name, status);
+    read.emplace_back(table->name, std::move(*source));
   });
   if (const auto* write = plan::As<plan::WriteNode>(planned->root)) {
     const Status reached = CheckReached(*write);
@@ -308,6 +311,9 @@ void Session::Check(const sql::Statement& statement, const std::string& subject,
     if (status.ok() && (*spec)->make_sink) {
       auto sink = (*spec)->make_sink(table.options, surroundings);
       status = sink.ok() ? (*sink)->Preflight(report) : sink.status();
+      for (const auto& [name, source] : read) {
+        if (status.ok()) status = CheckNotReadBack(*source, name, (*sink)->example());
+      }
       if (status.ok()) {
         status = CheckPromise(*write, **sink, table.name, sources, options_);
       }

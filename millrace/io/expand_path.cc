@@ -1,5 +1,7 @@
 // Paths, folders and globs → the files that they name.
 #include <algorithm>
+#include <filesystem>
+#include <span>
 
 #include "millrace/io/errors.h"
 #include "millrace/io/file_system.h"
@@ -191,7 +193,60 @@ Status Descend(FileSystem& files, const std::string& base, std::string_view patt
   return Status::OK();
 }
 
+using Components = std::span<const std::string>;
+
+// What Descend does, for one path: `pattern` against `path`, component by component.
+bool MatchesPath(Components pattern, Components path) {
+  const auto hidden = [](const std::string& name) { return IsHidden(name); };
+  // A pattern that ends in a folder's name is all that is in it.
+  if (pattern.empty()) return std::none_of(path.begin(), path.end(), hidden);
+  if (path.empty()) return false;
+  const std::string& part = pattern.front();
+  const bool last = pattern.size() == 1;
+  if (part == "**") {
+    static const std::vector<std::string> any = {"*"};
+    if (MatchesPath(last ? Components(any) : pattern.subspan(1), path)) return true;
+    return path.size() > 1 && !IsHidden(path.front()) &&
+           MatchesPath(pattern, path.subspan(1));
+  }
+  if (!HasGlob(part))
+    return part == path.front() && MatchesPath(pattern.subspan(1), path.subspan(1));
+  if (path.front().starts_with('.') && !part.starts_with('.')) return false;
+  if (!MatchesName(part, path.front())) return false;
+  return last ? path.size() == 1 : MatchesPath(pattern.subspan(1), path.subspan(1));
+}
+
+// Absolute, without symbolic links in what stands before the first pattern.
+std::vector<std::string> ComponentsOf(FileSystem& files, const std::string& path) {
+  const size_t glob = path.find_first_of("*?[{");
+  const size_t fixed = glob == path.npos ? path.size() : path.rfind('/', glob) + 1;
+  std::string begin = path.substr(0, fixed);
+  if (begin.empty()) begin = ".";
+  if (auto resolved = files.Resolve(begin); resolved.ok()) begin = *resolved;
+  std::error_code error;
+  const std::filesystem::path whole =
+      std::filesystem::weakly_canonical(begin, error) / path.substr(fixed);
+  std::vector<std::string> out;
+  for (const auto& part : whole.lexically_normal()) {
+    if (!part.empty() && part != "/") out.push_back(part.string());
+  }
+  return out;
+}
+
 }  // namespace
+
+bool WouldExpandTo(FileSystem& files, const std::string& pattern,
+                   const std::string& path) {
+  std::vector<std::string> patterns = {pattern};
+  if (HasGlob(pattern) && !files.Exists(pattern)) {
+    patterns.clear();
+    ExpandBraces(pattern, patterns);
+  }
+  const auto components = ComponentsOf(files, path);
+  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& one) {
+    return MatchesPath(ComponentsOf(files, one), components);
+  });
+}
 
 Result<std::vector<FileInfo>> ExpandPath(FileSystem& files, const std::string& pattern) {
   std::vector<FileInfo> out;

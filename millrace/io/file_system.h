@@ -85,4 +85,9 @@ std::shared_ptr<FileSystem> MakeLocalFileSystem();
 /// {a,b} and ** for any depth. Fails when nothing matches.
 Result<std::vector<FileInfo>> ExpandPath(FileSystem& files, const std::string& pattern);
 
+/// Would ExpandPath(files, pattern) find `path`, if a file were there? The folders that
+/// both begin with may lead through symbolic links.
+bool WouldExpandTo(FileSystem& files, const std::string& pattern,
+                   const std::string& path);
+
 }  // namespace millrace::io

@@ -520,6 +520,44 @@ def test_a_new_file_with_the_number_and_the_bytes_of_an_old_one(millrace, tmp_pa
     follow(2000, ["1,x", "1,x", "2,y", "2,y", "3,z", "3,z"])
 
 
+@pytest.mark.parametrize("path, sink, letters, read", [
+    ("in", "in/out/", "", True),
+    ("in", "in/all.csv", "", True),
+    ("in/", "in/_out/", "", False),
+    ("in", "in/.out/", "", False),
+    ("in", "out/", "", False),
+    ("in", "link/out/", "", True),
+    ("link", "in/out/", "", True),
+    ("in/*.csv", "in/", "", True),
+    ("in/*.csv", "in/out/", "", False),
+    ("in/a*.csv", "in/", "", False),
+    ("in/*/*.csv", "in/out/", "", True),
+    ("**/*.csv", "in/x/y/", "", True),
+    ("i{n,m}/**", "in/x/", "", True),
+    ("in", "out/", "in/letters.csv", True),
+    ("in", "out/", "in/letters.ndjson", False),
+])
+def test_what_is_written_is_not_watched(millrace, tmp_path, path, sink, letters, read):
+    (tmp_path / "in/_b").mkdir(parents=True)
+    for name in ("in/a.csv", "in/_b/b.csv"):
+        (tmp_path / name).write_text("id\n1\n")
+    (tmp_path / "link").symlink_to("in")
+    before = sorted((tmp_path / "in").rglob("*"))
+    words = ["copy", path, sink, "--mode", "append", "--format", "csv", "--from", "mode=watch", "--from", "format=csv", "--resume",
+             "-o", "checkpoint_interval=50ms", *(["--dead-letters", letters] if letters else [])]
+    if read:
+        done = millrace(*words, code=1)
+        assert "MR-2516" in done.stderr
+        assert sorted((tmp_path / "in").rglob("*")) == before
+        return
+    process = millrace.start(*words, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: list((tmp_path / sink).glob("part-*")), seconds=20)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+
+
 def test_files_whose_end_nobody_can_tell_are_not_watched(millrace, tmp_path):
     for format in ("avro", "arrow", "arrows"):
         done = millrace("copy", "in", "out/", "--format", "csv", "--from", "mode=watch", "--from", f"format={format}", code=1)

@@ -33,6 +33,7 @@ class ResilientSink final : public Sink, public Committer {
   Result<std::unique_ptr<SinkWriter>> Open(WriterId writer) override;
   Result<std::unique_ptr<data::RowEncoder>> NewEncoder() override;
   std::string strays() const override { return sink_->strays(); }
+  std::string example() const override { return sink_->example(); }
   Committer& committer() override { return *this; }
 
   Future<> Commit(Epoch epoch, std::vector<CommitToken> tokens) override;

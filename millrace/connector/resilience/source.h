@@ -29,6 +29,9 @@ class ResilientSource final : public Source {
   void ExpectRestore(const std::string& discovery_state) override {
     source_->ExpectRestore(discovery_state);
   }
+  bool WouldRead(const std::string& path) const override {
+    return source_->WouldRead(path);
+  }
   Status Preflight(Report& report) override;
   Status Setup() override;
   Status Teardown() override;

@@ -51,8 +51,7 @@ constexpr size_t kMostNameBytes = 255;
 Status CheckLength(const std::string& label, const std::string& text) {
   const size_t size = label.size() + 1 + text.size();
   if (size <= kMostNameBytes) return Status::OK();
-  return errors::kPartitionTooLong.Make({.column = label},
-                                        "'{}', {} bytes of at most {}",
+  return errors::kPartitionTooLong.Make({.column = label}, "'{}', {} bytes of at most {}",
                                         formats::Excerpt(text), size, kMostNameBytes);
 }
 

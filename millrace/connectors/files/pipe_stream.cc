@@ -56,8 +56,8 @@ class Shared {
   Shared& operator=(const Shared&) = delete;
 
   // Wait a while for something to read, and read it. Answers whether to try again: there
-  // was nothing. Once nobody wants it any more nothing is taken out of the pipe: it is the
-  // next reader's.
+  // was nothing. Once nobody wants it any more nothing is taken out of the pipe: it is
+  // the next reader's.
   bool ReadPiece() {
     std::vector<uint8_t> bytes;
     pollfd waits[] = {{-1, POLLIN, 0}, {wake_, POLLIN, 0}};

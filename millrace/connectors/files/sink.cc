@@ -227,6 +227,14 @@ std::string FilesSink::strays() const {
   return pieces_ && surroundings_.checkpointed ? pieces_->Whereabouts() : "";
 }
 
+std::string FilesSink::example() const {
+  if (is(Kind::kStream)) return "";
+  if (is(Kind::kFile)) return destination().target();
+  return io::JoinedPath(
+      destination().directory,
+      (partitioned() ? "key=value/part-1" : "part-1") + destination().extension);
+}
+
 Future<> FilesSink::Commit(Epoch epoch, std::vector<connector::CommitToken> tokens) {
   return Future<>::MakeFinished(CommitEpoch(epoch, tokens, /*recovering=*/false));
 }

@@ -43,6 +43,7 @@ class FilesSink final : public connector::Sink, public connector::Committer {
   Result<std::unique_ptr<connector::SinkWriter>> Open(WriterId writer) override;
   Result<std::unique_ptr<data::RowEncoder>> NewEncoder() override;
   std::string strays() const override;
+  std::string example() const override;
   connector::Committer& committer() override { return *this; }
 
   Future<> Commit(Epoch epoch, std::vector<connector::CommitToken> tokens) override;

@@ -25,6 +25,9 @@ class WatchSource final : public connector::Source {
   Status Restore(const std::string& discovery_state,
                  const std::vector<connector::SplitState>& unfinished) override;
   void ExpectRestore(const std::string& discovery_state) override;
+  bool WouldRead(const std::string& path) const override {
+    return search_->WouldFind(path);
+  }
   Status Preflight(connector::Report& report) override;
   Status Setup() override { return Status::OK(); }
   Status Teardown() override { return Status::OK(); }

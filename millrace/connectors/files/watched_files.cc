@@ -272,6 +272,14 @@ void WatchedFiles::ScanLater() {
   });
 }
 
+bool WatchedFiles::WouldFind(const std::string& path) const {
+  io::FileSystem& files = *surroundings_.files;
+  const auto info = files.Stat(path_);
+  const bool folder = info.ok() && info->directory;
+  return (!folder || HasExtensionOf(*format_, path)) &&
+         io::WouldExpandTo(files, path_, path);
+}
+
 Status WatchedFiles::Scan() {
   std::lock_guard guard(scanning_);
   return ScanNow();

@@ -76,6 +76,8 @@ class WatchedFiles : public std::enable_shared_from_this<WatchedFiles> {
   void Add(WatchedFilePtr file);
   /// Look now.
   Status Scan();
+  /// Would a scan find a file at `path`?
+  bool WouldFind(const std::string& path) const;
   /// Files that were found since the last call, in the order of their names.
   Result<std::vector<WatchedFilePtr>> TakeFresh();
   /// Every file that is still there.
