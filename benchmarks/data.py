@@ -46,6 +46,15 @@ open(sys.argv[1], "wb").write(gzip.compress(text, 6) if ".gz" in sys.argv[1] els
 """
 
 
+# Into the file of the first argument, from that of the second.
+ORC = """
+import sys, pyarrow as pa, pyarrow.orc as orc, pyarrow.parquet as pq
+with orc.ORCWriter(sys.argv[1], compression="snappy", stripe_size=8 << 20) as out:
+    for rows in pq.ParquetFile(sys.argv[2]).iter_batches(65_536):
+        out.write(pa.Table.from_batches([rows]))
+"""
+
+
 def make(folder, name, scale):
     """The file `name` in `folder`; `scale` divides its number of rows."""
     path = folder / name
@@ -54,8 +63,9 @@ def make(folder, name, scale):
     folder.mkdir(parents=True, exist_ok=True)
     users, big = 5_000_000 // scale, 100_000_000 // scale
     partial = path.with_name(path.name + ".part")
-    if name == "users_2m.avro":
-        subprocess.run([sys.executable, "-c", AVRO, partial, make(folder, "users_2m.parquet", scale)], check=True)
+    if name in ("users_2m.avro", "users_2m.orc"):
+        script = AVRO if name.endswith(".avro") else ORC
+        subprocess.run([sys.executable, "-c", script, partial, make(folder, "users_2m.parquet", scale)], check=True)
         partial.rename(path)
         return path
     if name in ("users.csv.zst", "users.csv.gz"):

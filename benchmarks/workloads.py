@@ -69,6 +69,13 @@ def copies():
                 "polars": (POLARS, "pl.read_avro(source).write_parquet(target, compression='snappy')"),
                 "fastavro": (PYARROW + "import fastavro, itertools\n", FASTAVRO_TO_PARQUET),
             }),
+        "orc_to_parquet": dict(
+            source="users_2m.orc", suffix="parquet", bar=1.5,
+            peers={
+                "pyarrow": (PYARROW + "import pyarrow.orc as orc\n",
+                            "f = orc.ORCFile(source)\nwith pq.ParquetWriter(target, f.schema, compression='snappy') as w:\n"
+                            "    for i in range(f.nstripes):\n        w.write_batch(f.read_stripe(i))"),
+            }),
         "parquet_to_csv": dict(
             source="users.parquet", suffix="csv", bar=3.0,
             peers={

@@ -9,6 +9,7 @@
 #include "millrace/formats/avro/errors.h"
 #include "millrace/formats/csv/errors.h"
 #include "millrace/formats/json/errors.h"
+#include "millrace/formats/orc/errors.h"
 #include "millrace/formats/parquet/errors.h"
 #include "millrace/io/compression/errors.h"
 #include "millrace/io/errors.h"
@@ -22,13 +23,13 @@ namespace millrace::engine {
 
 std::vector<const ErrorSpec*> AllErrors() {
   const ErrorList lists[] = {
-      errors::kBaseErrors,       errors::kConnectorErrors, errors::kEngineErrors,
-      errors::kIoErrors,         errors::kCsvErrors,       errors::kJsonErrors,
-      errors::kParquetErrors,    errors::kFilesErrors,     errors::kExprErrors,
-      errors::kPlanErrors,       errors::kSqlErrors,       errors::kStateErrors,
-      errors::kResilienceErrors, errors::kDataErrors,      errors::kOperatorErrors,
-      errors::kIpcErrors,        errors::kAvroErrors,      errors::kRuntimeErrors,
-      errors::kCompressionErrors};
+      errors::kBaseErrors,        errors::kConnectorErrors, errors::kEngineErrors,
+      errors::kIoErrors,          errors::kCsvErrors,       errors::kJsonErrors,
+      errors::kParquetErrors,     errors::kFilesErrors,     errors::kExprErrors,
+      errors::kPlanErrors,        errors::kSqlErrors,       errors::kStateErrors,
+      errors::kResilienceErrors,  errors::kDataErrors,      errors::kOperatorErrors,
+      errors::kIpcErrors,         errors::kAvroErrors,      errors::kRuntimeErrors,
+      errors::kCompressionErrors, errors::kOrcErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

@@ -73,6 +73,7 @@ Status Engine::RegisterBuiltIns() {
   formats_.push_back(formats::MakeCompressible(formats::MakeJsonFormat()));
   formats_.push_back(formats::MakeParquetFormat());
   formats_.push_back(formats::MakeAvroFormat());
+  formats_.push_back(formats::MakeOrcFormat());
   formats_.push_back(formats::MakeArrowFormat());
   formats_.push_back(formats::MakeArrowStreamFormat());
   ARROW_RETURN_NOT_OK(connectors_.Add(files::MakeFilesConnector(formats_)));
