@@ -11,6 +11,7 @@
 #include "millrace/formats/json/errors.h"
 #include "millrace/formats/orc/errors.h"
 #include "millrace/formats/parquet/errors.h"
+#include "millrace/formats/protobuf/errors.h"
 #include "millrace/io/compression/errors.h"
 #include "millrace/io/errors.h"
 #include "millrace/operators/errors.h"
@@ -29,7 +30,7 @@ std::vector<const ErrorSpec*> AllErrors() {
       errors::kPlanErrors,        errors::kSqlErrors,       errors::kStateErrors,
       errors::kResilienceErrors,  errors::kDataErrors,      errors::kOperatorErrors,
       errors::kIpcErrors,         errors::kAvroErrors,      errors::kRuntimeErrors,
-      errors::kCompressionErrors, errors::kOrcErrors};
+      errors::kCompressionErrors, errors::kOrcErrors,       errors::kProtobufErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

@@ -74,6 +74,7 @@ Status Engine::RegisterBuiltIns() {
   formats_.push_back(formats::MakeParquetFormat());
   formats_.push_back(formats::MakeAvroFormat());
   formats_.push_back(formats::MakeOrcFormat());
+  formats_.push_back(formats::MakeProtobufFormat());
   formats_.push_back(formats::MakeArrowFormat());
   formats_.push_back(formats::MakeArrowStreamFormat());
   ARROW_RETURN_NOT_OK(connectors_.Add(files::MakeFilesConnector(formats_)));

@@ -254,6 +254,7 @@ std::unique_ptr<Format> MakeJsonFormat();
 std::unique_ptr<Format> MakeParquetFormat();
 std::unique_ptr<Format> MakeAvroFormat();
 std::unique_ptr<Format> MakeOrcFormat();
+std::unique_ptr<Format> MakeProtobufFormat();
 std::unique_ptr<Format> MakeArrowFormat();        ///< Arrow IPC, the form of a file
 std::unique_ptr<Format> MakeArrowStreamFormat();  ///< Arrow IPC, the form of a stream
 

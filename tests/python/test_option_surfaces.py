@@ -346,6 +346,8 @@ ELSEWHERE = {
     ("sink", "timeout_write", None): "connector/resilience/tests/sink_test.cc",
     ("sink", "timeout_commit", None): "connector/resilience/tests/sink_test.cc",
     ("sink", "on_invalid", None): "test_validation.py",
+    **{("source", option, "protobuf"): "test_protobuf.py" for option in ("descriptor", "message", "times", "max_message_bytes")},
+    **{("sink", option, "protobuf"): "test_protobuf.py" for option in ("descriptor", "message")},
 }
 
 

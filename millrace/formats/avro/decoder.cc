@@ -48,32 +48,6 @@ enum class Decoder::Fault : uint8_t {
   kMemory,
 };
 
-Status Growing::Reserve(int64_t bytes, arrow::MemoryPool* pool) {
-  if (bytes <= capacity_) return Status::OK();
-  bytes = std::max(bytes, std::min(2 * capacity_, capacity_ + (int64_t{64} << 20)));
-  if (!buffer_) {
-    ARROW_ASSIGN_OR_RAISE(buffer_, arrow::AllocateResizableBuffer(bytes, pool));
-  } else {
-    ARROW_RETURN_NOT_OK(buffer_->Resize(bytes, /*shrink_to_fit=*/false));
-  }
-  data_ = buffer_->mutable_data();
-  capacity_ = bytes;
-  return Status::OK();
-}
-
-Result<std::shared_ptr<arrow::Buffer>> Growing::Take(int64_t bytes,
-                                                     arrow::MemoryPool* pool) {
-  if (!buffer_) {
-    ARROW_ASSIGN_OR_RAISE(buffer_, arrow::AllocateResizableBuffer(bytes, pool));
-  }
-  // What is far larger than needed is given back.
-  ARROW_RETURN_NOT_OK(buffer_->Resize(bytes, capacity_ > 2 * bytes + 4096));
-  buffer_->ZeroPadding();
-  data_ = nullptr;
-  capacity_ = 0;
-  return std::shared_ptr<arrow::Buffer>(std::move(buffer_));
-}
-
 Decoder::Decoder(std::vector<std::unique_ptr<Node>> program, std::vector<Node*> columns,
                  std::shared_ptr<arrow::Schema> schema, std::string file,
                  arrow::MemoryPool* pool)

@@ -9,27 +9,9 @@
 #include <arrow/type_fwd.h>
 
 #include "millrace/base/error.h"
+#include "millrace/formats/growing.h"
 
 namespace millrace::formats::avro {
-
-/// A buffer that grows. Bytes are written through data(); Reserve keeps them.
-class Growing {
- public:
-  uint8_t* data() { return data_; }
-  template <typename T>
-  T* as() {
-    return reinterpret_cast<T*>(data_);
-  }
-  int64_t capacity() const { return capacity_; }
-  Status Reserve(int64_t bytes, arrow::MemoryPool* pool);
-  /// The first `bytes`, and begin anew.
-  Result<std::shared_ptr<arrow::Buffer>> Take(int64_t bytes, arrow::MemoryPool* pool);
-
- private:
-  std::unique_ptr<arrow::ResizableBuffer> buffer_;
-  uint8_t* data_ = nullptr;
-  int64_t capacity_ = 0;
-};
 
 /// What is done with one value as it stands in the bytes.
 enum class Op : uint8_t {

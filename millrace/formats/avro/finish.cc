@@ -16,37 +16,6 @@ namespace millrace::formats::avro {
 
 namespace {
 
-// Bytes of 0 and 1 as bits; tells how many were 0.
-int64_t Pack(const uint8_t* from, int64_t count, uint8_t* out) {
-  int64_t ones = 0;
-  int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    uint64_t eight = 0;
-    memcpy(&eight, from + i, 8);
-    const auto bits = static_cast<uint8_t>(eight * 0x0102040810204080ull >> 56);
-    out[i >> 3] = bits;
-    ones += __builtin_popcount(bits);
-  }
-  if (i < count) {
-    uint8_t bits = 0;
-    for (int64_t k = i; k < count; ++k) {
-      bits = static_cast<uint8_t>(bits | from[k] << (k - i));
-    }
-    out[i >> 3] = bits;
-    ones += __builtin_popcount(bits);
-  }
-  return count - ones;
-}
-
-Result<std::shared_ptr<arrow::Buffer>> Packed(const uint8_t* from, int64_t count,
-                                              arrow::MemoryPool* pool, int64_t* zeros) {
-  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> out,
-                        arrow::AllocateBuffer((count + 7) / 8, pool));
-  *zeros = Pack(from, count, out->mutable_data());
-  out->ZeroPadding();
-  return out;
-}
-
 // The first text that is no UTF-8, or −1. All is looked at in one piece; then none may
 // begin inside a character.
 int64_t FirstInvalid(const char* data, const int32_t* offsets, int64_t count) {
@@ -145,7 +114,7 @@ Decoder::Column Decoder::Take(Node& node, int64_t first_row) {
   int64_t nulls = 0;
   if (node.nullable && length > 0) {
     if (memchr(node.valid.data(), 0, static_cast<size_t>(length)) != nullptr) {
-      ARROW_ASSIGN_OR_RAISE(valid, Packed(node.valid.data(), length, pool_, &nulls));
+      ARROW_ASSIGN_OR_RAISE(valid, PackBits(node.valid.data(), length, pool_, &nulls));
     }
   }
   Column out = arrow::ArrayData::Make(node.type, length, {valid}, nulls);
@@ -158,7 +127,8 @@ Decoder::Column Decoder::Take(Node& node, int64_t first_row) {
     }
     case Op::kBoolean: {
       int64_t zeros = 0;
-      ARROW_ASSIGN_OR_RAISE(auto bits, Packed(node.values.data(), length, pool_, &zeros));
+      ARROW_ASSIGN_OR_RAISE(auto bits,
+                            PackBits(node.values.data(), length, pool_, &zeros));
       (*out)->buffers.push_back(std::move(bits));
       break;
     }
