@@ -81,6 +81,7 @@ def make(folder, name, scale):
     how = {
         "users.csv": (USERS, users, "(format csv, header)"),
         "users.ndjson": (USERS, users, "(format json)"),
+        "users_array.json": (USERS, users, "(format json, array true)"),
         "users.parquet": (USERS, users, "(format parquet, compression snappy)"),
         "users_2m.parquet": (USERS, 2_000_000 // scale, "(format parquet, compression snappy)"),
         "users_large.csv": (USERS, users * 10, "(format csv, header)"),

@@ -63,6 +63,12 @@ def copies():
                 "polars": (POLARS, "pl.scan_ndjson(source).sink_parquet(target, compression='snappy')"),
                 "pyarrow": (PYARROW, "pq.write_table(pj.read_json(source), target, compression='snappy')"),
             }),
+        "json_array_to_parquet": dict(
+            source="users_array.json", suffix="parquet", bar=2.0,
+            peers={
+                "duckdb": (DUCKDB, "duckdb.sql(f\"copy (from read_json('{source}', format='array')) to '{target}' (format parquet, compression snappy)\")"),
+                "polars": (POLARS, "pl.read_json(source).write_parquet(target, compression='snappy')"),
+            }),
         "avro_to_parquet": dict(
             source="users_2m.avro", suffix="parquet", bar=1.5,
             peers={

@@ -268,6 +268,10 @@ class CompressibleFormat final : public Format {
       const Config& options, const std::shared_ptr<arrow::Schema>& schema,
       const Context& context) const override {
     ARROW_ASSIGN_OR_RAISE(const WriteChoice choice, ChoiceOf(options));
+    if (choice.compression != Compression::kNone && !text_->pieces_stay(options)) {
+      return errors::kBadOption.Make({}, "{}: an array can't be written compressed",
+                                     name());
+    }
     ARROW_ASSIGN_OR_RAISE(auto text, text_->MakeEncoder(options, schema, context));
     if (choice.compression == Compression::kNone ||
         !io::Concatenates(choice.compression)) {
@@ -304,6 +308,13 @@ class CompressibleFormat final : public Format {
     }
     return text_->CheckAppend(std::string_view(plain).substr(0, have), options, schema,
                               context);
+  }
+
+  Result<int64_t> AppendAt(arrow::io::RandomAccessFile& file, int64_t size,
+                           const Config& options) const override {
+    ARROW_ASSIGN_OR_RAISE(const WriteChoice choice, ChoiceOf(options));
+    return choice.compression == Compression::kNone ? text_->AppendAt(file, size, options)
+                                                    : Result<int64_t>(size);
   }
 
   Status EndLastRecord(const std::shared_ptr<arrow::io::RandomAccessFile>& existing,

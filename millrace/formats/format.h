@@ -225,13 +225,23 @@ class Format {
                              const arrow::Schema& schema, const Context& context) const {
     return Status::OK();
   }
+  /// Encoded pieces go to a file byte for byte, so that they may be compressed before.
+  virtual bool pieces_stay(const Config& options) const { return true; }
+  /// How many bytes of a file of `size` bytes, which CheckAppend has passed, stay when
+  /// rows are appended: what closes its rows does not. 0: it holds none, and is begun
+  /// anew.
+  virtual Result<int64_t> AppendAt(arrow::io::RandomAccessFile& file, int64_t size,
+                                   const Config& options) const {
+    return size;
+  }
   /// `existing`, which is not empty, has been copied to `to`: add what its last record
   /// lacks, so that rows may follow.
   virtual Status EndLastRecord(
       const std::shared_ptr<arrow::io::RandomAccessFile>& existing, const Config& options,
       io::WritableFile& to, const Context& context) const;
   /// Puts encoded rows of `schema` into `file`, which outlives the appender. `appending`:
-  /// the file already holds rows (no header again).
+  /// the file already holds rows (no header again), or, when it is empty, is to be a
+  /// piece that AppendFile puts behind others.
   virtual Result<std::unique_ptr<FileAppender>> OpenAppender(
       io::WritableFile& file, const Config& options,
       const std::shared_ptr<arrow::Schema>& schema, bool appending,

@@ -144,7 +144,7 @@ def test_decimals_are_numbers(tmp_path):
         ('{"a":1}\n[2]\n', 2202),
         ('{"a":1}\n{"a":2', 2203),
         ('{"a":1}\n{"a":1,"a":2}\n', 2206),
-        ('[{"a":1}]', 2208),
+        ('[{"a":1}', 2213),
     ],
 )
 def test_errors_have_numbers_and_leave_nothing(tmp_path, text, number):

@@ -32,20 +32,26 @@ Result<io::FileInfo> CopyExisting(io::FileSystem& files, const std::string& path
                                   const formats::Context& context) {
   ARROW_ASSIGN_OR_RAISE(const io::FileInfo info, files.Stat(path));
   ARROW_ASSIGN_OR_RAISE(auto existing, files.OpenRead(path));
-  for (int64_t at = 0; at < info.size;) {
+  int64_t end = info.size;
+  for (int64_t at = 0; at < end;) {
     ARROW_ASSIGN_OR_RAISE(auto piece,
-                          existing->ReadAt(at, std::min(kCopyBytes, info.size - at)));
+                          existing->ReadAt(at, std::min(kCopyBytes, end - at)));
     if (piece->size() == 0)
       return errors::kDestinationChanged.Make({.file = path}, "it has become shorter");
     if (at == 0) {
       const Status fits =
           format.CheckAppend(std::string_view(*piece), options, schema, context);
       if (!fits.ok()) return WithWhere(fits, {.file = path});
+      const auto stays = format.AppendAt(*existing, info.size, options);
+      if (!stays.ok()) return WithWhere(stays.status(), {.file = path});
+      end = *stays;
+      if (end == 0) break;
+      if (end < piece->size()) piece = arrow::SliceBuffer(piece, 0, end);
     }
     ARROW_RETURN_NOT_OK(to.Write(piece->data(), piece->size()));
     at += piece->size();
   }
-  if (info.size > 0) {
+  if (end > 0) {
     const Status ended = format.EndLastRecord(existing, options, to, context);
     if (!ended.ok()) return WithWhere(ended, {.file = path});
   }

@@ -14,9 +14,10 @@ Status CheckExisting(io::FileSystem& files, const std::string& path,
                      const formats::Format& format, const Config& options,
                      const arrow::Schema& schema, const formats::Context& context);
 
-/// Copy the file at `path` to the end of `to`, with what its last record lacks (a line
-/// end). Fails with the format's error when rows of `schema` can't follow those of the
-/// file, with kDestinationChanged when it shrinks meanwhile. Answers what the file was.
+/// Copy the rows of the file at `path` to the end of `to`, with what the last record
+/// lacks (a line end); nothing when it has none to which others could be appended. Fails
+/// with the format's error when rows of `schema` can't follow those of the file, with
+/// kDestinationChanged when it shrinks meanwhile. Answers what the file was.
 Result<io::FileInfo> CopyExisting(io::FileSystem& files, const std::string& path,
                                   const formats::Format& format, const Config& options,
                                   const arrow::Schema& schema, io::WritableFile& to,

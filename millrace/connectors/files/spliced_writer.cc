@@ -47,7 +47,7 @@ struct Splice {
             CopyExisting(files, options.target, *options.format, options.format_options,
                          *schema, *file, context));
         plan.unchanged = {copied.size, copied.modified_micros};
-        appending = copied.size > 0;
+        appending = file->position() > 0;
       }
     }
     ARROW_ASSIGN_OR_RAISE(

@@ -48,7 +48,9 @@ const ConfigSpec& ReadOptions() {
       {.name = "delimiter",
        .type = OptionType::kChar,
        .default_value = ",",
-       .doc = "Byte between fields; a tab for *.tsv."},
+       .doc =
+           "Byte between fields; when it is not given, a tab for *.tsv, and what a first "
+           "line of the form sep=; says, as Excel writes it."},
       {.name = "quote",
        .default_value = "\"",
        .doc = "Byte around fields that contain delimiters or line ends, or 'none'."},
@@ -153,7 +155,8 @@ const ConfigSpec& WriteOptions() {
 Result<Dialect> MakeDialect(const Config& options, std::string_view name) {
   Dialect out;
   out.delimiter = options.GetChar("delimiter");
-  if (!options.given("delimiter") && name.ends_with(".tsv")) out.delimiter = '\t';
+  out.delimiter_given = options.given("delimiter");
+  if (!out.delimiter_given && name.ends_with(".tsv")) out.delimiter = '\t';
   ARROW_ASSIGN_OR_RAISE(out.quote, ByteOrNone(options, "quote"));
   ARROW_ASSIGN_OR_RAISE(out.escape, ByteOrNone(options, "escape"));
   // An escape equal to the quote is the doubled quote, which is always understood.

@@ -17,9 +17,10 @@ enum class Ragged { kFail, kNull, kDeadLetter };
 /// How bytes become fields. Immutable once made.
 struct Dialect {
   char delimiter = ',';
-  int quote = '"';      ///< byte, or -1: quotes have no meaning
-  int escape = -1;      ///< byte, or -1: none beyond the doubled quote
-  int comment = -1;     ///< byte that begins a comment line, or -1
+  bool delimiter_given = false;  ///< by the user: a first line `sep=;` is a record
+  int quote = '"';               ///< byte, or -1: quotes have no meaning
+  int escape = -1;               ///< byte, or -1: none beyond the doubled quote
+  int comment = -1;              ///< byte that begins a comment line, or -1
   char newline = '\n';  ///< last byte of a line end; '\r' in files with lone ones
   Header header = Header::kAuto;
   Ragged on_ragged = Ragged::kFail;

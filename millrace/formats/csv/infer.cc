@@ -140,6 +140,7 @@ class Inference {
            distinct_[column].size() * 4 <= values_[column];
   }
   Status FindFirstRecord();
+  void TakeSeparatorLine(std::string_view text);
   bool DecideHeader(const Sample& sample);
   Status NameColumns(const Sample& sample, bool header);
   Status CheckSameColumns() const;
@@ -200,6 +201,7 @@ Status Inference::FindFirstRecord() {
     ARROW_RETURN_NOT_OK(head_.GrowTo(wanted));
     const std::string_view text = head_.text();
     begin_ = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+    TakeSeparatorLine(text);
     begin_ = SkipLines(text, begin_, dialect_.skip_rows);
     const std::string_view rest = text.substr(begin_);
     dialect_.newline = DetectNewline(rest, dialect_);
@@ -213,6 +215,26 @@ Status Inference::FindFirstRecord() {
     }
     wanted = std::max<int64_t>(static_cast<int64_t>(text.size()) * 2, 64 * 1024);
   }
+}
+
+// A first line `sep=;` is no record: it names the delimiter.
+void Inference::TakeSeparatorLine(std::string_view text) {
+  constexpr std::string_view kName = "sep=";
+  const std::string_view line = text.substr(begin_);
+  if (dialect_.delimiter_given || line.size() < kName.size() + 2 ||
+      !line.starts_with(kName)) {
+    return;
+  }
+  const char delimiter = line[kName.size()], after = line[kName.size() + 1];
+  const int byte = static_cast<unsigned char>(delimiter);
+  const bool taken =
+      byte == dialect_.quote || byte == dialect_.escape || byte == dialect_.comment;
+  if (taken || delimiter == '\n' || delimiter == '\r' ||
+      (after != '\n' && after != '\r')) {
+    return;
+  }
+  dialect_.delimiter = delimiter;
+  begin_ = SkipLines(text, begin_, 1);
 }
 
 // Without an instruction, a first record of texts is a header. Where some are empty or

@@ -1,5 +1,8 @@
 #include "millrace/base/error.h"
 #include "millrace/formats/format.h"
+#include "millrace/formats/json/append_array.h"
+#include "millrace/formats/json/array_appender.h"
+#include "millrace/formats/json/element_starts.h"
 #include "millrace/formats/json/errors.h"
 #include "millrace/formats/json/open_file.h"
 #include "millrace/formats/json/options.h"
@@ -17,6 +20,12 @@ class JsonFileReader final : public TextFileReader {
       : TextFileReader(file), file_(std::move(file)) {}
 
  protected:
+  std::shared_ptr<RecordStarts> MakeStarts(std::vector<Range> ranges) const override {
+    if (file_->layout == json::Layout::kLines) {
+      return TextFileReader::MakeStarts(std::move(ranges));
+    }
+    return std::make_shared<json::ElementStarts>(file_, std::move(ranges));
+  }
   Result<std::unique_ptr<RangeReader>> MakeReader(std::shared_ptr<RecordStarts> starts,
                                                   size_t ordinal,
                                                   const Pushdown& pushdown,
@@ -33,7 +42,7 @@ class JsonFormat final : public Format {
  public:
   std::string_view name() const override { return "json"; }
   std::string_view doc() const override {
-    return "Newline-delimited JSON: one object a line.";
+    return "JSON objects: one a line (NDJSON), or in an array.";
   }
   std::vector<std::string> extensions() const override {
     return {"json", "ndjson", "jsonl"};
@@ -44,7 +53,8 @@ class JsonFormat final : public Format {
   ColumnsTold columns_told() const override { return ColumnsTold::kInRows; }
   bool can_append() const override { return true; }
   bool may_be_unfinished(const Status& failure) const override {
-    return ErrorNumber(failure) == errors::kJsonEmpty.number;
+    return ErrorNumber(failure) == errors::kJsonEmpty.number ||
+           ErrorNumber(failure) == errors::kJsonArrayCut.number;
   }
 
   Result<std::unique_ptr<FileReader>> OpenReader(
@@ -63,9 +73,26 @@ class JsonFormat final : public Format {
     return json::MakeEncoder(json::MakeWriteSettings(options), *schema, context);
   }
 
+  Status CheckAppend(std::string_view head, const Config& options, const arrow::Schema&,
+                     const Context&) const override {
+    return json::CheckLayout(head, json::MakeWriteSettings(options).layout);
+  }
+  bool pieces_stay(const Config& options) const override {
+    return json::MakeWriteSettings(options).layout != json::Layout::kArray;
+  }
+  Result<int64_t> AppendAt(arrow::io::RandomAccessFile& file, int64_t size,
+                           const Config& options) const override {
+    if (json::MakeWriteSettings(options).layout != json::Layout::kArray) return size;
+    return json::EndOfElements(file, size);
+  }
+
   Result<std::unique_ptr<FileAppender>> OpenAppender(
-      io::WritableFile& file, const Config&, const std::shared_ptr<arrow::Schema>&, bool,
+      io::WritableFile& file, const Config& options,
+      const std::shared_ptr<arrow::Schema>&, bool appending,
       const Context& context) const override {
+    if (json::MakeWriteSettings(options).layout == json::Layout::kArray) {
+      return std::make_unique<json::ArrayAppender>(file, appending, context.pool);
+    }
     return std::make_unique<TextAppender>(file, "", context.pool);
   }
 };

@@ -7,9 +7,7 @@ namespace millrace::formats::json {
 
 // What was kept has no line end, or was searched for one already.
 Status Lines::Restart(int64_t) {
-  complete_ = consumed_ = 0;
-  tail_open_ = false;
-  broken_.clear();
+  Forget();
   return Status::OK();
 }
 
@@ -21,50 +19,29 @@ Status Lines::Index(int64_t begin, bool last) {
     const int64_t from = std::max<int64_t>(limit, 0);
     const void* end = memchr(text() + from, '\n', static_cast<size_t>(size() - from));
     if (end != nullptr) {
-      complete_ = static_cast<const char*>(end) + 1 - text();
+      set_complete(static_cast<const char*>(end) + 1 - text());
       set_limit_reached();
     }
   }
   if (!limit_reached()) {
     const void* end = memrchr(text() + begin, '\n', static_cast<size_t>(size() - begin));
-    if (end != nullptr) complete_ = static_cast<const char*>(end) + 1 - text();
-    if (last && complete_ < size()) {
+    if (end != nullptr) set_complete(static_cast<const char*>(end) + 1 - text());
+    if (last && complete() < size()) {
       PutEnd('\n');
-      complete_ = size() + 1;
-      tail_open_ = true;
+      set_complete(size() + 1);
+      set_tail_open();
     }
   }
-  ++generation_;
-  if (complete_ == 0) return Status::OK();
-  ARROW_ASSIGN_OR_RAISE(const ErrorSpec* fault, tokenizer_.Run(text(), complete_));
-  return fault == nullptr ? Status::OK() : BlankBroken(fault);
+  return Tokenize(complete());
 }
 
-// Something in the text is at fault: find the lines where, one by one, and take them out,
-// so that the others can be tokenized together.
-Status Lines::BlankBroken(const ErrorSpec* spec) {
-  char* const data = reinterpret_cast<char*>(mutable_data());
-  for (int64_t begin = 0; begin < complete_;) {
-    const char* end = static_cast<const char*>(
-        memchr(data + begin, '\n', static_cast<size_t>(complete_ - begin)));
-    const int64_t size = end - (data + begin);
-    ARROW_ASSIGN_OR_RAISE(const ErrorSpec* fault, tokenizer_.Run(data + begin, size + 1));
-    if (fault != nullptr) {
-      broken_.push_back(
-          {.begin = begin,
-           .end = begin + size,
-           .spec = fault,
-           .raw = std::string(data + begin,
-                              std::min(static_cast<size_t>(size), kRawBytes))});
-      memset(data + begin, ' ', static_cast<size_t>(size));
-    }
-    begin += size + 1;
-  }
-  ARROW_ASSIGN_OR_RAISE(const ErrorSpec* fault, tokenizer_.Run(data, complete_));
-  if (fault == nullptr) return Status::OK();
-  return errors::kInternal.Make({.byte = offset()},
-                                "lines are valid JSON text one by one, not together ({})",
-                                spec->text);
+int64_t Lines::EndOf(int64_t begin, int64_t* next) const {
+  const int64_t end =
+      static_cast<const char*>(
+          memchr(text() + begin, '\n', static_cast<size_t>(complete() - begin))) -
+      text();
+  *next = end + 1;
+  return end;
 }
 
 }  // namespace millrace::formats::json

@@ -96,9 +96,9 @@ class StructParser final : public JsonColumnParser {
 
 // Collects the elements of lists, or the entries of maps.
 template <class Offset>
-class Elements {
+class ListElements {
  public:
-  Elements(int64_t rows, arrow::MemoryPool* pool) : validity(rows, pool) {}
+  ListElements(int64_t rows, arrow::MemoryPool* pool) : validity(rows, pool) {}
 
   Status Allocate(int64_t rows, arrow::MemoryPool* pool) {
     ARROW_ASSIGN_OR_RAISE(
@@ -159,7 +159,7 @@ class ListParser final : public JsonColumnParser {
   Result<std::shared_ptr<arrow::Array>> Parse(const JsonCells& cells,
                                               std::vector<BadValue>* bad) override {
     const Tokens& tokens = cells.tokens;
-    Elements<Offset> elements(cells.count, pool_);
+    ListElements<Offset> elements(cells.count, pool_);
     ARROW_RETURN_NOT_OK(elements.Allocate(cells.count, pool_));
     cells_.clear();
     for (int64_t row = 0; row < cells.count; ++row) {
@@ -218,7 +218,7 @@ class MapParser final : public JsonColumnParser {
   Result<std::shared_ptr<arrow::Array>> Parse(const JsonCells& cells,
                                               std::vector<BadValue>* bad) override {
     const Tokens& tokens = cells.tokens;
-    Elements<int32_t> elements(cells.count, pool_);
+    ListElements<int32_t> elements(cells.count, pool_);
     ARROW_RETURN_NOT_OK(elements.Allocate(cells.count, pool_));
     cells_.clear();
     for (int64_t row = 0; row < cells.count; ++row) {

@@ -11,8 +11,9 @@
 
 namespace millrace::formats::json {
 
-/// data_begin is after a byte order mark.
+/// data_begin is after a byte order mark, and after an array's opening bracket.
 struct OpenFile : TextFile {
+  Layout layout = Layout::kLines;
   ReadSettings settings;
   bool declared = false;         ///< the user named the columns
   std::vector<bool> dictionary;  ///< of a column: its values repeat
@@ -35,7 +36,6 @@ Result<std::shared_ptr<const OpenFile>> InferFile(
 
 /// Number of records between data_begin and `offset`, where a line begins. Blank lines
 /// are no records.
-Result<int64_t> CountRecords(const OpenFile& file, int64_t offset,
-                             arrow::MemoryPool* pool);
+Result<int64_t> CountLines(const OpenFile& file, int64_t offset, arrow::MemoryPool* pool);
 
 }  // namespace millrace::formats::json

@@ -18,16 +18,25 @@ Status AtLeastOne(const Config& options, std::string_view name) {
 
 const ConfigSpec& ReadOptions() {
   static const ConfigSpec spec({
+      {.name = "layout",
+       .type = OptionType::kEnum,
+       .default_value = "auto",
+       .choices = {"auto", "lines", "array", "objects"},
+       .doc =
+           "How the objects stand in the file: one a line (NDJSON), as the elements of "
+           "one array, or one after another with line ends anywhere. By default an "
+           "array when '[' comes first, objects when the first line ends inside one, "
+           "else lines."},
       {.name = "unknown_fields",
        .type = OptionType::kEnum,
        .default_value = "ignore",
        .choices = {"ignore", "fail"},
        .doc = "A field that is no column, because it was neither declared nor in the "
-              "sample: leave it out, or take the line for a bad row."},
+              "sample: leave it out, or take the object for a bad row."},
       {.name = "sample_rows",
        .type = OptionType::kInt,
        .default_value = "5000",
-       .doc = "Lines to infer columns and types from, at each place that is sampled."},
+       .doc = "Objects to infer columns and types from, at each place that is sampled."},
       {.name = "sample_bytes",
        .type = OptionType::kBytes,
        .default_value = "1MiB",
@@ -35,13 +44,18 @@ const ConfigSpec& ReadOptions() {
       {.name = "max_record_bytes",
        .type = OptionType::kBytes,
        .default_value = "1GiB",
-       .doc = "Size at which one line is taken for a fault."},
+       .doc = "Size at which one object is taken for a fault."},
   });
   return spec;
 }
 
 const ConfigSpec& WriteOptions() {
   static const ConfigSpec spec({
+      {.name = "layout",
+       .type = OptionType::kEnum,
+       .default_value = "lines",
+       .choices = {"lines", "array"},
+       .doc = "One object a line (NDJSON), or one array of objects."},
       {.name = "nulls",
        .type = OptionType::kEnum,
        .default_value = "write",
@@ -67,6 +81,10 @@ Result<ReadSettings> MakeReadSettings(const Config& options) {
   ARROW_RETURN_NOT_OK(AtLeastOne(options, "sample_bytes"));
   ARROW_RETURN_NOT_OK(AtLeastOne(options, "max_record_bytes"));
   ReadSettings out;
+  const std::string& layout = options.GetString("layout");
+  if (layout == "lines") out.layout = Layout::kLines;
+  if (layout == "array") out.layout = Layout::kArray;
+  if (layout == "objects") out.layout = Layout::kObjects;
   out.sample_rows = options.GetInt("sample_rows");
   out.sample_bytes = options.GetInt("sample_bytes");
   // Offsets of strings in one batch are 32-bit and signed.
@@ -78,6 +96,7 @@ Result<ReadSettings> MakeReadSettings(const Config& options) {
 
 WriteSettings MakeWriteSettings(const Config& options) {
   WriteSettings out;
+  out.layout = options.GetString("layout") == "array" ? Layout::kArray : Layout::kLines;
   out.omit_nulls = options.GetString("nulls") == "omit";
   const std::string& non_finite = options.GetString("non_finite");
   out.non_finite = non_finite == "null"   ? NonFinite::kNull

@@ -6,7 +6,10 @@
 #include <arrow/array.h>
 #include <arrow/type.h>
 
+#include "millrace/formats/json/element_starts.h"
+#include "millrace/formats/json/elements.h"
 #include "millrace/formats/json/errors.h"
+#include "millrace/formats/json/lines.h"
 
 namespace millrace::formats::json {
 
@@ -21,16 +24,25 @@ std::vector<std::string> NamesOf(const arrow::Schema& schema) {
   return names;
 }
 
+std::unique_ptr<RecordBuffer> MakeBuffer(const OpenFile& file, arrow::MemoryPool* pool) {
+  if (file.layout == Layout::kLines) return std::make_unique<Lines>(pool);
+  const bool known = file.input.file && !file.input.growing;
+  return std::make_unique<Elements>(file.layout, known ? file.input.file_size : INT64_MAX,
+                                    pool);
+}
+
 }  // namespace
 
 JsonRangeReader::JsonRangeReader(std::shared_ptr<const OpenFile> file,
                                  std::shared_ptr<RecordStarts> starts, size_t ordinal,
                                  const Pushdown& pushdown, const Context& context)
     : TextRangeReader(file, std::move(starts), ordinal, pushdown, context,
-                      std::make_unique<Lines>(context.pool), kMaxChunk),
+                      MakeBuffer(*file, context.pool), kMaxChunk),
       file_(std::move(file)),
       walker_(NamesOf(*file_->schema), file_->settings.unknown_fails),
-      lines_(static_cast<Lines&>(buffer())) {}
+      lines_(static_cast<TokenBuffer&>(buffer())),
+      elements_(file_->layout == Layout::kLines ? nullptr
+                                                : &static_cast<Elements&>(buffer())) {}
 
 Result<std::unique_ptr<RangeReader>> JsonRangeReader::Make(
     std::shared_ptr<const OpenFile> file, std::shared_ptr<RecordStarts> starts,
@@ -51,20 +63,31 @@ Result<std::unique_ptr<RangeReader>> JsonRangeReader::Make(
   return reader;
 }
 
+Status JsonRangeReader::AtStart(int64_t begin) {
+  if (file_->layout != Layout::kArray) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(const bool closed, ClosedBefore(*file_, begin));
+  if (closed) elements_->SetClosed();
+  return Status::OK();
+}
+
 Result<int64_t> JsonRangeReader::TakeRows(const Budget& budget) {
   if (generation_ != lines_.generation()) {
     generation_ = lines_.generation();
     token_ = 0;
     broken_ = 0;
   }
+  rows_.clear();
+  cells_.clear();
+  return elements_ == nullptr ? TakeLines(budget) : TakeElements(budget);
+}
+
+Result<int64_t> JsonRangeReader::TakeLines(const Budget& budget) {
   const Tokens& tokens = lines_.tokens();
   const char* const text = lines_.text();
   const size_t width = walker_.size();
   const size_t most = static_cast<size_t>(std::max<int64_t>(budget.rows, 1));
   const int64_t first = lines_.consumed();
   const bool fail = context().bad_rows == data::BadRowPolicy::kFail;
-  rows_.clear();
-  cells_.clear();
   json::Fault fault;
   while (!lines_.empty() && rows_.size() < most) {
     const int64_t begin = lines_.consumed();
@@ -90,12 +113,153 @@ Result<int64_t> JsonRangeReader::TakeRows(const Budget& budget) {
         token_ = before;
         break;
       }
-      ARROW_RETURN_NOT_OK(broken ? RejectBroken(line) : RejectLine(line, fault));
+      if (broken) {
+        ARROW_RETURN_NOT_OK(RejectBroken(line));
+      } else {
+        while (tokens.at[token_] < line.end) ++token_;
+        ARROW_RETURN_NOT_OK(RejectRecord(line, fault));
+      }
     }
     CountMet(1);
     lines_.ConsumeTo(line.end + 1);
   }
   return static_cast<int64_t>(rows_.size());
+}
+
+Result<int64_t> JsonRangeReader::TakeElements(const Budget& budget) {
+  const size_t width = walker_.size();
+  const size_t most = static_cast<size_t>(std::max<int64_t>(budget.rows, 1));
+  const int64_t first = lines_.consumed();
+  const bool fail = context().bad_rows == data::BadRowPolicy::kFail;
+  Element element;
+  while (lines_.consumed() < lines_.complete() && rows_.size() < most) {
+    const int64_t begin = lines_.consumed();
+    const bool broken =
+        broken_ < lines_.broken().size() && lines_.broken()[broken_].begin == begin;
+    element = {};
+    element.record = {.begin = begin, .end = begin, .number = records()};
+    if (broken) {
+      SkipBroken(&element);
+    } else {
+      cells_.resize(cells_.size() + width, 0);
+      WalkElement(&element);
+      if (!element.good) cells_.resize(cells_.size() - width);
+    }
+    const bool full = element.record.end + 1 - first > budget.bytes;
+    const bool bad = !element.good && !element.blank;
+    if (!rows_.empty() && (full || (bad && fail))) {
+      // The rows before it first: what is delivered does not depend on the budget.
+      if (element.good) cells_.resize(cells_.size() - width);
+      break;
+    }
+    if (element.good) {
+      rows_.push_back(element.record);
+    } else if (broken) {
+      ARROW_RETURN_NOT_OK(RejectBroken(element.record));
+    } else if (bad) {
+      ARROW_RETURN_NOT_OK(RejectRecord(element.record, element.fault));
+    }
+    CountMet(!element.blank);
+    token_ = element.next_token;
+    elements_->Consume(element.next);
+  }
+  if (lines_.consumed() == first && elements_->garbage() >= 0 &&
+      first >= lines_.complete()) {
+    const Where where{.file = file_->input.name,
+                      .byte = lines_.offset() + elements_->garbage()};
+    if (elements_->stray()) {
+      return errors::kJsonStrayBracket.Make(where, "");
+    }
+    const int64_t end = lines_.end_offset() - lines_.offset();
+    return errors::kJsonArrayTail.Make(where, "'{}'",
+                                       Excerpt(TextOf(elements_->garbage(), end)));
+  }
+  return static_cast<int64_t>(rows_.size());
+}
+
+// The element at token_, its object into the last row of cells_.
+void JsonRangeReader::WalkElement(Element* element) {
+  const Tokens& tokens = lines_.tokens();
+  const bool array = file_->layout == Layout::kArray;
+  const int64_t stop = elements_->stop();
+  const bool object = tokens.at[token_] < stop && tokens.kind(token_) == '{';
+  uint32_t next = 0;
+  if (object) [[likely]] {
+    next = walker_.Walk(tokens, token_, cells_.data() + (cells_.size() - walker_.size()),
+                        &element->fault);
+  }
+  element->record.begin = tokens.at[token_];
+  if (next != 0) [[likely]] {
+    const int64_t after = tokens.at[next];
+    element->record.end = tokens.at[next - 1] + 1;
+    if (!array) {
+      element->next = element->record.end;
+      element->next_token = next;
+      element->good = true;
+      return;
+    }
+    element->good = after >= stop ? !lines_.tail_open() : tokens.kind(next) == ',';
+    if (element->good) [[likely]] {
+      element->next = after + 1;
+      element->next_token = after >= stop ? next : next + 1;
+      return;
+    }
+    element->fault = {&errors::kJsonMalformed, tokens.at[next], -1,
+                      "expected ',' or ']' behind the object"};
+  } else if (!object) {
+    element->fault = {&errors::kJsonNotObject, tokens.at[token_], -1, ""};
+  }
+  SkipElement(element);
+}
+
+// Finds the end of an element that is none, by brackets alone, and what to say of it.
+void JsonRangeReader::SkipElement(Element* element) {
+  const Tokens& tokens = lines_.tokens();
+  const bool array = file_->layout == Layout::kArray;
+  const int64_t stop = elements_->stop();
+  int64_t depth = 0;
+  uint32_t token = token_;
+  bool found = false;
+  element->record.end = stop;
+  for (; tokens.at[token] < stop && !found; ++token) {
+    const char kind = tokens.kind(token);
+    if (kind == '{' || kind == '[') ++depth;
+    if (kind == '}' || kind == ']') {
+      --depth;
+      found = !array && depth == 0;
+      if (found) element->record.end = tokens.at[token] + 1;
+    } else if (array && kind == ',' && depth == 0) {
+      found = true;
+      element->record.end = tokens.at[token];
+    }
+  }
+  element->next = element->record.end + (array || !found);
+  element->next_token = token;
+  const bool empty = element->record.begin >= element->record.end;
+  if (empty) element->record.begin = element->record.end;
+  if (!found && empty) {
+    // Nothing but spaces: an array without elements, or what stands behind the last of
+    // some objects.
+    const bool whole = lines_.consumed() + lines_.offset() == file_->data_begin;
+    element->blank = !array || (whole && elements_->closes());
+  }
+  if (array && !found && lines_.tail_open()) {
+    element->fault = {&errors::kJsonArrayCut, static_cast<uint32_t>(stop), -1,
+                      "there is no ']'"};
+  } else if (empty) {
+    element->fault = {&errors::kJsonMalformed, static_cast<uint32_t>(element->record.end),
+                      -1, "expected an object"};
+  }
+}
+
+void JsonRangeReader::SkipBroken(Element* element) {
+  const TokenBuffer::Broken& broken = lines_.broken()[broken_];
+  const bool array = file_->layout == Layout::kArray;
+  const bool last = broken.end >= elements_->stop();
+  element->record.end = broken.end;
+  element->next = broken.end + (array || (last && lines_.tail_open()));
+  // Its text is blank: only the comma behind it is a token.
+  element->next_token = array && !last ? token_ + 1 : token_;
 }
 
 // The object of a line into the last row of cells_. Moves to the next line's token when
@@ -129,7 +293,7 @@ bool JsonRangeReader::WalkLine(const Record& line, json::Fault* fault) {
 }
 
 Status JsonRangeReader::RejectBroken(const Record& line) {
-  const Lines::Broken& broken = lines_.broken()[broken_++];
+  const TokenBuffer::Broken& broken = lines_.broken()[broken_++];
   return Reject(line,
                 {.spec = SpecOf(broken.spec, line),
                  .byte = line.begin,
@@ -137,13 +301,11 @@ Status JsonRangeReader::RejectBroken(const Record& line) {
                 broken.raw);
 }
 
-// Moves to the next line's token.
-Status JsonRangeReader::RejectLine(const Record& line, const json::Fault& fault) {
-  while (lines_.tokens().at[token_] < line.end) ++token_;
-  const std::string_view raw = TextOf(line.begin, line.end);
+Status JsonRangeReader::RejectRecord(const Record& record, const json::Fault& fault) {
+  const std::string_view raw = TextOf(record.begin, record.end);
   return Reject(
-      line,
-      {.spec = SpecOf(fault.spec, line),
+      record,
+      {.spec = SpecOf(fault.spec, record),
        .byte = fault.byte,
        .column = fault.field >= 0 ? walker_.name(static_cast<size_t>(fault.field))
                                   : std::string(),
@@ -152,12 +314,14 @@ Status JsonRangeReader::RejectLine(const Record& line, const json::Fault& fault)
       raw);
 }
 
-// What is wrong with a last line that has no end may be that it was cut.
+// What is wrong with a last record that has no end may be that it was cut.
 const ErrorSpec* JsonRangeReader::SpecOf(const ErrorSpec* spec,
                                          const Record& line) const {
   const bool cut = spec == &errors::kJsonMalformed && lines_.tail_open() &&
                    line.end + 1 == lines_.complete();
-  return cut ? &errors::kJsonTruncated : spec;
+  if (!cut) return spec;
+  return file_->layout == Layout::kArray ? &errors::kJsonArrayCut
+                                         : &errors::kJsonTruncated;
 }
 
 Result<std::shared_ptr<arrow::Array>> JsonRangeReader::ParseColumn(
@@ -197,7 +361,8 @@ const ErrorSpec& JsonRangeReader::too_large() const {
 }
 
 Result<int64_t> JsonRangeReader::CountRecords(int64_t offset) const {
-  return json::CountRecords(*file_, offset, context().pool);
+  return file_->layout == Layout::kLines ? CountLines(*file_, offset, context().pool)
+                                         : CountElements(*file_, offset, context().pool);
 }
 
 }  // namespace millrace::formats::json

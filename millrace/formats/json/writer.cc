@@ -110,6 +110,7 @@ class JsonEncoder final : public data::RowEncoder {
       if (out_.size() >= Output::kPiece - kRowSpace) {
         ARROW_RETURN_NOT_OK(Flush(out));
       }
+      if (settings_.layout == Layout::kArray) out_.Append(",\n");
       // Every field begins with a comma, the first of which becomes the brace.
       const int64_t begin = out_.size();
       for (const auto& column : columns_) {
@@ -124,7 +125,7 @@ class JsonEncoder final : public data::RowEncoder {
           return Unrepresentable(*column, i);
       }
       if (out_.size() == begin) out_.Append("{");
-      out_.Append("}\n");
+      out_.Append(settings_.layout == Layout::kArray ? "}" : "}\n");
       ARROW_RETURN_NOT_OK(out_.status());
       *(out_.end() - (out_.size() - begin)) = '{';
       ++rows_;

@@ -1,4 +1,4 @@
-// JSON writer: Arrow batches → one object a line.
+// JSON writer: Arrow batches → objects.
 #pragma once
 
 #include <memory>
@@ -8,7 +8,8 @@
 
 namespace millrace::formats::json {
 
-/// Encodes in pieces of about 1 MiB. Text that is no UTF-8 can't be in a utf8 column;
+/// Encodes in pieces of about 1 MiB. Elements of an array begin with the comma that parts
+/// them from what stands before. Text that is no UTF-8 can't be in a utf8 column;
 /// binary values are written in base64, decimals as numbers with all their digits, dates
 /// and times in ISO 8601 (with a zone: UTC and a trailing Z), maps with text keys as
 /// objects and other maps as lists of {"key", "value"}.

@@ -76,7 +76,7 @@ Status TextRangeReader::Start() {
   if (file_->input.file && starts_->range(ordinal_).end < file_->input.file_size) {
     buffer_->Limit(starts_->range(ordinal_).end);
   }
-  return Status::OK();
+  return done_ ? Status::OK() : AtStart(begin_);
 }
 
 // Whoever read the stream before, the next byte is the one behind the head, or behind

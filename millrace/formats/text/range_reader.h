@@ -41,6 +41,8 @@ class TextRangeReader : public RangeReader {
                   const Pushdown& pushdown, const Context& context,
                   std::unique_ptr<RecordBuffer> buffer, int64_t max_chunk);
 
+  /// Reading begins at `begin`; the buffer is empty.
+  virtual Status AtStart(int64_t begin) { return Status::OK(); }
   /// Take rows from the buffer, as many as the budget has, at least one while there are
   /// records; bad ones go to Reject. Answers their number.
   virtual Result<int64_t> TakeRows(const Budget& budget) = 0;

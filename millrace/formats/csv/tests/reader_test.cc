@@ -35,6 +35,24 @@ TEST(CsvReader, MixedColumnsWidenAndOtherwiseStayText) {
   EXPECT_EQ(out.rows[0][2], "2024-01-01 00:00:00.000000");
 }
 
+TEST(CsvReader, AFirstLineNamesTheDelimiter) {
+  for (const char* text :
+       {"sep=;\na;b\n1,5;2\n", "\xEF\xBB\xBFsep=;\r\na;b\r\n1,5;2\r\n"}) {
+    for (const int64_t range : {int64_t{1}, int64_t{1} << 40}) {
+      ASSERT_OK_AND_ASSIGN(
+          Outcome out,
+          Read({.text = text, .options = {{"sample_bytes", "1"}}, .range_bytes = range}));
+      EXPECT_EQ(TypesOf(*out.schema), "a:string b:int64");
+      EXPECT_EQ(out.rows, (Table{{"1,5", "2"}}));
+    }
+  }
+  // What the user says counts, and a quote parts nothing.
+  ASSERT_OK_AND_ASSIGN(Outcome given,
+                       Read({.text = "sep=;\n1\n", .options = {{"delimiter", ","}}}));
+  EXPECT_EQ(TypesOf(*given.schema), "sep=;:int64");
+  EXPECT_FALSE(Read({.text = "sep=\"\na\n"}).ok());
+}
+
 TEST(CsvReader, QuotedFields) {
   ASSERT_OK_AND_ASSIGN(Outcome out,
                        Read({.text = "a,b\n\"x,1\",\"li\nne\"\n\"say \"\"hi\"\"\",\"\"\n"

@@ -3,14 +3,6 @@
 namespace millrace::formats::json {
 namespace {
 
-using Rows = std::vector<std::string>;
-constexpr auto kDead = data::BadRowPolicy::kDeadLetter;
-
-int32_t NumberOf(const JsonCase& c) {
-  auto outcome = ReadJson(c);
-  return ErrorNumber(outcome.status());
-}
-
 TEST(JsonInfer, TypesOfValues) {
   ASSERT_OK_AND_ASSIGN(
       auto out,
@@ -111,10 +103,9 @@ TEST(JsonRead, ByteOrderMarkBlankLinesAndLineEnds) {
   EXPECT_EQ(out.rows, (Rows{"1", "2", "3"}));
 }
 
-TEST(JsonRead, ArrayFileIsRefused) {
-  EXPECT_EQ(NumberOf({.text = " \n[{\"a\":1},\n{\"a\":2}]\n"}), 2208);
-  EXPECT_EQ(NumberOf({.text = "[",
-                      .declared = arrow::schema({arrow::field("a", arrow::int64())})}),
+TEST(JsonRead, ArrayIsNotTakenForLines) {
+  EXPECT_EQ(NumberOf({.text = " \n[{\"a\":1},\n{\"a\":2}]\n",
+                      .options = {{"layout", "lines"}}}),
             2208);
 }
 

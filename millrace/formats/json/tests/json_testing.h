@@ -7,6 +7,8 @@
 namespace millrace::formats::json {
 
 using JsonCase = TextCase;
+using Rows = std::vector<std::string>;
+inline constexpr auto kDead = data::BadRowPolicy::kDeadLetter;
 
 /// Rows as one text each: their cells parted by '|'.
 struct JsonOutcome : TextOutcome {
@@ -44,6 +46,12 @@ inline Result<JsonOutcome> ReadRest(RangeReader& reader, const Budget& budget) {
 inline Result<JsonOutcome> ReadJson(const JsonCase& c) {
   ARROW_ASSIGN_OR_RAISE(TextOutcome out, ReadCase(*MakeJsonFormat(), Named(c)));
   return Joined(std::move(out));
+}
+
+/// The number of the error that reading ends with.
+inline int32_t NumberOf(const JsonCase& c) {
+  const auto outcome = ReadJson(c);
+  return ErrorNumber(outcome.status());
 }
 
 inline Result<std::string> WriteJson(const std::shared_ptr<arrow::RecordBatch>& rows,
