@@ -2,7 +2,7 @@
 
 #include <chrono>
 
-#include "millrace/connector/resilience/backoff.h"
+#include "millrace/base/backoff.h"
 #include "millrace/server/errors.h"
 #include "millrace/state/errors.h"
 
@@ -126,7 +126,7 @@ void ManagedPipeline::Loop(PipelineFile file, engine::JobOptions defaults) {
     ++restarts_;
     // Where it was told to start from has been left behind.
     if (attempt->advanced()) defaults.start_over = "";
-    connector::resilience::Backoff backoff;
+    Backoff backoff;
     backoff.first_nanos = options.restart_backoff_nanos;
     const std::chrono::nanoseconds pause(backoff.Pause(restarts_, random_));
     Enter(PipelineState::kWaiting);

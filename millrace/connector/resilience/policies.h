@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "millrace/base/backoff.h"
 #include "millrace/base/config/config.h"
-#include "millrace/connector/resilience/backoff.h"
 
 namespace millrace::connector::resilience {
 

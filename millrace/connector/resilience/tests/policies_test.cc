@@ -1,8 +1,8 @@
 // The policies by themselves: numbers worked out by hand.
 #include <limits>
 
+#include "millrace/base/backoff.h"
 #include "millrace/base/testing.h"
-#include "millrace/connector/resilience/backoff.h"
 #include "millrace/connector/resilience/circuit_breaker.h"
 #include "millrace/connector/resilience/connections.h"
 #include "millrace/connector/resilience/token_bucket.h"

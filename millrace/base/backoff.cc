@@ -1,9 +1,9 @@
-#include "millrace/connector/resilience/backoff.h"
+#include "millrace/base/backoff.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace millrace::connector::resilience {
+namespace millrace {
 
 int64_t Backoff::Pause(int failure, Random& random) const {
   const auto most = static_cast<double>(max_nanos);
@@ -13,4 +13,4 @@ int64_t Backoff::Pause(int failure, Random& random) const {
   return static_cast<int64_t>(jitter ? pause * random.Unit() : pause);
 }
 
-}  // namespace millrace::connector::resilience
+}  // namespace millrace

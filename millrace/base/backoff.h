@@ -5,7 +5,7 @@
 
 #include "millrace/base/random.h"
 
-namespace millrace::connector::resilience {
+namespace millrace {
 
 /// After failure n (from 1) the pause is at most first × multiplier^(n−1), and never more
 /// than `max_nanos`. With jitter it is drawn evenly between nothing and that, so that
@@ -19,4 +19,4 @@ struct Backoff {
   int64_t Pause(int failure, Random& random) const;
 };
 
-}  // namespace millrace::connector::resilience
+}  // namespace millrace
