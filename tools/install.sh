@@ -10,8 +10,8 @@ cd "$(dirname "$0")/.."
 packages=(
   ca-certificates git make g++ cmake ninja-build pkg-config ccache lld patchelf python3 python3-venv
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev libfuzzer-14-dev
-  libcli11-dev libedit-dev libfmt-dev libgtest-dev libgmock-dev
-  libhowardhinnant-date-dev libhwy-dev liblzma-dev libprotobuf-dev libsimdjson-dev libxxhash-dev
+  libcli11-dev libcurl4-openssl-dev libedit-dev libexpat1-dev libfmt-dev libgtest-dev libgmock-dev
+  libhowardhinnant-date-dev libhwy-dev liblzma-dev libprotobuf-dev libsimdjson-dev libssl-dev libxxhash-dev
   libyaml-cpp-dev nlohmann-json3-dev protobuf-compiler tzdata
 )
 

@@ -1,107 +1,18 @@
 // Paths, folders and globs → the files that they name.
 #include <algorithm>
 #include <filesystem>
-#include <span>
 
 #include "millrace/io/errors.h"
 #include "millrace/io/file_system.h"
+#include "millrace/io/glob.h"
 
 namespace millrace::io {
 
 namespace {
 
-bool HasGlob(std::string_view text) {
-  return text.find_first_of("*?[{") != std::string_view::npos;
-}
-
-// "{a,b}c" → "ac", "bc"; the first group is opened, the rest by recursion.
-void ExpandBraces(const std::string& pattern, std::vector<std::string>& out) {
-  const size_t open = pattern.find('{');
-  if (open == std::string::npos) {
-    out.push_back(pattern);
-    return;
-  }
-  int depth = 0;
-  std::vector<size_t> cuts = {open};
-  for (size_t i = open; i < pattern.size(); ++i) {
-    if (pattern[i] == '{') ++depth;
-    if (pattern[i] == '}') --depth;
-    if (pattern[i] == ',' && depth == 1) cuts.push_back(i);
-    if (depth == 0) {
-      cuts.push_back(i);
-      for (size_t part = 0; part + 1 < cuts.size(); ++part) {
-        ExpandBraces(pattern.substr(0, open) +
-                         pattern.substr(cuts[part] + 1, cuts[part + 1] - cuts[part] - 1) +
-                         pattern.substr(i + 1),
-                     out);
-      }
-      return;
-    }
-  }
-  out.push_back(pattern);  // never closed: an ordinary character
-}
-
-// One path component against one pattern component; iterative, so no input makes it
-// exponential.
-bool MatchesName(std::string_view pattern, std::string_view name) {
-  size_t p = 0, n = 0, star = std::string_view::npos, star_name = 0;
-  while (n < name.size()) {
-    bool matched = false;
-    size_t next = p + 1;
-    if (p < pattern.size()) {
-      const char c = pattern[p];
-      if (c == '*') {
-        star = p++;
-        star_name = n;
-        continue;
-      }
-      if (c == '?') {
-        matched = true;
-      } else if (c == '[') {
-        size_t end = pattern.find(']', p + 2);
-        if (end == std::string_view::npos) {
-          matched = name[n] == c;
-        } else {
-          size_t i = p + 1;
-          const bool negated = pattern[i] == '!' || pattern[i] == '^';
-          if (negated) ++i;
-          bool in = false;
-          for (; i < end; ++i) {
-            if (i + 2 < end && pattern[i + 1] == '-') {
-              in |= name[n] >= pattern[i] && name[n] <= pattern[i + 2];
-              i += 2;
-            } else {
-              in |= name[n] == pattern[i];
-            }
-          }
-          matched = in != negated;
-          next = end + 1;
-        }
-      } else {
-        matched = c == name[n];
-      }
-    }
-    if (matched) {
-      p = next;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++star_name;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
 std::string_view NameOf(std::string_view path) {
   const size_t slash = path.rfind('/');
   return slash == std::string_view::npos ? path : path.substr(slash + 1);
-}
-
-bool IsHidden(std::string_view name) {
-  return name.starts_with('.') || name.starts_with('_');
 }
 
 // The folders that lead to a place. A symbolic link may lead back to one of them, whose
@@ -193,43 +104,18 @@ Status Descend(FileSystem& files, const std::string& base, std::string_view patt
   return Status::OK();
 }
 
-using Components = std::span<const std::string>;
-
-// What Descend does, for one path: `pattern` against `path`, component by component.
-bool MatchesPath(Components pattern, Components path) {
-  const auto hidden = [](const std::string& name) { return IsHidden(name); };
-  // A pattern that ends in a folder's name is all that is in it.
-  if (pattern.empty()) return std::none_of(path.begin(), path.end(), hidden);
-  if (path.empty()) return false;
-  const std::string& part = pattern.front();
-  const bool last = pattern.size() == 1;
-  if (part == "**") {
-    static const std::vector<std::string> any = {"*"};
-    if (MatchesPath(last ? Components(any) : pattern.subspan(1), path)) return true;
-    return path.size() > 1 && !IsHidden(path.front()) &&
-           MatchesPath(pattern, path.subspan(1));
-  }
-  if (!HasGlob(part))
-    return part == path.front() && MatchesPath(pattern.subspan(1), path.subspan(1));
-  if (path.front().starts_with('.') && !part.starts_with('.')) return false;
-  if (!MatchesName(part, path.front())) return false;
-  return last ? path.size() == 1 : MatchesPath(pattern.subspan(1), path.subspan(1));
-}
-
 // Absolute, without symbolic links in what stands before the first pattern.
-std::vector<std::string> ComponentsOf(FileSystem& files, const std::string& path) {
+std::string Canonical(FileSystem& files, const std::string& path) {
   const size_t glob = path.find_first_of("*?[{");
   const size_t fixed = glob == path.npos ? path.size() : path.rfind('/', glob) + 1;
   std::string begin = path.substr(0, fixed);
   if (begin.empty()) begin = ".";
   if (auto resolved = files.Resolve(begin); resolved.ok()) begin = *resolved;
   std::error_code error;
-  const std::filesystem::path whole =
+  const auto whole =
       std::filesystem::weakly_canonical(begin, error) / path.substr(fixed);
-  std::vector<std::string> out;
-  for (const auto& part : whole.lexically_normal()) {
-    if (!part.empty() && part != "/") out.push_back(part.string());
-  }
+  std::string out = whole.lexically_normal().string();
+  while (out.size() > 1 && out.ends_with('/')) out.pop_back();
   return out;
 }
 
@@ -242,13 +128,17 @@ bool WouldExpandTo(FileSystem& files, const std::string& pattern,
     patterns.clear();
     ExpandBraces(pattern, patterns);
   }
-  const auto components = ComponentsOf(files, path);
+  const std::string whole = Canonical(files, path);
   return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& one) {
-    return MatchesPath(ComponentsOf(files, one), components);
+    const std::string known = Canonical(files, one);
+    // A folder's name stands for all that is in it.
+    const bool folder = !HasGlob(NameOf(known)) && !IsHidden(NameOf(whole));
+    return MatchesPath(known, whole) || (folder && MatchesPath(known + "/**", whole));
   });
 }
 
-Result<std::vector<FileInfo>> ExpandPath(FileSystem& files, const std::string& pattern) {
+Result<std::vector<FileInfo>> FileSystem::Expand(const std::string& pattern) {
+  FileSystem& files = *this;
   std::vector<FileInfo> out;
   Way way(files);
   // A file whose name happens to hold a glob character is meant literally.
@@ -269,6 +159,11 @@ Result<std::vector<FileInfo>> ExpandPath(FileSystem& files, const std::string& p
                                   out));
     }
   }
+  return out;
+}
+
+Result<std::vector<FileInfo>> ExpandPath(FileSystem& files, const std::string& pattern) {
+  ARROW_ASSIGN_OR_RAISE(std::vector<FileInfo> out, files.Expand(pattern));
   std::sort(out.begin(), out.end(),
             [](const FileInfo& a, const FileInfo& b) { return a.path < b.path; });
   out.erase(

@@ -25,6 +25,8 @@ struct FileInfo {
   /// When the file itself was made: tells it from an earlier one that had the same inode.
   /// 0 where the file system does not keep it.
   int64_t born_micros = 0;
+  /// Names the content, where the file system does so (an ETag); empty otherwise.
+  std::string version;
 };
 
 /// A file being written. Owned and used by one thread at a time.
@@ -71,6 +73,10 @@ class FileSystem {
   virtual Status CreateDirectories(const std::string& path) = 0;
   /// Make the names inside `directory` survive a crash of the machine.
   virtual Status SyncDirectory(const std::string& directory) = 0;
+
+  /// What ExpandPath answers, without its order. Overridden where the whole of a tree is
+  /// told at once.
+  virtual Result<std::vector<FileInfo>> Expand(const std::string& pattern);
 
   /// Take an exclusive advisory lock on `path` (created when absent), held until the
   /// handle is destroyed or the process ends. Answers null when another process holds it.
