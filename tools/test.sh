@@ -28,6 +28,9 @@ tools/demo_data.sh demo/data
 step "generated documentation"
 tools/check_docs.sh build/release/bin/millrace
 
+step "servers for the end-to-end tests"
+tools/install_servers.sh
+
 step "end-to-end tests"
 .venv/bin/python -m pytest -q tests/python
 

@@ -13,6 +13,7 @@
 #include "millrace/engine/dead_letter_sink.h"
 #include "millrace/engine/errors.h"
 #include "millrace/engine/promise.h"
+#include "millrace/io/object_store/open_store.h"
 #include "millrace/plan/errors.h"
 #include "millrace/plan/identity.h"
 #include "millrace/plan/parallelize.h"
@@ -64,7 +65,7 @@ Result<std::unique_ptr<DeadLetterStore>> MakeStore(
     const JobOptions& options, const connector::Surroundings& surroundings) {
   const std::string place = DeadLetterPlace(options);
   if (place == kDiscard) return MakeDiscardingStore();
-  if (!table && !files::IsPath(place)) {
+  if (!table && (!files::IsPath(place) || io::IsObjectAddress(place))) {
     ARROW_ASSIGN_OR_RAISE(table, catalog->WritableTable(place, {}));
   }
   if (!table) {

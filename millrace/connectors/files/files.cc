@@ -7,13 +7,15 @@
 #include "millrace/connectors/files/source.h"
 #include "millrace/connectors/files/watch_source.h"
 #include "millrace/io/compression/errors.h"
+#include "millrace/io/object_store/open_store.h"
 
 namespace millrace::files {
 
 connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
   connector::ConnectorSpec spec;
   spec.name = "files";
-  spec.doc = "Local files, folders, globs and pipes.";
+  spec.doc =
+      "Files, folders, globs and pipes; objects of S3 and files of web servers, read.";
   spec.maturity = connector::Maturity::kBeta;
   spec.guarantee =
       "Exactly once: files appear under their final names only when they are complete "
@@ -21,8 +23,9 @@ connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
       "its end. Standard output and pipes that are written: every row at least once. "
       "Watched files go on at their positions after a restart. Pipes that are read can't "
       "be read again: with checkpoints, or into standard output, every row at most once.";
-  spec.schemes = {"file"};
-  spec.source_options.push_back({"source", SourceSpec()});
+  spec.schemes = {"file", "s3", "http", "https"};
+  spec.source_options.push_back({"source", OwnSourceSpec()});
+  spec.source_options.push_back({"object stores", io::ObjectStoreSpec()});
   spec.sink_options.push_back({"sink", SinkSpec()});
   for (const FormatPtr& format : formats) {
     const std::string title = "format '" + std::string(format->name()) + "'";

@@ -4,7 +4,9 @@
 
 #include "millrace/connectors/files/errors.h"
 #include "millrace/io/compression/compression.h"
+#include "millrace/io/errors.h"
 #include "millrace/io/file_system.h"
+#include "millrace/io/object_store/open_store.h"
 
 namespace millrace::files {
 
@@ -33,6 +35,12 @@ std::string ExtensionOf(std::string path) {
   const size_t dot = path.rfind('.');
   if (dot == std::string::npos || (slash != std::string::npos && dot < slash)) return "";
   return Lowered(path.substr(dot + 1));
+}
+
+// A web address may have a query behind the name.
+std::string NameIn(const std::string& path) {
+  const bool web = path.starts_with("http://") || path.starts_with("https://");
+  return web ? path.substr(0, path.find_first_of("?#")) : path;
 }
 
 FormatPtr FormatOf(const std::vector<FormatPtr>& formats, const std::string& path) {
@@ -109,8 +117,16 @@ Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& ow
   Parsed parsed;
   ARROW_ASSIGN_OR_RAISE(parsed.own, own.Parse(kOwner, own_given, environment));
   parsed.path = PathOf(parsed.own.GetString("path"));
+  parsed.files = surroundings.files;
+  if (io::IsObjectAddress(parsed.path)) {
+    if (&own == &SinkSpec())
+      return errors::kReadOnlyFiles.Make({.file = io::ShownUrl(parsed.path)}, "");
+    ARROW_ASSIGN_OR_RAISE(parsed.remote,
+                          RemoteAccess::Make(parsed.path, parsed.own, surroundings));
+    parsed.files = parsed.remote->files();
+  }
   ARROW_ASSIGN_OR_RAISE(
-      parsed.format, ChooseFormat(formats, *surroundings.files,
+      parsed.format, ChooseFormat(formats, *parsed.files,
                                   Lowered(parsed.own.GetString("format")), parsed.path));
   if (writes && parsed.format->compresses()) NameCompression(parsed.path, &format_given);
   // Both tables together, so that the nearest name is found among all options there are.
@@ -128,16 +144,22 @@ Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& ow
 bool HasExtensionOf(const formats::Format& format, const std::string& path) {
   const auto extensions = format.extensions();
   const std::string extension =
-      ExtensionOf(format.compresses() ? std::string(io::WithoutCompression(path)) : path);
+      ExtensionOf(format.compresses() ? std::string(io::WithoutCompression(NameIn(path)))
+                                      : NameIn(path));
   return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
 }
 
 const ConfigSpec& SourceSpec() {
+  static const ConfigSpec spec = OwnSourceSpec().Plus(io::ObjectStoreSpec());
+  return spec;
+}
+
+const ConfigSpec& OwnSourceSpec() {
   static const ConfigSpec spec({
       PathOption(
-          "File, folder, glob (*, ?, [ab], {a,b}, ** for any depth), named pipe, or - "
-          "for "
-          "stdin. Of a folder, the files with an extension of the format are read; where "
+          "File, folder, glob (*, ?, [ab], {a,b}, ** for any depth), named pipe, - for "
+          "stdin, the same below s3://bucket/, or a file at http(s)://. Of a folder, the "
+          "files with an extension of the format are read; where "
           "none has one, all."),
       FormatOption(),
       {.name = "on_error",
@@ -248,6 +270,11 @@ Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
     return errors::kBadOption.Make(
         {}, "{}: option 'compatibility' goes with schema_policy", kOwner);
   }
+  if (parsed.own.GetString("mode") == "watch" && parsed.remote) {
+    return errors::kBadOption.Make({.file = io::ShownUrl(parsed.path)},
+                                   "{}: mode watch follows files of this machine only",
+                                   kOwner);
+  }
   if (parsed.own.GetString("mode") == "watch" &&
       parsed.own.GetString("hive_partitioning") == "on") {
     return errors::kBadOption.Make(
@@ -266,10 +293,11 @@ Result<Parsed> ParseSink(const std::vector<FormatPtr>& formats,
 io::Compression CompressionNamed(const Parsed& source, const std::string& path) {
   if (!source.format->compresses()) return io::Compression::kNone;
   return io::CompressionNamed(source.format_options.GetString("compression"))
-      .value_or(io::CompressionOfPath(path));
+      .value_or(io::CompressionOfPath(NameIn(path)));
 }
 
 bool IsPath(std::string_view text) {
+  if (io::IsObjectAddress(text)) return true;
   const size_t scheme = text.find("://");
   return scheme == std::string_view::npos || text.substr(0, scheme) == "file";
 }

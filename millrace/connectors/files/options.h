@@ -7,12 +7,15 @@
 
 #include "millrace/connector/registry.h"
 #include "millrace/connectors/files/files.h"
+#include "millrace/connectors/files/remote_access.h"
 #include "millrace/data/dead_letter.h"
 #include "millrace/io/compression/compression.h"
 
 namespace millrace::files {
 
+/// All options of a source: its own, and those of object stores.
 const ConfigSpec& SourceSpec();
+const ConfigSpec& OwnSourceSpec();
 const ConfigSpec& SinkSpec();
 
 /// Does the name of `path` end in one of the format's extensions, in any case?
@@ -24,6 +27,9 @@ struct Parsed {
   Config own;  ///< of SourceSpec or SinkSpec
   Config format_options;
   std::string path;
+  std::shared_ptr<io::FileSystem> files;  ///< in which the path is
+  /// Set where the files are on other machines: reading them blocks.
+  std::shared_ptr<RemoteAccess> remote;
 };
 
 /// What the options, or else its name, tell of the compression of a source's file; kNone

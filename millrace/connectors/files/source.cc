@@ -126,13 +126,19 @@ void KeepFormatsFiles(const formats::Format& format, std::vector<io::FileInfo>* 
   std::erase_if(*files, [&](const io::FileInfo& file) { return !fits(file); });
 }
 
+connector::Surroundings WithFiles(connector::Surroundings surroundings,
+                                  const Parsed& options) {
+  surroundings.files = options.files;
+  return surroundings;
+}
+
 }  // namespace
 
 FilesSource::FilesSource(Parsed options, std::shared_ptr<arrow::Schema> declared,
                          connector::Surroundings surroundings)
     : options_(std::move(options)),
       declared_(std::move(declared)),
-      surroundings_(std::move(surroundings)),
+      surroundings_(WithFiles(std::move(surroundings), options_)),
       frames_(std::make_shared<io::FrameCache>(std::clamp(
           surroundings_.memory->limit() / 8, kLeastFrameCache, kMostFrameCache))),
       split_size_(options_.own.GetInt("split_size")) {}
@@ -145,7 +151,12 @@ formats::Context FilesSource::FormatContext() const {
           surroundings_.executor};
 }
 
+FilesSource::~FilesSource() {
+  if (options_.remote) options_.remote->Close();
+}
+
 connector::Replay FilesSource::replay() const {
+  if (options_.remote) return connector::Replay::kSeek;
   auto is_stream = [](const io::FileInfo& info) { return !info.seekable; };
   bool streams = IsStdin(options_.path);
   if (!files_.empty()) {
@@ -311,7 +322,9 @@ Result<std::shared_ptr<arrow::Schema>> FilesSource::InferSchema() {
 Result<std::string> FilesSource::DiscoveryState() {
   nlohmann::json files = nlohmann::json::array();
   for (const auto& file : files_) {
-    files.push_back({file->info.path, file->info.size, file->info.modified_micros});
+    const io::FileInfo& info = file->info;
+    files.push_back({info.path, info.size, info.modified_micros});
+    if (!info.version.empty()) files.back().push_back(info.version);
   }
   const nlohmann::json out{{"split_size", split_size_}, {"files", std::move(files)}};
   return out.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
@@ -331,15 +344,17 @@ Status FilesSource::Restore(const std::string& discovery_state,
   schema_.reset();
   split_size_ = state["split_size"].get<int64_t>();
   for (const auto& entry : state["files"]) {
-    if (!entry.is_array() || entry.size() != 3 || !entry[0].is_string() ||
-        !entry[1].is_number_integer() || !entry[2].is_number_integer()) {
+    if (!entry.is_array() || entry.size() < 3 || entry.size() > 4 ||
+        !entry[0].is_string() || !entry[1].is_number_integer() ||
+        !entry[2].is_number_integer() || (entry.size() == 4 && !entry[3].is_string())) {
       return errors::kBadFilesState.Make({.file = options_.path},
                                          "one of its files is none");
     }
     const auto path = entry[0].get<std::string>();
     ARROW_ASSIGN_OR_RAISE(io::FileInfo info, surroundings_.files->Stat(path));
     if (!info.seekable || info.size != entry[1].get<int64_t>() ||
-        info.modified_micros != entry[2].get<int64_t>()) {
+        info.modified_micros != entry[2].get<int64_t>() ||
+        info.version != (entry.size() == 4 ? entry[3].get<std::string>() : "")) {
       return errors::kFileChanged.Make({.file = path}, "");
     }
     files_.push_back(std::make_unique<File>());
@@ -465,6 +480,12 @@ connector::Accepted FilesSource::Push(const connector::Pushdown& pushdown) {
 }
 
 Result<std::unique_ptr<connector::SplitReader>> FilesSource::Open(
+    const connector::Split& split) {
+  if (!options_.remote) return OpenHere(split);
+  return options_.remote->Offload([this, split] { return OpenHere(split); });
+}
+
+Result<std::unique_ptr<connector::SplitReader>> FilesSource::OpenHere(
     const connector::Split& split) {
   const auto [file, range] = Described(split);
   if (file >= files_.size()) {

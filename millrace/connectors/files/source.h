@@ -19,6 +19,7 @@ class FilesSource final : public connector::Source {
  public:
   FilesSource(Parsed options, std::shared_ptr<arrow::Schema> declared,
               connector::Surroundings surroundings);
+  ~FilesSource() override;
 
   Result<std::shared_ptr<arrow::Schema>> InferSchema() override;
   Result<std::vector<connector::Split>> Discover() override;
@@ -53,6 +54,8 @@ class FilesSource final : public connector::Source {
   Result<std::shared_ptr<formats::FileReader>> OpenFile(File& file);
   File& First() const;
   Result<std::shared_ptr<formats::FileReader>> OpenFirst();
+  /// May block where the files are remote.
+  Result<std::unique_ptr<connector::SplitReader>> OpenHere(const connector::Split& split);
   /// With all columns.
   Result<std::shared_ptr<formats::FileReader>> OpenRows(size_t file);
   bool MayHaveParts(const io::FileInfo& info) const;

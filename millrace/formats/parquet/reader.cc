@@ -45,6 +45,13 @@ bool HasSmallDictionary(const parquet::ColumnChunkMetaData& chunk) {
   return !chunk.encoding_stats().empty();
 }
 
+arrow::io::ReadRange BytesOf(const parquet::ColumnChunkMetaData& chunk) {
+  int64_t begin = chunk.data_page_offset();
+  if (chunk.has_dictionary_page() && chunk.dictionary_page_offset() > 0)
+    begin = std::min(begin, chunk.dictionary_page_offset());
+  return {begin, chunk.total_compressed_size()};
+}
+
 struct File {
   std::string name;
   std::shared_ptr<arrow::io::RandomAccessFile> file;
@@ -150,12 +157,14 @@ class ParquetRange final : public RangeReader {
       std::iota(wanted_.begin(), wanted_.end(), 0);
     }
     std::vector<int> leaves;
+    std::vector<arrow::io::ReadRange> ranges;
     group_bytes_ = 0;
     int64_t decoded_bytes = 0;
     for (int column : wanted_) {
       for (int leaf : file_->columns.leaves[static_cast<size_t>(column)]) {
         leaves.push_back(leaf);
         auto chunk = metadata->ColumnChunk(leaf);
+        ranges.push_back(BytesOf(*chunk));
         group_bytes_ += chunk->total_compressed_size();
         decoded_bytes += chunk->total_uncompressed_size();
         const auto type = schema.field(column)->type()->id();
@@ -172,6 +181,8 @@ class ParquetRange final : public RangeReader {
         std::min(budget.rows, budget.bytes / row_bytes), 1, kMaxBatchRows);
     if (leaves.empty()) return CountOnly(metadata->num_rows(), batch_rows);
     arrow_properties.set_batch_size(batch_rows);
+    // A remote file fetches them in a few requests.
+    ARROW_RETURN_NOT_OK(file_->file->WillNeed(ranges));
     auto reader =
         parquet::ParquetFileReader::Open(file_->file, properties, file_->metadata);
     ARROW_RETURN_NOT_OK(parquet::arrow::FileReader::Make(context_.pool, std::move(reader),
