@@ -1,6 +1,7 @@
 #include "millrace/cli/script.h"
 
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +11,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
+#include "millrace/base/config/secret_name.h"
 #include "millrace/base/error.h"
 #include "millrace/base/memory_budget.h"
 #include "millrace/io/errors.h"
@@ -58,6 +60,42 @@ Result<std::string> ReadText(const std::string& path) {
   return text;
 }
 
+bool IsWord(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+
+// `text`, of SQL or YAML, with stars for what is given to options that may be secret.
+// Places stay.
+std::string WithoutSecrets(std::string text) {
+  const size_t size = text.size();
+  auto skip = [&](size_t at, std::string_view what) {
+    while (at < size && what.find(text[at]) != what.npos) ++at;
+    return at;
+  };
+  for (size_t at = 0; at < size;) {
+    size_t end = at;
+    while (end < size && IsWord(text[end])) ++end;
+    const std::string_view word = std::string_view(text).substr(at, end - at);
+    at = end == at ? at + 1 : end;
+    if (!IsSecretName(word)) continue;
+    const size_t sign = skip(skip(end, "'\"`"), " \t\r\n");
+    if (sign >= size || (text[sign] != '=' && text[sign] != ':')) continue;
+    at = skip(sign + 1, text[sign] == '=' ? " \t\r\n" : " \t");
+    if (at < size && (text[at] == '\'' || text[at] == '"')) {
+      const char quote = text[at++];
+      for (; at < size; ++at) {
+        if (text[at] == quote) {
+          if (at + 1 == size || text[at + 1] != quote) break;
+          text[at++] = '*';
+        }
+        if (text[at] != '\n') text[at] = '*';
+      }
+    } else {
+      constexpr std::string_view kEnds = " \t\r\n,;)}";
+      for (; at < size && kEnds.find(text[at]) == kEnds.npos; ++at) text[at] = '*';
+    }
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<std::string> ScriptText(const std::string& file,
@@ -71,10 +109,11 @@ Result<std::string> ScriptText(const std::string& file,
   return replaced;
 }
 
-std::string Excerpt(const std::string& text, const Status& status) {
+std::string Excerpt(const std::string& whole, const Status& status) {
   const ErrorDetail* detail = ErrorDetail::Of(status);
   if (detail == nullptr || detail->where().line < 1 || detail->where().column_number < 1)
     return "";
+  const std::string text = WithoutSecrets(whole);
   size_t begin = 0;
   for (int32_t line = 1; line < detail->where().line; ++line) {
     begin = text.find('\n', begin);

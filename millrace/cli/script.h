@@ -14,9 +14,9 @@
 
 namespace millrace::cli {
 
-/// The excerpt of `text` at the error's line with a caret under its column; empty when
-/// the error has no place in it.
-std::string Excerpt(const std::string& text, const Status& status);
+/// The excerpt of `whole` at the error's line with a caret under its column; empty when
+/// the error has no place in it. Values of options that may be secret are hidden.
+std::string Excerpt(const std::string& whole, const Status& status);
 
 /// Prints results by `printer`, summaries and messages by `terminal`.
 class ScriptListener final : public engine::SessionListener {

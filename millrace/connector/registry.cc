@@ -1,5 +1,6 @@
 #include "millrace/connector/registry.h"
 
+#include "millrace/base/config/secret_name.h"
 #include "millrace/connector/errors.h"
 #include "millrace/connector/resilience/resilience.h"
 
@@ -18,6 +19,15 @@ const char* CommitClassName(CommitClass commit_class) {
 Status Registry::Add(ConnectorSpec spec) {
   if (Find(spec.name) != nullptr) {
     return errors::kInternal.Make({}, "connector '{}' is registered twice", spec.name);
+  }
+  for (const auto* groups : {&spec.source_options, &spec.sink_options}) {
+    for (const OptionGroup& group : *groups) {
+      for (const OptionSpec& option : group.options.options()) {
+        if (!option.secret || IsSecretName(option.name)) continue;
+        return errors::kInternal.Make(
+            {}, "the name of '{}' does not tell that it is secret", option.name);
+      }
+    }
   }
   specs_.push_back(
       std::make_unique<ConnectorSpec>(resilience::WithPolicies(std::move(spec))));

@@ -605,6 +605,14 @@ def test_a_hangup_ends_cleanly(millrace, tmp_path):
     assert not list(tmp_path.glob(".millrace-*"))
 
 
+@pytest.mark.parametrize("given", ["secret_access_key = 'hid''den'", "'session_token'='hidden'", "SECRET_ACCESS_KEY = 'hid\nden'"])
+def test_secrets_are_not_in_excerpts(millrace, given):
+    # Nothing listens at port 1.
+    done = millrace("sql", "-c", f"CREATE SOURCE s WITH (connector = 'files', path = 's3://b/x.csv', endpoint = 'http://127.0.0.1:1', {given},"
+                    " access_key_id = 'AK', retry_attempts = 1); SELEKT", code=2)
+    assert "SELEKT" in done.stderr and "hid" not in done.stderr and "den" not in done.stderr
+
+
 def test_summarize_of_no_columns_is_empty(millrace, tmp_path):
     (tmp_path / "in.ndjson").write_text("{}\n{}\n")
     done = millrace("sql", "--format", "csv", "-c", "SUMMARIZE 'in.ndjson'")
