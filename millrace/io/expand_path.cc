@@ -112,8 +112,7 @@ std::string Canonical(FileSystem& files, const std::string& path) {
   if (begin.empty()) begin = ".";
   if (auto resolved = files.Resolve(begin); resolved.ok()) begin = *resolved;
   std::error_code error;
-  const auto whole =
-      std::filesystem::weakly_canonical(begin, error) / path.substr(fixed);
+  const auto whole = std::filesystem::weakly_canonical(begin, error) / path.substr(fixed);
   std::string out = whole.lexically_normal().string();
   while (out.size() > 1 && out.ends_with('/')) out.pop_back();
   return out;

@@ -84,6 +84,7 @@ class Faults(http.server.ThreadingHTTPServer):
         self.faulty = lambda handler: handler.command == "GET" and "list-type" not in handler.path
         self.accepts = lambda key: True
         self.expired = lambda key: False
+        self.heard = []  # headers of requests to the store, forms of those to the token service
         self.sts = []  # keys that AssumeRole gives, one after the other
         self.changes = []  # run after each listing
         self.lock = threading.Lock()
@@ -126,12 +127,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.answer(status, f"<Error><Code>{code}</Code><Message>on purpose</Message></Error>".encode(), headers)
 
     def key(self):
+        if not self.headers["Host"].startswith(("127.", "localhost")):  # the bucket is in the name
+            return urllib.parse.unquote(urllib.parse.urlsplit(self.path).path)[1:]
         return urllib.parse.unquote(urllib.parse.urlsplit(self.path).path).split("/", 2)[2]
 
     def do_GET(self):
         server = self.server
         with server.lock:
             server.requests.append((self.command, self.path, self.headers.get("Range")))
+            server.heard.append({name.lower(): value for name, value in self.headers.items()})
             server.times.append(time.monotonic())
             fault = server.faults.pop(0) if server.faults and server.faulty(self) else None
         if fault:
@@ -153,6 +157,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
         with self.server.lock:
             self.server.requests.append((self.command, form.get("Action", [""])[0], None))
+            self.server.heard.append({name: values[0] for name, values in form.items()})
             name = self.server.sts.pop(0)
         self.answer(200, f"""<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>{name}</AccessKeyId>
             <SecretAccessKey>s</SecretAccessKey><SessionToken>t-{name}</SessionToken>

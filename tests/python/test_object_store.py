@@ -6,6 +6,7 @@ versitygw checks every signature; what needs faults goes to a server of our own.
 import functools
 import http.server
 import os
+import ssl
 import subprocess
 import threading
 import time
@@ -17,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import servers
+from test_option_surfaces import say
 from program import binary, millrace  # noqa: F401
 from servers import Faults, variables
 
@@ -254,3 +256,92 @@ def test_what_writes(gateway, binary):
     done = subprocess.run([binary.parent / "io_test", "--gtest_filter=S3Live.*"], capture_output=True, text=True, timeout=60,
                           env={**os.environ, **variables(gateway[1]), "MILLRACE_TEST_S3": gateway[1]})
     assert done.returncode == 0 and "[  PASSED  ] 1 test" in done.stdout, done.stdout
+
+
+def heard(millrace, folder, store, way, options, code=0, **environment):
+    """What the store hears of a run that reads one object with these options."""
+    millrace(*say(folder, way, "s3://bkt/t.csv", "out.csv", options, {"mode": "overwrite"}, {"dead_letters": "aside.ndjson"}), code=code,
+             env={**os.environ, "AWS_EC2_METADATA_DISABLED": "true", **environment})
+    if code == 0:
+        assert (folder / "out.csv").read_text() == "id\n7\n"
+    return store.heard
+
+
+KEYS = {"access_key_id": "AKOPTION", "secret_access_key": "hidden"}
+ways = pytest.mark.parametrize("way", ["copy", "yaml", "sql"])
+
+
+@ways
+@pytest.mark.parametrize("options, header, value", [
+    ({}, "authorization", "Credential=AKOPTION/"),
+    ({}, "authorization", "/us-east-1/s3/"),
+    ({"region": "eu-west-1"}, "authorization", "/eu-west-1/s3/"),
+    ({"session_token": "tok"}, "x-amz-security-token", "tok"),
+    ({"anonymous": "true"}, "authorization", None),
+    ({"anonymous": "false"}, "authorization", "Credential=AKOPTION/"),
+    ({}, "host", "localhost"),
+    ({"path_style": "true"}, "host", "localhost"),
+    ({"path_style": "false"}, "host", "bkt.localhost"),
+])
+def test_options_of_a_store_are_in_its_requests(millrace, tmp_path, way, options, header, value):
+    with Faults({"t.csv": b"id\n7\n"}) as store:
+        endpoint = store.endpoint.replace("127.0.0.1", "localhost")
+        for one in heard(millrace, tmp_path, store, way, {"endpoint": endpoint, **KEYS, **options}):
+            assert header not in one if value is None else value in one[header] and (header != "host" or one[header].startswith(value)), one
+
+
+@ways
+def test_the_endpoint_is_the_one_that_is_named(millrace, tmp_path, way):
+    with Faults({"t.csv": b"id\n7\n"}) as store, Faults({}) as other:
+        assert heard(millrace, tmp_path, store, way, {"endpoint": store.endpoint, **KEYS}, AWS_ENDPOINT_URL_S3=other.endpoint)
+        assert not other.heard
+
+
+@ways
+def test_a_secret_is_the_one_that_is_given(millrace, gateway, tmp_path, way):
+    put(gateway[1], "bkt/t.csv", b"id\n7\n")
+    for secret, code in ((servers.SECRET, 0), ("another", 1)):
+        done = millrace(*say(tmp_path, way, "s3://bkt/t.csv", "out.csv", {"endpoint": gateway[1], "access_key_id": servers.KEY,
+                                                                         "secret_access_key": secret}, {"mode": "overwrite"}, {"dead_letters": "aside.ndjson"}), code=code)
+        assert secret not in done.stdout + done.stderr
+
+
+@ways
+@pytest.mark.parametrize("external", [None, "ext"])
+def test_a_role_is_assumed_with_what_its_owner_asks_for(millrace, tmp_path, way, external):
+    with Faults({"t.csv": b"id\n7\n"}) as store:
+        store.sts = ["AKROLE"] * 9
+        options = {"endpoint": store.endpoint, **KEYS, "role_arn": "arn:aws:iam::123456789012:role/r",
+                   **({"external_id": external} if external else {})}
+        asked, *rest = heard(millrace, tmp_path, store, way, options, AWS_ENDPOINT_URL_STS=store.endpoint)
+        assert asked["RoleArn"] == options["role_arn"] and asked.get("ExternalId") == external
+        assert rest and all("Credential=AKROLE/" in one["authorization"] for one in rest if "authorization" in one)
+
+
+@ways
+def test_a_profile_is_the_one_that_is_named(millrace, tmp_path, way):
+    (tmp_path / "credentials").write_text("".join(f"[{name}]\naws_access_key_id = AK{name.upper()}\naws_secret_access_key = s\n"
+                                                  for name in ("default", "other")))
+    for profile, key in ((None, "AKDEFAULT"), ("default", "AKDEFAULT"), ("other", "AKOTHER")):
+        with Faults({"t.csv": b"id\n7\n"}) as store:
+            options = {"endpoint": store.endpoint, **({"profile": profile} if profile else {})}
+            for one in heard(millrace, tmp_path, store, way, options, AWS_SHARED_CREDENTIALS_FILE=str(tmp_path / "credentials")):
+                assert f"Credential={key}/" in one["authorization"]
+
+
+@ways
+def test_certificates_are_checked_by_the_file_that_is_named(millrace, tmp_path, way):
+    for name in ("good", "other"):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                        "-addext", "subjectAltName=DNS:localhost", "-keyout", tmp_path / f"{name}.key", "-out", tmp_path / f"{name}.pem"],
+                       check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "good.pem", tmp_path / "good.key")
+    with Faults({"t.csv": b"id\n7\n"}) as store:
+        store.socket = context.wrap_socket(store.socket, server_side=True, do_handshake_on_connect=False)
+        options = {"endpoint": store.endpoint.replace("http://127.0.0.1", "https://localhost"), **KEYS}
+        for ca, code in (("good.pem", 0), ("other.pem", 1), (None, 1)):
+            del store.heard[:]
+            got = heard(millrace, tmp_path, store, way, {**options, "retry_attempts": "1", **({"ca_file": str(tmp_path / ca)} if ca else {})},
+                        code=code)
+            assert bool(got) == (code == 0)

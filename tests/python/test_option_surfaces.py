@@ -283,6 +283,8 @@ CASES = [
     Case("source", "sample_bytes", ["6B", "1MiB"], csv("a\n" + "1\n" * 100 + "x\n" + "1\n" * 500_000, "out.csv"), format="csv"),
     Case("source", "max_record_bytes", ["8B", "1GiB"], csv("a\nxxxxxxxxxxxxxxxxxxxxxx\n"), format="csv"),
     Case("source", "unknown_fields", ["ignore", "fail"], ndjson('{"a":1}\n{"a":2,"b":3}\n'), format="json", source={"sample_rows": "1"}),
+    Case("source", "layout", ["auto", "lines", "array", "objects"], ndjson('[{"a":1}]\n'), ndjson('{"a":1}{"a":2}\n'), ndjson('[{"a":\n1}]\n'),
+         ndjson('{"a":\n1}\n'), format="json", distinct=4),
     Case("source", "sample_rows", ["1", "5000"], ndjson('{"a":1}\n{"a":"x"}\n'), format="json"),
     Case("source", "sample_bytes", ["10B", "1MiB"], ndjson('{"a":1}\n' * 100 + '{"a":"x"}\n' + '{"a":1}\n' * 100_000), format="json"),
     Case("source", "max_record_bytes", ["8B", "1GiB"], ndjson('{"a":"xxxxxxxxxxxxxxxxxxxxxx"}\n'), format="json"),
@@ -310,6 +312,7 @@ CASES = [
     Case("sink", "quoting", ["minimal", "all", "nonnumeric", "none"], typed("out.csv"), format="csv"),
     Case("sink", "line_end", ["lf", "crlf"], typed("out.csv"), format="csv"),
     Case("sink", "timestamp_separator", ["space", "t"], typed("out.csv"), format="csv"),
+    Case("sink", "layout", ["lines", "array"], typed("out.json"), format="json", sink={"non_finite": "null"}),
     Case("sink", "nulls", ["write", "omit"], typed("out.json"), format="json", sink={"non_finite": "null"}),
     Case("sink", "non_finite", ["fail", "null", "text"], typed("out.json"), format="json"),
     Case("sink", "timestamp_separator", ["t", "space"], typed("out.json"), format="json", sink={"non_finite": "null"}),
@@ -339,6 +342,9 @@ CASES = [
 
 # Options whose effect has a test of its own, with what does not fit a run from beginning to end.
 ELSEWHERE = {
+    **{("source", option, None): "test_object_store.py" for option in (
+        "access_key_id", "anonymous", "ca_file", "endpoint", "external_id", "path_style", "profile", "region", "role_arn",
+        "secret_access_key", "session_token")},
     ("source", "poll_interval", None): "test_a_watched_folder_is_looked_at",
     ("source", "notify", None): "test_a_watched_folder_is_looked_at",
     ("source", "timeout_connect", None): "connector/resilience/tests/source_test.cc",
