@@ -12,6 +12,7 @@
 #include "millrace/formats/orc/errors.h"
 #include "millrace/formats/parquet/errors.h"
 #include "millrace/formats/protobuf/errors.h"
+#include "millrace/formats/text/errors.h"
 #include "millrace/io/compression/errors.h"
 #include "millrace/io/errors.h"
 #include "millrace/operators/errors.h"
@@ -30,7 +31,8 @@ std::vector<const ErrorSpec*> AllErrors() {
       errors::kPlanErrors,        errors::kSqlErrors,       errors::kStateErrors,
       errors::kResilienceErrors,  errors::kDataErrors,      errors::kOperatorErrors,
       errors::kIpcErrors,         errors::kAvroErrors,      errors::kRuntimeErrors,
-      errors::kCompressionErrors, errors::kOrcErrors,       errors::kProtobufErrors};
+      errors::kCompressionErrors, errors::kOrcErrors,       errors::kProtobufErrors,
+      errors::kTextErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

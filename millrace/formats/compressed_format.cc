@@ -1,4 +1,5 @@
-// A text format whose files may be compressed. The format itself knows nothing of it.
+// A text format whose files may be compressed, or in another encoding. The format itself
+// knows nothing of it.
 #include <algorithm>
 
 #include <arrow/buffer.h>
@@ -8,6 +9,9 @@
 #include "millrace/formats/compressed_stream.h"
 #include "millrace/formats/copy_bytes.h"
 #include "millrace/formats/format.h"
+#include "millrace/formats/text/encoding.h"
+#include "millrace/formats/text/errors.h"
+#include "millrace/formats/transcoded_stream.h"
 #include "millrace/io/compression/compression.h"
 #include "millrace/io/compression/decoder.h"
 #include "millrace/io/compression/encoder.h"
@@ -40,7 +44,13 @@ const ConfigSpec& ReadSpec() {
         .choices = Choices(),
         .doc = "How the file is compressed. auto goes by its first bytes, and by its "
                "last extension: .gz, .zz or .deflate, .zst, .lz4, .sz or .snappy, .s2, "
-               ".br, .bz2."}});
+               ".br, .bz2."},
+       {.name = "encoding",
+        .type = OptionType::kEnum,
+        .default_value = "auto",
+        .choices = EncodingChoices(),
+        .doc = "Of the text. auto is UTF-16 where a byte order mark says so, else UTF-8; "
+               "utf-16 without a mark is little-endian."}});
   return spec;
 }
 
@@ -261,6 +271,7 @@ class CompressibleFormat final : public Format {
       Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
       const FileReader* like, const Context& context) const override {
     ARROW_RETURN_NOT_OK(Unpack(options, context, &input));
+    ARROW_RETURN_NOT_OK(Transcode(options, context, &input));
     return text_->OpenReader(std::move(input), options, declared, like, context);
   }
 
@@ -406,6 +417,31 @@ class CompressibleFormat final : public Format {
         MakeUnpackedFile(std::move(input->file), hint, context.executor, context.pool);
     input->file.reset();
     input->file_size = 0;
+    return Status::OK();
+  }
+
+  // UTF-8 in place of another encoding.
+  static Status Transcode(const Config& options, const Context& context, Input* input) {
+    const std::string& choice = options.GetString("encoding");
+    if (input->file) {
+      char head[2];
+      ARROW_ASSIGN_OR_RAISE(
+          const int64_t got,
+          input->file->ReadAt(0, static_cast<int64_t>(sizeof(head)), head));
+      const auto encoding =
+          EncodingOf(choice, {head, static_cast<size_t>(got)}, /*complete=*/true);
+      if (encoding == TextEncoding::kUtf8) return Status::OK();
+      if (input->growing)
+        return errors::kEncodingGrows.Make({.file = input->name}, "encoding '{}'",
+                                           choice);
+      input->stream = MakeFileStream(std::move(input->file), input->name);
+      input->file.reset();
+      input->file_size = 0;
+    }
+    if (choice != "utf-8") {
+      input->stream = MakeTranscodingStream(std::move(input->stream), choice, input->name,
+                                            context.pool);
+    }
     return Status::OK();
   }
 

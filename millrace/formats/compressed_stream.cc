@@ -7,14 +7,13 @@
 #include <arrow/io/interfaces.h>
 
 #include "millrace/formats/input.h"
+#include "millrace/formats/stream_window.h"
 #include "millrace/io/compression/decoder.h"
 #include "millrace/io/compression/errors.h"
 
 namespace millrace::formats {
 
 namespace {
-
-constexpr int64_t kPackedPiece = 256 << 10;
 
 class FileStream final : public ByteStream {
  public:
@@ -25,12 +24,17 @@ class FileStream final : public ByteStream {
 
   Result<State> Read(uint8_t* out, int64_t capacity, int64_t* size,
                      const Waker&) override {
-    if (at_ == 0) {
+    if (input_.file_size == 0) {
       ARROW_ASSIGN_OR_RAISE(input_.file_size, input_.file->GetSize());
     }
     ARROW_ASSIGN_OR_RAISE(*size, ReadAt(input_, at_, capacity, out));
     at_ += *size;
     return *size > 0 ? State::kBytes : State::kEnd;
+  }
+  bool can_seek() const override { return true; }
+  Status SeekTo(int64_t offset) override {
+    at_ = offset;
+    return Status::OK();
   }
 
  private:
@@ -42,7 +46,7 @@ class DecodingStream final : public ByteStream {
  public:
   DecodingStream(std::shared_ptr<ByteStream> bytes, CompressionHint hint,
                  arrow::MemoryPool* pool)
-      : bytes_(std::move(bytes)), hint_(std::move(hint)), pool_(pool) {}
+      : packed_(std::move(bytes), pool), hint_(std::move(hint)), pool_(pool) {}
 
   Result<State> Read(uint8_t* out, int64_t capacity, int64_t* size,
                      const Waker& waker) override {
@@ -53,13 +57,13 @@ class DecodingStream final : public ByteStream {
     }
     for (;;) {
       ARROW_ASSIGN_OR_RAISE(const Decoder::Step step, Step(out, capacity));
-      at_ += step.read;
+      packed_.Take(static_cast<size_t>(step.read));
       if (step.written > 0) {
         *size = step.written;
         return State::kBytes;
       }
       if (step.read > 0) continue;
-      if (ended_) {
+      if (packed_.ended()) {
         if (decoder_) ARROW_RETURN_NOT_OK(decoder_->End());
         return State::kEnd;
       }
@@ -72,12 +76,10 @@ class DecodingStream final : public ByteStream {
   using Decoder = io::Decoder;
 
   Result<Decoder::Step> Step(uint8_t* out, int64_t capacity) {
-    if (decoder_) {
-      return decoder_->Decode({packed_->data() + at_, static_cast<size_t>(have_ - at_)},
-                              {out, static_cast<size_t>(capacity)});
-    }
-    const int64_t size = std::min(capacity, have_ - at_);
-    memcpy(out, packed_->data() + at_, static_cast<size_t>(size));
+    const auto rest = packed_.rest();
+    if (decoder_) return decoder_->Decode(rest, {out, static_cast<size_t>(capacity)});
+    const int64_t size = std::min(capacity, static_cast<int64_t>(rest.size()));
+    if (size > 0) memcpy(out, rest.data(), static_cast<size_t>(size));
     return Decoder::Step{size, size};
   }
 
@@ -85,16 +87,16 @@ class DecodingStream final : public ByteStream {
   Result<State> Choose(const Waker& waker) {
     ARROW_ASSIGN_OR_RAISE(const State state, Fetch(waker));
     if (state == State::kPending) return state;
-    const std::string_view head(reinterpret_cast<const char*>(packed_->data()),
-                                static_cast<size_t>(have_));
+    const auto rest = packed_.rest();
+    const std::string_view head(reinterpret_cast<const char*>(rest.data()), rest.size());
     // A pipe may pause after a first line: text that nothing else is expected of is known
     // by its first byte.
     const bool expected = hint_.required || hint_.named != io::Compression::kNone;
     const bool short_of =
         expected ? head.size() < io::kMagicBytes : io::MayHaveMagic(head);
-    if (!ended_ && short_of) return state;
+    if (!packed_.ended() && short_of) return state;
     ARROW_ASSIGN_OR_RAISE(const io::Compression compression,
-                          ChooseCompression(hint_, head, ended_));
+                          ChooseCompression(hint_, head, packed_.ended()));
     if (compression != io::Compression::kNone) {
       ARROW_ASSIGN_OR_RAISE(decoder_, io::MakeDecoder(compression, hint_.name, pool_));
     }
@@ -102,34 +104,18 @@ class DecodingStream final : public ByteStream {
     return state;
   }
 
-  // More bytes behind those that are not done with.
   Result<State> Fetch(const Waker& waker) {
-    if (!packed_) {
-      ARROW_ASSIGN_OR_RAISE(packed_, arrow::AllocateBuffer(kPackedPiece, pool_));
-    }
-    uint8_t* data = packed_->mutable_data();
-    if (at_ > 0) memmove(data, data + at_, static_cast<size_t>(have_ - at_));
-    have_ -= std::exchange(at_, 0);
-    if (have_ == packed_->size()) {
+    if (packed_.full()) {
       return errors::kCompressedBroken.Make({.file = hint_.name}, "it can't be read on");
     }
-    int64_t got = 0;
-    ARROW_ASSIGN_OR_RAISE(
-        const State state,
-        bytes_->Read(data + have_, packed_->size() - have_, &got, waker));
-    if (state == State::kBytes) have_ += got;
-    ended_ = state == State::kEnd;
-    return state;
+    return packed_.Fetch(waker);
   }
 
-  const std::shared_ptr<ByteStream> bytes_;
+  StreamWindow packed_;
   const CompressionHint hint_;
   arrow::MemoryPool* const pool_;
   std::unique_ptr<Decoder> decoder_;  // null: the bytes are plain
-  std::unique_ptr<arrow::Buffer> packed_;
-  int64_t at_ = 0, have_ = 0;  // of packed_: done with, and there
   bool chosen_ = false;
-  bool ended_ = false;  // no byte follows those in packed_
 };
 
 }  // namespace

@@ -283,6 +283,10 @@ CASES = [
     Case("source", "sample_bytes", ["6B", "1MiB"], csv("a\n" + "1\n" * 100 + "x\n" + "1\n" * 500_000, "out.csv"), format="csv"),
     Case("source", "max_record_bytes", ["8B", "1GiB"], csv("a\nxxxxxxxxxxxxxxxxxxxxxx\n"), format="csv"),
     Case("source", "unknown_fields", ["ignore", "fail"], ndjson('{"a":1}\n{"a":2,"b":3}\n'), format="json", source={"sample_rows": "1"}),
+    *[Case("source", "encoding", ["auto", "utf-8", "utf-16", "utf-16le", "utf-16be", "latin-1", "windows-1252"],
+           *[Scene({"in." + form: body.encode(code)}, "in." + form) for body, code in (
+               ("\ufeff" + line, "utf-16-be"), (line, "utf-16-le"), (line, "cp1252"), (line, "utf-8"))], format=form.replace("nd", ""))
+      for form, line in (("csv", "a\n\u20ac\u00e9\n"), ("ndjson", '{"a":"\u20ac\u00e9"}\n'))],
     Case("source", "layout", ["auto", "lines", "array", "objects"], ndjson('[{"a":1}]\n'), ndjson('{"a":1}{"a":2}\n'), ndjson('[{"a":\n1}]\n'),
          ndjson('{"a":\n1}\n'), format="json", distinct=4),
     Case("source", "sample_rows", ["1", "5000"], ndjson('{"a":1}\n{"a":"x"}\n'), format="json"),
