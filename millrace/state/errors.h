@@ -6,8 +6,8 @@
 namespace millrace::errors {
 
 inline constexpr ErrorSpec kPipelineTaken{
-    4501, arrow::StatusCode::Invalid, true, "another process runs this pipeline",
-    "stop that process, or give this pipeline a name of its own"};
+    4501, arrow::StatusCode::Invalid, true, "a pipeline of this name runs already",
+    "stop that one, or give this pipeline a name of its own"};
 inline constexpr ErrorSpec kManifestDamaged{
     4502, arrow::StatusCode::IOError, false, "a checkpoint's manifest is damaged",
     "see `millrace checkpoint list` for earlier ones, and start from one of them with "

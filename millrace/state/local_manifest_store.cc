@@ -79,9 +79,12 @@ class LocalManifestStore final : public connector::ManifestStore {
     auto lock = files_->TryLock(Path("lock"));
     ARROW_RETURN_NOT_OK(Usable(lock.status()));
     if (*lock == nullptr) {
-      auto owner = ReadText(Path("lock"));
-      return errors::kPipelineTaken.Make({}, "'{}', {}", name_,
-                                         owner.ok() ? *owner : "owner not known");
+      const auto owner = ReadText(Path("lock"));
+      const bool own =
+          owner.ok() && owner->starts_with(fmt::format("by process {} ", ::getpid()));
+      return errors::kPipelineTaken.Make({}, "'{}', {}{}", name_,
+                                         owner.ok() ? *owner : "owner not known",
+                                         own ? ", which is this one" : "");
     }
     lock_ = std::move(*lock);
     std::string since;

@@ -217,6 +217,22 @@ def test_one_that_fails_leaves_the_others(server, millrace):
     assert s.end() == 1, "something had failed"
 
 
+def test_two_scripts_that_take_one_name(server):
+    s = server(["good"])
+    for name in ("one", "two"):
+        (s.folder / f"in-{name}").mkdir()
+        s.feed(name, "1.csv", [7])
+        s.write(f"{name}.sql", "SET name = 'same'; SET restart_attempts = 0;"
+                f"CREATE SOURCE s WITH (connector='files', path='in-{name}', mode='watch', format='csv');"
+                f"CREATE SINK o WITH (connector='files', path='out-{name}/', format='csv'); INSERT INTO o SELECT id FROM s;")
+    s.start()
+    wait_for(lambda: sorted(s.states().values()) == ["failed", "running", "running"])
+    failed, = (one for one in s.status().values() if one["state"] == "failed")
+    assert failed["error"]["number"] == 4501
+    assert f"process {s.process.pid} " in json.dumps(failed) and "which is this one" in json.dumps(failed)
+    s.end()
+
+
 @pytest.mark.parametrize("attempts", [0, 3])
 def test_a_retryable_failure_is_started_again(server, millrace, attempts):
     s = server(["a", "b"]).start("--option", f"restart_attempts={attempts}", MILLRACE_FAILPOINT="checkpoint.prepared@5=error")
