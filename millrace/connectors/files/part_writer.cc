@@ -4,7 +4,7 @@
 #include <arrow/type.h>
 
 #include "millrace/base/failpoint.h"
-#include "millrace/connectors/files/piece_writer.h"
+#include "millrace/connectors/files/part_writer.h"
 
 namespace millrace::files {
 
@@ -12,11 +12,9 @@ namespace {
 
 constexpr int64_t kRowsPerSizeLook = 4096;
 
-// A piece with its format writer.
+// A part with its format writer.
 struct OpenPart {
-  PieceToken::Part part;
-  std::string path;
-  std::unique_ptr<io::WritableFile> file;
+  std::shared_ptr<PendingPart> part;
   std::unique_ptr<formats::FileWriter> writer;
   int64_t rows = 0;
   int64_t used = 0;  // when rows came last, by a counter
@@ -24,35 +22,50 @@ struct OpenPart {
 
 class PartWriter final : public connector::SinkWriter {
  public:
-  PartWriter(PieceOptions options, WriterId writer,
-             std::shared_ptr<const Partitions> partitions,
+  PartWriter(PartOptions options, WriterId writer,
              const connector::Surroundings& surroundings)
       : options_(std::move(options)),
         writer_(writer),
-        partitions_(std::move(partitions)),
         memory_(surroundings.memory),
         executor_(surroundings.executor),
         epoch_(options_.next_epoch) {
-    ++options_.pieces->writing;
+    ++options_.place->writing;
   }
 
   ~PartWriter() override {
-    // A leftover that can't be removed now is removed by Recover or the next run.
-    for (const auto& [folder, part] : open_) (void)files().Remove(part.path);
-    for (const PieceToken::Part& part : closed_) {
-      (void)files().Remove(options_.pieces->PathOf(part.piece));
+    for (auto& [folder, open] : open_) {
+      open.writer.reset();
+      open.part->Discard();
     }
+    for (const auto& part : closed_) part->Discard();
   }
 
-  Result<connector::WriteState> Write(const data::Batch& batch, const Waker&) override {
+  Result<connector::WriteState> Write(const data::Batch& batch,
+                                      const Waker& waker) override {
     // The next rows may come before anybody has looked at the future that failed.
     ARROW_RETURN_NOT_OK(failed_);
+    ARROW_ASSIGN_OR_RAISE(const bool takes, options_.place->Takes(waker));
+    if (!takes) return connector::WriteState::kBlocked;
     if (batch.num_rows() == 0) return connector::WriteState::kAccepted;
-    ARROW_ASSIGN_OR_RAISE(auto parts, partitions_->Split(batch.rows, memory_->pool()));
+    ARROW_ASSIGN_OR_RAISE(auto parts,
+                          options_.partitions->Split(batch.rows, memory_->pool()));
     for (Partitions::Part& part : parts) {
       ARROW_RETURN_NOT_OK(WritePart(part.folder, std::move(part.rows)));
     }
     rows_ += batch.num_rows();
+    return connector::WriteState::kAccepted;
+  }
+
+  // Where there is one part at a time.
+  Result<connector::WriteState> WriteEncoded(const data::EncodedRows& rows,
+                                             const Waker& waker) override {
+    ARROW_RETURN_NOT_OK(failed_);
+    ARROW_ASSIGN_OR_RAISE(const bool takes, options_.place->Takes(waker));
+    if (!takes) return connector::WriteState::kBlocked;
+    ARROW_ASSIGN_OR_RAISE(OpenPart * part, PartOf(""));
+    ARROW_RETURN_NOT_OK(part->writer->Append(rows));
+    part->rows += rows.rows;
+    rows_ += rows.rows;
     return connector::WriteState::kAccepted;
   }
 
@@ -62,30 +75,29 @@ class PartWriter final : public connector::SinkWriter {
       return Future<connector::CommitToken>::MakeFinished(failed_);
     }
     epoch_ = std::max(epoch_, epoch.value) + 1;
-    connector::CommitToken token;
-    PieceToken plan;
-    plan.parts = std::exchange(closed_, {});
     // The end is the coordinator's business too: it forgets how the run began. Writers
     // end at different epochs, so only the last of them knows that it is the end.
-    plan.last = last && --options_.pieces->writing == 0;
-    if (plan.parts.empty() && !plan.last) {
+    last = last && --options_.place->writing == 0;
+    connector::CommitToken token;
+    if (closed_.empty() && !last) {
       return Future<connector::CommitToken>::MakeFinished(std::move(token));
     }
-    token.bytes = plan.Encode();
     token.rows = std::exchange(rows_, 0);
     token.size = std::exchange(bytes_, 0);
     auto prepared = Future<connector::CommitToken>::Make();
-    arrow::AllFinished(std::exchange(syncs_, {}))
-        .AddCallback([prepared, token, executor = executor_,
-                      pieces = options_.pieces](const Status& synced) mutable {
+    arrow::AllFinished(std::exchange(finishing_, {}))
+        .AddCallback([prepared, token, last, executor = executor_,
+                      parts = std::exchange(closed_, {}),
+                      place = options_.place](const Status& finished) mutable {
           // The callback may run on a shard: the folder waits for the disk too.
           RunLater<connector::CommitToken>(
               executor,
-              [=]() -> Result<connector::CommitToken> {
-                ARROW_RETURN_NOT_OK(synced);
-                ARROW_RETURN_NOT_OK(pieces->files().SyncDirectory(pieces->directory()));
+              [=]() mutable -> Result<connector::CommitToken> {
+                ARROW_RETURN_NOT_OK(finished);
+                ARROW_RETURN_NOT_OK(place->Settle());
+                token.bytes = place->TokenOf(parts, last);
                 ARROW_RETURN_NOT_OK(failpoint::Reach("files.prepared"));
-                return token;
+                return std::move(token);
               })
               .AddCallback([prepared](const Result<connector::CommitToken>& result) {
                 auto answer = prepared;
@@ -111,7 +123,8 @@ class PartWriter final : public connector::SinkWriter {
       const bool full_rows = options_.roll_rows > 0 && part->rows >= options_.roll_rows;
       const bool full_bytes =
           options_.roll_bytes > 0 &&
-          part->file->position() + part->writer->buffered_bytes() >= options_.roll_bytes;
+          part->part->file().position() + part->writer->buffered_bytes() >=
+              options_.roll_bytes;
       if (full_rows || full_bytes) ARROW_RETURN_NOT_OK(CloseOne(folder));
     }
     return Status::OK();
@@ -127,42 +140,32 @@ class PartWriter final : public connector::SinkWriter {
       ARROW_RETURN_NOT_OK(CloseOne(std::string(oldest->first)));
     }
     OpenPart part;
-    part.part = {options_.pieces->Name(writer_, epoch_, ordinal_++), folder};
-    part.path = options_.pieces->PathOf(part.part.piece);
-    options_.pieces->began = true;
-    ARROW_ASSIGN_OR_RAISE(part.file, files().OpenWrite(part.path));
+    ARROW_ASSIGN_OR_RAISE(part.part,
+                          options_.place->Begin(writer_, epoch_, ordinal_++, folder));
     auto& kept = open_[folder] = std::move(part);
-    ARROW_ASSIGN_OR_RAISE(
-        kept.writer,
-        options_.format->OpenWriter(*kept.file, options_.format_options,
-                                    partitions_->file_schema(), /*appending=*/false,
-                                    {memory_->pool(), data::BadRowPolicy::kFail}));
+    ARROW_ASSIGN_OR_RAISE(kept.writer,
+                          options_.format->OpenWriter(
+                              kept.part->file(), options_.format_options,
+                              options_.partitions->file_schema(), /*appending=*/false,
+                              {memory_->pool(), data::BadRowPolicy::kFail}));
     return &kept;
   }
 
-  // The format is done with the file here, the disk later.
   Status CloseOne(const std::string& folder) {
     auto found = open_.find(folder);
     ARROW_RETURN_NOT_OK(found->second.writer->Finish());
-    OpenPart part = std::move(found->second);
+    OpenPart open = std::move(found->second);
     open_.erase(found);
-    part.writer.reset();
-    bytes_ += part.file->position();
-    closed_.push_back(std::move(part.part));
-    syncs_.push_back(RunLater<arrow::internal::Empty>(
-        executor_,
-        [file = std::shared_ptr<io::WritableFile>(std::move(part.file))]() -> Status {
-          ARROW_RETURN_NOT_OK(failpoint::Reach("files.part.sync"));
-          ARROW_RETURN_NOT_OK(file->Sync());
-          ARROW_RETURN_NOT_OK(file->Close());
-          return failpoint::Reach("files.part.synced");
-        }));
+    open.writer.reset();
+    bytes_ += open.part->file().position();
+    closed_.push_back(open.part);
+    finishing_.push_back(open.part->Finish());
     return Status::OK();
   }
 
   Status CloseAll(bool last) {
     ARROW_RETURN_NOT_OK(failpoint::Reach("files.prepare"));
-    if (last && options_.always_a_file && !options_.pieces->began) {
+    if (last && options_.always_a_file && !options_.place->began) {
       ARROW_RETURN_NOT_OK(PartOf("").status());
     }
     while (!open_.empty()) {
@@ -171,17 +174,14 @@ class PartWriter final : public connector::SinkWriter {
     return Status::OK();
   }
 
-  io::FileSystem& files() const { return options_.pieces->files(); }
-
-  const PieceOptions options_;
+  const PartOptions options_;
   const WriterId writer_;
-  const std::shared_ptr<const Partitions> partitions_;
   const std::shared_ptr<MemoryBudget> memory_;
   Executor* const executor_;
   std::unordered_map<std::string, OpenPart> open_;  // by folder
-  std::vector<PieceToken::Part> closed_;            // of this epoch
-  std::vector<Future<>> syncs_;                     // of closed_
-  int64_t epoch_;                                   // that the next piece is named for
+  PartPlace::Parts closed_;                         // of this epoch
+  std::vector<Future<>> finishing_;                 // closed_
+  int64_t epoch_;                                   // that the next part is named for
   int64_t ordinal_ = 0;
   int64_t clock_ = 0;
   int64_t rows_ = 0;
@@ -192,10 +192,8 @@ class PartWriter final : public connector::SinkWriter {
 }  // namespace
 
 std::unique_ptr<connector::SinkWriter> MakePartWriter(
-    PieceOptions options, WriterId writer, std::shared_ptr<const Partitions> partitions,
-    const connector::Surroundings& surroundings) {
-  return std::make_unique<PartWriter>(std::move(options), writer, std::move(partitions),
-                                      surroundings);
+    PartOptions options, WriterId writer, const connector::Surroundings& surroundings) {
+  return std::make_unique<PartWriter>(std::move(options), writer, surroundings);
 }
 
 }  // namespace millrace::files

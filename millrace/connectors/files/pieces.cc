@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "millrace/base/error.h"
+#include "millrace/base/failpoint.h"
 #include "millrace/connectors/files/durable.h"
 #include "millrace/io/path.h"
 
@@ -24,21 +25,6 @@ constexpr char kProcessMark = '@';
 constexpr char kTargetMark = '~';
 // Of a name's 255 bytes, so that everything else has room.
 constexpr size_t kMostBytes = 72;
-
-// Letters, digits, '-' and '_' stay; a long text is cut and tells itself by its hash.
-std::string Escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_') {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  if (out.size() <= kMostBytes) return out;
-  return fmt::format("{}%%{:016x}", out.substr(0, kMostBytes - 18),
-                     XXH3_64bits(text.data(), text.size()));
-}
 
 std::string LockNameOf(std::string_view owner) {
   return fmt::format("{}{}.tmp", kPrefix, owner);
@@ -63,7 +49,57 @@ Result<int64_t> RemovePieces(io::FileSystem& files, const std::string& folder,
   return removed;
 }
 
+class PendingPiece final : public PendingPart {
+ public:
+  PendingPiece(io::FileSystem& files, Executor* executor, PieceToken::Part part,
+               std::string path, std::unique_ptr<io::WritableFile> file)
+      : files_(files),
+        executor_(executor),
+        part_(std::move(part)),
+        path_(std::move(path)),
+        file_(std::move(file)) {}
+
+  const PieceToken::Part& part() const { return part_; }
+  io::WritableFile& file() override { return *file_; }
+
+  // The format is done with the file here, the disk later.
+  Future<> Finish() override {
+    return RunLater<arrow::internal::Empty>(
+        executor_,
+        [file = std::shared_ptr<io::WritableFile>(std::move(file_))]() -> Status {
+          ARROW_RETURN_NOT_OK(failpoint::Reach("files.part.sync"));
+          ARROW_RETURN_NOT_OK(file->Sync());
+          ARROW_RETURN_NOT_OK(file->Close());
+          return failpoint::Reach("files.part.synced");
+        });
+  }
+
+  // A leftover that can't be removed now is removed by Recover or the next run.
+  void Discard() override { (void)files_.Remove(path_); }
+
+ private:
+  io::FileSystem& files_;
+  Executor* const executor_;
+  const PieceToken::Part part_;
+  const std::string path_;
+  std::unique_ptr<io::WritableFile> file_;
+};
+
 }  // namespace
+
+std::string EscapedName(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_') {
+      out += c;
+    } else {
+      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  if (out.size() <= kMostBytes) return out;
+  return fmt::format("{}%%{:016x}", out.substr(0, kMostBytes - 18),
+                     XXH3_64bits(text.data(), text.size()));
+}
 
 bool IsOrphanedPiece(io::FileSystem& files, const std::string& directory,
                      std::string_view name) {
@@ -121,30 +157,34 @@ Result<PieceToken> PieceToken::Decode(const std::string& bytes) {
 }
 
 Pieces::Pieces(std::shared_ptr<io::FileSystem> files, std::string directory,
-               std::string owner, int64_t attempt)
+               std::string owner, int64_t attempt, Executor* executor)
     : files_(std::move(files)),
       directory_(std::move(directory)),
       owner_(std::move(owner)),
-      attempt_(attempt) {}
+      attempt_(attempt),
+      executor_(executor) {}
 
 std::shared_ptr<Pieces> Pieces::OfPipeline(std::shared_ptr<io::FileSystem> files,
                                            const Destination& destination,
-                                           const std::string& pipeline, int64_t attempt) {
+                                           const std::string& pipeline, int64_t attempt,
+                                           Executor* executor) {
   const bool folder = destination.kind == Destination::Kind::kFolder;
-  std::string owner =
-      Escaped(pipeline) + kTargetMark +
-      (folder ? "part" + Escaped(destination.extension) : Escaped(destination.file));
-  return std::shared_ptr<Pieces>(
-      new Pieces(std::move(files), destination.directory, std::move(owner), attempt));
+  std::string owner = EscapedName(pipeline) + kTargetMark +
+                      (folder ? "part" + EscapedName(destination.extension)
+                              : EscapedName(destination.file));
+  return std::shared_ptr<Pieces>(new Pieces(std::move(files), destination.directory,
+                                            std::move(owner), attempt, executor));
 }
 
 Result<std::shared_ptr<Pieces>> Pieces::OfProcess(std::shared_ptr<io::FileSystem> files,
-                                                  const Destination& destination) {
+                                                  const Destination& destination,
+                                                  Executor* executor) {
   static std::atomic<int64_t> next{0};
   for (;;) {
-    std::shared_ptr<Pieces> out(new Pieces(
-        files, destination.directory,
-        fmt::format("{}{}-{}", kProcessMark, ::getpid(), next.fetch_add(1)), 0));
+    std::shared_ptr<Pieces> out(
+        new Pieces(files, destination.directory,
+                   fmt::format("{}{}-{}", kProcessMark, ::getpid(), next.fetch_add(1)), 0,
+                   executor));
     out->lock_path_ = out->PathOf(LockNameOf(out->owner_));
     // Processes of two machines may share the folder and the number.
     ARROW_ASSIGN_OR_RAISE(out->lock_, files->TryLock(out->lock_path_));
@@ -161,6 +201,28 @@ Pieces::~Pieces() {
   if (!lock_) return;
   (void)Remove({});
   (void)files_->Remove(lock_path_);
+}
+
+Result<std::shared_ptr<PendingPart>> Pieces::Begin(WriterId writer, int64_t epoch,
+                                                   int64_t ordinal,
+                                                   const std::string& folder) {
+  PieceToken::Part part{Name(writer, epoch, ordinal), folder};
+  std::string path = PathOf(part.piece);
+  began = true;
+  ARROW_ASSIGN_OR_RAISE(auto file, files_->OpenWrite(path));
+  return std::make_shared<PendingPiece>(*files_, executor_, std::move(part),
+                                        std::move(path), std::move(file));
+}
+
+Status Pieces::Settle() { return files_->SyncDirectory(directory_); }
+
+std::string Pieces::TokenOf(const Parts& parts, bool last) {
+  PieceToken out;
+  for (const auto& part : parts) {
+    out.parts.push_back(static_cast<const PendingPiece&>(*part).part());
+  }
+  out.last = last;
+  return out.Encode();
 }
 
 std::string Pieces::PathOf(const std::string& name) const {

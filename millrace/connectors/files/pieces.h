@@ -6,7 +6,6 @@
 // name; once that is gone any later run may remove the piece.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <set>
@@ -16,9 +15,13 @@
 
 #include "millrace/base/ids.h"
 #include "millrace/connectors/files/destination.h"
+#include "millrace/connectors/files/part_place.h"
 #include "millrace/io/file_system.h"
 
 namespace millrace::files {
+
+/// Letters, digits, '-' and '_' stay; a long text is cut and tells itself by its hash.
+std::string EscapedName(std::string_view text);
 
 /// Is it the name of a piece whose process has ended, or of one that no process ever
 /// owned? `exists` tells whether the owner's lock file is there.
@@ -70,19 +73,28 @@ void AddToRuns(std::vector<PieceToken::Run>* runs, int64_t attempt, int64_t epoc
 /// Answers how many pieces; a folder that is gone has none.
 Result<int64_t> DropPieces(const std::string& whereabouts, io::FileSystem& files);
 
-/// Shared by a sink and its writers. Names are thread-safe, the rest is the
-/// coordinator's.
-class Pieces {
+/// Shared by a sink and its writers. Names and what a PartPlace does are thread-safe, the
+/// rest is the coordinator's.
+class Pieces final : public PartPlace, public std::enable_shared_from_this<Pieces> {
  public:
   /// Of a pipeline with checkpoints. Two sinks of one pipeline are told apart by the name
-  /// of their file or the extension of their parts.
+  /// of their file or the extension of their parts. `executor` syncs parts; null: at
+  /// once.
   static std::shared_ptr<Pieces> OfPipeline(std::shared_ptr<io::FileSystem> files,
                                             const Destination& destination,
-                                            const std::string& pipeline, int64_t attempt);
+                                            const std::string& pipeline, int64_t attempt,
+                                            Executor* executor);
   /// Of this process. The destination's folder exists.
   static Result<std::shared_ptr<Pieces>> OfProcess(std::shared_ptr<io::FileSystem> files,
-                                                   const Destination& destination);
-  ~Pieces();
+                                                   const Destination& destination,
+                                                   Executor* executor);
+  ~Pieces() override;
+
+  Result<std::shared_ptr<PendingPart>> Begin(WriterId writer, int64_t epoch,
+                                             int64_t ordinal,
+                                             const std::string& folder) override;
+  Status Settle() override;
+  std::string TokenOf(const Parts& parts, bool last) override;
 
   /// For DropPieces: where the pieces lie, and whose they are.
   std::string Whereabouts() const;
@@ -107,19 +119,15 @@ class Pieces {
   Status SaveBeginning(const Beginning& beginning);
   Status ForgetBeginning();
 
-  /// A writer has begun a piece, in this run or one before.
-  std::atomic<bool> began{false};
-  /// Writers of this run that have not come to their end.
-  std::atomic<int> writing{0};
-
  private:
   Pieces(std::shared_ptr<io::FileSystem> files, std::string directory, std::string owner,
-         int64_t attempt);
+         int64_t attempt, Executor* executor);
 
   const std::shared_ptr<io::FileSystem> files_;
   const std::string directory_;
   const std::string owner_;
   const int64_t attempt_;
+  Executor* const executor_;
   std::string lock_path_;
   std::shared_ptr<void> lock_;
 };

@@ -6,6 +6,7 @@
 #include "millrace/connectors/files/durable.h"
 #include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/existing.h"
+#include "millrace/connectors/files/part_writer.h"
 #include "millrace/connectors/files/piece_writer.h"
 #include "millrace/connectors/files/writer.h"
 #include "millrace/io/errors.h"
@@ -131,10 +132,12 @@ Status FilesSink::EnsureTable(const std::shared_ptr<arrow::Schema>& schema,
 
 Status FilesSink::EnsurePieces() {
   if (surroundings_.checkpointed) {
-    pieces_ = Pieces::OfPipeline(surroundings_.files, destination(),
-                                 surroundings_.pipeline, surroundings_.attempt);
+    pieces_ =
+        Pieces::OfPipeline(surroundings_.files, destination(), surroundings_.pipeline,
+                           surroundings_.attempt, surroundings_.executor);
   } else {
-    ARROW_ASSIGN_OR_RAISE(pieces_, Pieces::OfProcess(surroundings_.files, destination()));
+    ARROW_ASSIGN_OR_RAISE(pieces_, Pieces::OfProcess(surroundings_.files, destination(),
+                                                     surroundings_.executor));
   }
   // The old rows are copied at the end, which is late to learn that ours do not fit.
   if (is(Kind::kFile) && mode_ == "append") {
@@ -192,19 +195,25 @@ Result<std::unique_ptr<connector::SinkWriter>> FilesSink::Open(WriterId writer) 
 
 Result<std::unique_ptr<connector::SinkWriter>> FilesSink::OpenPieces(WriterId writer) {
   ARROW_RETURN_NOT_OK(DecideBeginning(Epoch{0}));
-  PieceOptions options;
-  options.format = options_.format;
-  options.format_options = options_.format_options;
-  options.pieces = pieces_;
-  options.next_epoch = next_epoch_;
   if (is(Kind::kFolder)) {
+    PartOptions options;
+    options.format = options_.format;
+    options.format_options = options_.format_options;
+    options.place = pieces_;
+    options.partitions = partitions_;
+    options.next_epoch = next_epoch_;
     options.roll_rows = options_.own.GetInt("roll_rows");
     options.roll_bytes = options_.own.GetInt("roll_size");
     options.max_open_files = std::max<int64_t>(options_.own.GetInt("max_open_files"), 1);
     // One writer stands for the sink as a whole.
     options.always_a_file = writer.value == 0 && !partitioned();
-    return MakePartWriter(std::move(options), writer, partitions_, surroundings_);
+    return MakePartWriter(std::move(options), writer, surroundings_);
   }
+  PieceOptions options;
+  options.format = options_.format;
+  options.format_options = options_.format_options;
+  options.pieces = pieces_;
+  options.next_epoch = next_epoch_;
   options.target = destination().target();
   options.append = mode_ == "append";
   options.runs = runs_;

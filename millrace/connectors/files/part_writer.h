@@ -1,0 +1,31 @@
+// Writers of folders, whose parts wait for their commit.
+#pragma once
+
+#include <memory>
+
+#include "millrace/connector/registry.h"
+#include "millrace/connectors/files/files.h"
+#include "millrace/connectors/files/part_place.h"
+#include "millrace/connectors/files/partitions.h"
+
+namespace millrace::files {
+
+/// What the writers of one sink share.
+struct PartOptions {
+  FormatPtr format;
+  Config format_options;
+  std::shared_ptr<PartPlace> place;
+  std::shared_ptr<const Partitions> partitions;
+  int64_t next_epoch = 1;  ///< of the first rows
+  int64_t roll_rows = 0;
+  int64_t roll_bytes = 0;
+  int64_t max_open_files = 64;
+  bool always_a_file = false;  ///< a file at the end though no row ever came
+};
+
+/// Writes parts of a folder: one file an epoch and partition, or several where they roll.
+/// Files are put away on the executor; rows of the next epoch go to new ones meanwhile.
+std::unique_ptr<connector::SinkWriter> MakePartWriter(
+    PartOptions options, WriterId writer, const connector::Surroundings& surroundings);
+
+}  // namespace millrace::files
