@@ -17,6 +17,8 @@
 #include "millrace/engine/catalog.h"
 #include "millrace/engine/job.h"
 #include "millrace/engine/session.h"
+#include "millrace/io/object_store/open_store.h"
+#include "millrace/io/path.h"
 #include "millrace/plan/limit_node.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/write_node.h"
@@ -135,6 +137,8 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
   } else if (options.dead_letters.empty() && copy.destination != "-") {
     std::string base = copy.destination;
     while (base.size() > 1 && base.back() == '/') base.pop_back();
+    // Objects don't grow: beside what is written elsewhere they go to a file here.
+    if (io::IsObjectAddress(base)) base = io::NameOf(base);
     options.dead_letters = base + ".dead-letters.ndjson";
   }
   if (!copy.max_dead_letters.empty()) {

@@ -84,7 +84,8 @@ struct ConnectorSpec {
   /// Abort everything that a pipeline has prepared and not committed, which nobody runs
   /// or will go on with; answers how many pieces. `strays`: as the sink told. May be
   /// absent.
-  std::function<Result<int64_t>(const std::string& strays, io::FileSystem& files)>
+  std::function<Result<int64_t>(const std::string& strays,
+                                const Surroundings& surroundings)>
       drop_strays;
 };
 

@@ -142,14 +142,14 @@ Result<std::string> Checkpoints::Show(const std::string& pipeline,
 }
 
 Result<int64_t> Checkpoints::DropStrays(connector::ManifestStore& store) {
+  const connector::Surroundings surroundings = engine_->For("", engine_->NewBudget());
   ARROW_ASSIGN_OR_RAISE(const std::string text, store.ReadNote(kStraysNote));
   ARROW_ASSIGN_OR_RAISE(const auto all, DecodeStrays(text));
   int64_t dropped = 0;
   for (const auto& [name, strays] : all) {
     const connector::ConnectorSpec* spec = engine_->connectors().Find(name);
     if (spec == nullptr || !spec->drop_strays) continue;
-    ARROW_ASSIGN_OR_RAISE(const int64_t count,
-                          spec->drop_strays(strays, engine_->files()));
+    ARROW_ASSIGN_OR_RAISE(const int64_t count, spec->drop_strays(strays, surroundings));
     dropped += count;
   }
   return dropped;

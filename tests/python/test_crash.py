@@ -16,6 +16,8 @@ import time
 import duckdb
 import pytest
 
+import test_object_sink
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CRASH = pathlib.Path(os.environ.get("MILLRACE_CRASH_BINARY", ROOT / "build/release/bin/millrace_crash")).resolve()
 BINARY = pathlib.Path(os.environ.get("MILLRACE_BINARY", ROOT / "build/release/bin/millrace")).resolve()
@@ -341,7 +343,8 @@ def test_every_failpoint_is_killed_at():
     named = set()
     for path in [*ROOT.glob("millrace/**/*.cc"), *ROOT.glob("tests/crash/*.cc")]:
         named.update(re.findall(r'failpoint::Reach\(\s*"([^"]+)"', path.read_text()))
-    lists = [EDGES, STATE_EDGES, STAGE_EDGES, *SINK_EDGES.values(), *WAY_EDGES.values()]
+    lists = [EDGES, STATE_EDGES, STAGE_EDGES, *SINK_EDGES.values(), *WAY_EDGES.values(), test_object_sink.EDGES,
+             *test_object_sink.MORE.values()]
     assert named == {edge for edges in lists for edge in edges}
 
 

@@ -349,6 +349,9 @@ ELSEWHERE = {
     **{("source", option, None): "test_object_store.py" for option in (
         "access_key_id", "anonymous", "ca_file", "endpoint", "external_id", "path_style", "profile", "region", "role_arn",
         "secret_access_key", "session_token")},
+    **{("sink", option, None): "test_object_sink.py" for option in (
+        "access_key_id", "anonymous", "ca_file", "endpoint", "external_id", "kms_key_id", "path_style", "profile", "region", "role_arn",
+        "secret_access_key", "session_token", "sse")},
     ("source", "poll_interval", None): "test_a_watched_folder_is_looked_at",
     ("source", "notify", None): "test_a_watched_folder_is_looked_at",
     ("source", "timeout_connect", None): "connector/resilience/tests/source_test.cc",

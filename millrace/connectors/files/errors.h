@@ -93,12 +93,17 @@ inline constexpr ErrorSpec kPartitionTooLong{
     2422, arrow::StatusCode::Invalid, false, "a value is too long to name a folder",
     "partition by an expression, LEFT(column, 40) AS part, or by another column"};
 
+inline constexpr ErrorSpec kObjectIsWhole{
+    2423, arrow::StatusCode::Invalid, false, "one object can't grow",
+    "name a folder, with a slash at the end: every run and every checkpoint adds objects "
+    "to it"};
+
 inline constexpr const ErrorSpec* kFilesErrors[] = {
     &kUnknownFormat,        &kDestinationExists, &kCannotAppend,   &kSchemaDiffers,
     &kNeedsSeekableFile,    &kNeedsFormat,       &kForeignFiles,   &kAppendUnderWay,
     &kDestinationChanged,   &kMixedFormats,      &kFileChanged,    &kPartitionColumn,
     &kPartitionsNeedFolder, &kPieceMissing,      &kNothingToInfer, &kCannotWatch,
     &kBadFilesState,        &kPartitionFolders,  &kPartitionValue, &kFormatNotWatched,
-    &kStreamGone,           &kPartitionTooLong};
+    &kStreamGone,           &kPartitionTooLong,  &kObjectIsWhole};
 
 }  // namespace millrace::errors

@@ -1,6 +1,7 @@
 #include "millrace/connectors/files/files.h"
 
 #include "millrace/connectors/files/errors.h"
+#include "millrace/connectors/files/object_sink.h"
 #include "millrace/connectors/files/options.h"
 #include "millrace/connectors/files/pieces.h"
 #include "millrace/connectors/files/sink.h"
@@ -15,18 +16,20 @@ connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
   connector::ConnectorSpec spec;
   spec.name = "files";
   spec.doc =
-      "Files, folders, globs and pipes; objects of S3 and files of web servers, read.";
+      "Files, folders, globs and pipes; objects of S3; files of web servers, read.";
   spec.maturity = connector::Maturity::kBeta;
   spec.guarantee =
       "Exactly once: files appear under their final names only when they are complete "
       "and synced (two-phase commit), with checkpoints at each of them; a single file at "
-      "its end. Standard output and pipes that are written: every row at least once. "
+      "its end. Objects in the same way: nobody sees an upload before its commit. "
+      "Standard output and pipes that are written: every row at least once. "
       "Watched files go on at their positions after a restart. Pipes that are read can't "
       "be read again: with checkpoints, or into standard output, every row at most once.";
   spec.schemes = {"file", "s3", "http", "https"};
   spec.source_options.push_back({"source", OwnSourceSpec()});
   spec.source_options.push_back({"object stores", io::ObjectStoreSpec()});
-  spec.sink_options.push_back({"sink", SinkSpec()});
+  spec.sink_options.push_back({"sink", OwnSinkSpec()});
+  spec.sink_options.push_back({"object stores", StoreSinkSpec()});
   for (const FormatPtr& format : formats) {
     const std::string title = "format '" + std::string(format->name()) + "'";
     spec.source_options.push_back({title, format->read_options()});
@@ -56,9 +59,15 @@ connector::ConnectorSpec MakeFilesConnector(std::vector<FormatPtr> formats) {
                              const connector::Surroundings& surroundings)
       -> Result<std::unique_ptr<connector::Sink>> {
     ARROW_ASSIGN_OR_RAISE(Parsed parsed, ParseSink(formats, options, surroundings));
+    if (io::IsObjectAddress(parsed.path))
+      return ObjectSink::Make(std::move(parsed), surroundings);
     return FilesSink::Make(std::move(parsed), surroundings);
   };
-  spec.drop_strays = DropPieces;
+  spec.drop_strays = [](const std::string& strays,
+                        const connector::Surroundings& surroundings) {
+    return strays.starts_with('{') ? DropUploads(strays, surroundings)
+                                   : DropPieces(strays, *surroundings.files);
+  };
   return spec;
 }
 

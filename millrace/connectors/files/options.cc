@@ -118,9 +118,8 @@ Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& ow
   ARROW_ASSIGN_OR_RAISE(parsed.own, own.Parse(kOwner, own_given, environment));
   parsed.path = PathOf(parsed.own.GetString("path"));
   parsed.files = surroundings.files;
-  if (io::IsObjectAddress(parsed.path)) {
-    if (&own == &SinkSpec())
-      return errors::kReadOnlyFiles.Make({.file = io::ShownUrl(parsed.path)}, "");
+  // What is to be written has no format to look for, and its sink opens its own store.
+  if (!writes && io::IsObjectAddress(parsed.path)) {
     ARROW_ASSIGN_OR_RAISE(parsed.remote,
                           RemoteAccess::Make(parsed.path, parsed.own, surroundings));
     parsed.files = parsed.remote->files();
@@ -224,10 +223,21 @@ const ConfigSpec& OwnSourceSpec() {
   return spec;
 }
 
+const ConfigSpec& StoreSinkSpec() {
+  static const ConfigSpec spec = io::ObjectStoreSpec().Plus(io::ObjectStoreWriteSpec());
+  return spec;
+}
+
 const ConfigSpec& SinkSpec() {
+  static const ConfigSpec spec = OwnSinkSpec().Plus(StoreSinkSpec());
+  return spec;
+}
+
+const ConfigSpec& OwnSinkSpec() {
   static const ConfigSpec spec({
       PathOption(
-          "File, folder (with a trailing /), named pipe, device, or - for stdout."),
+          "File, folder (with a trailing /), named pipe, device, or - for stdout; the "
+          "same, an object or a folder of them, below s3://bucket/."),
       FormatOption(),
       {.name = "mode",
        .type = OptionType::kEnum,

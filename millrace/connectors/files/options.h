@@ -16,7 +16,10 @@ namespace millrace::files {
 /// All options of a source: its own, and those of object stores.
 const ConfigSpec& SourceSpec();
 const ConfigSpec& OwnSourceSpec();
+/// The same of a sink.
 const ConfigSpec& SinkSpec();
+const ConfigSpec& OwnSinkSpec();
+const ConfigSpec& StoreSinkSpec();
 
 /// Does the name of `path` end in one of the format's extensions, in any case?
 bool HasExtensionOf(const formats::Format& format, const std::string& path);
