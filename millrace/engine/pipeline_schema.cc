@@ -60,7 +60,10 @@ Json ConnectorSchema(const connector::ConnectorSpec& spec, bool source) {
         order.push_back(option.name);
       }
       all.push_back(OptionSchema(option, group.title));
-      if (option.required && option.environment.empty()) required.push_back(option.name);
+      // What a format requires is required where that format is read or written.
+      const bool own = group.title == (source ? "source" : "sink");
+      if (own && option.required && option.environment.empty())
+        required.push_back(option.name);
     }
   }
   Json properties = {{"connector", {{"const", spec.name}, {"description", spec.doc}}}};

@@ -82,9 +82,10 @@ class LocalManifestStore final : public connector::ManifestStore {
       const auto owner = ReadText(Path("lock"));
       const bool own =
           owner.ok() && owner->starts_with(fmt::format("by process {} ", ::getpid()));
-      return errors::kPipelineTaken.Make({}, "'{}', {}{}", name_,
-                                         owner.ok() ? *owner : "owner not known",
-                                         own ? ", which is this one" : "");
+      return errors::kPipelineTaken.Make(
+          {}, "'{}', {}{}", name_,
+          owner.ok() && !owner->empty() ? *owner : "which has only just begun",
+          own ? ", which is this one" : "");
     }
     lock_ = std::move(*lock);
     std::string since;

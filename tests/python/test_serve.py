@@ -217,17 +217,23 @@ def test_one_that_fails_leaves_the_others(server, millrace):
     assert s.end() == 1, "something had failed"
 
 
-def test_two_scripts_that_take_one_name(server):
+def test_two_scripts_that_take_one_name(server, millrace):
     s = server(["good"])
-    for name in ("one", "two"):
+
+    def write(name):
         (s.folder / f"in-{name}").mkdir()
         s.feed(name, "1.csv", [7])
-        s.write(f"{name}.sql", "SET name = 'same'; SET restart_attempts = 0;"
+        s.write(f"{name}.sql", "SET name = 'same'; SET restart_attempts = 0; SET checkpoint_interval = '200ms';"
                 f"CREATE SOURCE s WITH (connector='files', path='in-{name}', mode='watch', format='csv');"
                 f"CREATE SINK o WITH (connector='files', path='out-{name}/', format='csv'); INSERT INTO o SELECT id FROM s;")
+
+    write("one")
     s.start()
-    wait_for(lambda: sorted(s.states().values()) == ["failed", "running", "running"])
-    failed, = (one for one in s.status().values() if one["state"] == "failed")
+    wait_for(lambda: s.output("one") == [7])
+    write("two")
+    millrace.start("start", "two").wait(30)
+    s.wait_for_states(good="running", one="running", two="failed")
+    failed = s.status()["two"]
     assert failed["error"]["number"] == 4501
     assert f"process {s.process.pid} " in json.dumps(failed) and "which is this one" in json.dumps(failed)
     s.end()
