@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include <arrow/buffer.h>
+#include <arrow/buffer_builder.h>
 #include <arrow/util/compression.h>
 #include <arrow/util/crc32.h>
 #include <xxhash.h>
