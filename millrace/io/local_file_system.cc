@@ -10,11 +10,11 @@
 #include <filesystem>
 
 #include <arrow/buffer.h>
-#include <arrow/io/interfaces.h>
 
 #include "millrace/base/failpoint.h"
 #include "millrace/io/errors.h"
 #include "millrace/io/file_system.h"
+#include "millrace/io/positioned_file.h"
 
 namespace millrace::io {
 
@@ -43,22 +43,12 @@ class Descriptor {
 
 // Reads with pread: safe from several threads, no shared position, no mapping whose tail
 // could fault when the file is cut short by somebody else.
-class LocalRandomAccessFile final : public arrow::io::RandomAccessFile {
+class LocalRandomAccessFile final : public PositionedFile {
  public:
   LocalRandomAccessFile(std::string path, int fd, int64_t size)
       : path_(std::move(path)), fd_(fd), size_(size) {}
   ~LocalRandomAccessFile() override = default;
 
-  Status Close() override {
-    closed_ = true;
-    return Status::OK();
-  }
-  bool closed() const override { return closed_; }
-  Result<int64_t> Tell() const override { return position_; }
-  Status Seek(int64_t position) override {
-    position_ = position;
-    return Status::OK();
-  }
   Result<int64_t> GetSize() override { return size_; }
 
   Result<int64_t> ReadAt(int64_t position, int64_t size, void* out) override {
@@ -81,23 +71,11 @@ class LocalRandomAccessFile final : public arrow::io::RandomAccessFile {
     if (got < size) ARROW_RETURN_NOT_OK(buffer->Resize(got, false));
     return std::shared_ptr<arrow::Buffer>(std::move(buffer));
   }
-  Result<int64_t> Read(int64_t size, void* out) override {
-    ARROW_ASSIGN_OR_RAISE(int64_t got, ReadAt(position_, size, out));
-    position_ += got;
-    return got;
-  }
-  Result<std::shared_ptr<arrow::Buffer>> Read(int64_t size) override {
-    ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position_, size));
-    position_ += buffer->size();
-    return buffer;
-  }
 
  private:
   const std::string path_;
   Descriptor fd_;
   const int64_t size_;
-  int64_t position_ = 0;
-  bool closed_ = false;
 };
 
 class LocalWritableFile final : public WritableFile {

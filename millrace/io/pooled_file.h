@@ -7,25 +7,17 @@
 #include <utility>
 
 #include <arrow/buffer.h>
-#include <arrow/io/interfaces.h>
 
-#include "millrace/base/result.h"
+#include "millrace/io/positioned_file.h"
 
 namespace millrace::io {
 
 /// ReadAt is thread-safe where that of `file` is.
-class PooledFile final : public arrow::io::RandomAccessFile {
+class PooledFile final : public PositionedFile {
  public:
   PooledFile(std::shared_ptr<arrow::io::RandomAccessFile> file, arrow::MemoryPool* pool)
       : file_(std::move(file)), pool_(pool) {}
 
-  Status Close() override { return Status::OK(); }  // others read it, too
-  bool closed() const override { return false; }
-  Result<int64_t> Tell() const override { return position_; }
-  Status Seek(int64_t position) override {
-    position_ = position;
-    return Status::OK();
-  }
   Result<int64_t> GetSize() override { return file_->GetSize(); }
   Result<int64_t> ReadAt(int64_t position, int64_t size, void* out) override {
     return file_->ReadAt(position, size, out);
@@ -43,21 +35,10 @@ class PooledFile final : public arrow::io::RandomAccessFile {
     if (got < size) ARROW_RETURN_NOT_OK(buffer->Resize(got, /*shrink_to_fit=*/false));
     return std::shared_ptr<arrow::Buffer>(std::move(buffer));
   }
-  Result<int64_t> Read(int64_t size, void* out) override {
-    ARROW_ASSIGN_OR_RAISE(const int64_t got, file_->ReadAt(position_, size, out));
-    position_ += got;
-    return got;
-  }
-  Result<std::shared_ptr<arrow::Buffer>> Read(int64_t size) override {
-    ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position_, size));
-    position_ += buffer->size();
-    return buffer;
-  }
 
  private:
   const std::shared_ptr<arrow::io::RandomAccessFile> file_;
   arrow::MemoryPool* const pool_;
-  int64_t position_ = 0;
 };
 
 }  // namespace millrace::io

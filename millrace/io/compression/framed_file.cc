@@ -8,6 +8,7 @@
 
 #include "millrace/io/compression/decoder.h"
 #include "millrace/io/compression/errors.h"
+#include "millrace/io/positioned_file.h"
 
 namespace millrace::io {
 
@@ -51,7 +52,7 @@ int64_t FrameCache::NextFile() {
 
 namespace {
 
-class FramedFile final : public arrow::io::RandomAccessFile {
+class FramedFile final : public PositionedFile {
  public:
   FramedFile(std::shared_ptr<arrow::io::RandomAccessFile> file, Compression compression,
              std::vector<Frame> frames, std::shared_ptr<FrameCache> cache,
@@ -65,13 +66,6 @@ class FramedFile final : public arrow::io::RandomAccessFile {
         pool_(pool) {}
   ~FramedFile() override { cache_->Forget(number_); }
 
-  Status Close() override { return Status::OK(); }  // others read it, too
-  bool closed() const override { return false; }
-  Result<int64_t> Tell() const override { return position_; }
-  Status Seek(int64_t position) override {
-    position_ = position;
-    return Status::OK();
-  }
   Result<int64_t> GetSize() override {
     return frames_.back().plain_begin + frames_.back().plain_size;
   }
@@ -99,16 +93,6 @@ class FramedFile final : public arrow::io::RandomAccessFile {
                           ReadAt(position, size, buffer->mutable_data()));
     ARROW_RETURN_NOT_OK(buffer->Resize(got, /*shrink_to_fit=*/false));
     return std::shared_ptr<arrow::Buffer>(std::move(buffer));
-  }
-  Result<int64_t> Read(int64_t size, void* out) override {
-    ARROW_ASSIGN_OR_RAISE(const int64_t got, ReadAt(position_, size, out));
-    position_ += got;
-    return got;
-  }
-  Result<std::shared_ptr<arrow::Buffer>> Read(int64_t size) override {
-    ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position_, size));
-    position_ += buffer->size();
-    return buffer;
   }
 
  private:
@@ -164,7 +148,6 @@ class FramedFile final : public arrow::io::RandomAccessFile {
   const int64_t number_;
   const std::string name_;
   arrow::MemoryPool* const pool_;
-  int64_t position_ = 0;
 };
 
 }  // namespace

@@ -47,16 +47,6 @@ RemoteFile::RemoteFile(std::shared_ptr<ObjectStore> store, ObjectInfo info,
 
 RemoteFile::~RemoteFile() = default;
 
-Status RemoteFile::Close() {
-  closed_ = true;
-  return Status::OK();
-}
-
-Status RemoteFile::Seek(int64_t position) {
-  position_ = position;
-  return Status::OK();
-}
-
 RemoteFile::RunPtr RemoteFile::Covering(int64_t offset) const {
   auto after = runs_.upper_bound(offset);
   if (after == runs_.begin()) return nullptr;
@@ -278,18 +268,6 @@ Result<std::shared_ptr<arrow::Buffer>> RemoteFile::ReadAt(int64_t position,
   ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateBuffer(size, memory_->pool()));
   ARROW_RETURN_NOT_OK(ReadAt(position, size, buffer->mutable_data()).status());
   return std::shared_ptr<arrow::Buffer>(std::move(buffer));
-}
-
-Result<int64_t> RemoteFile::Read(int64_t size, void* out) {
-  ARROW_ASSIGN_OR_RAISE(const int64_t got, ReadAt(position_, size, out));
-  position_ += got;
-  return got;
-}
-
-Result<std::shared_ptr<arrow::Buffer>> RemoteFile::Read(int64_t size) {
-  ARROW_ASSIGN_OR_RAISE(auto buffer, ReadAt(position_, size));
-  position_ += buffer->size();
-  return buffer;
 }
 
 }  // namespace millrace::io

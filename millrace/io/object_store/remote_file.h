@@ -8,11 +8,10 @@
 #include <mutex>
 #include <vector>
 
-#include <arrow/io/interfaces.h>
-
 #include "millrace/base/executor.h"
 #include "millrace/base/memory_budget.h"
 #include "millrace/io/object_store/object_store.h"
+#include "millrace/io/positioned_file.h"
 
 namespace millrace::io {
 
@@ -20,22 +19,16 @@ namespace millrace::io {
 /// on the executor, also where WillNeed says so. A run that has been read is let go.
 /// ReadAt blocks, and is thread-safe; whoever needs a run that waits for a thread fetches
 /// it on their own, so threads that wait never wait for a thread.
-class RemoteFile final : public arrow::io::RandomAccessFile {
+class RemoteFile final : public PositionedFile {
  public:
   /// `executor` outlives the file and may be null: then nothing is fetched ahead.
   RemoteFile(std::shared_ptr<ObjectStore> store, ObjectInfo info,
              std::shared_ptr<MemoryBudget> memory, Executor* executor);
   ~RemoteFile() override;
 
-  Status Close() override;
-  bool closed() const override { return closed_; }
-  Result<int64_t> Tell() const override { return position_; }
-  Status Seek(int64_t position) override;
   Result<int64_t> GetSize() override { return info_.size; }
   Result<int64_t> ReadAt(int64_t position, int64_t size, void* out) override;
   Result<std::shared_ptr<arrow::Buffer>> ReadAt(int64_t position, int64_t size) override;
-  Result<int64_t> Read(int64_t size, void* out) override;
-  Result<std::shared_ptr<arrow::Buffer>> Read(int64_t size) override;
   Status WillNeed(const std::vector<arrow::io::ReadRange>& ranges) override;
 
  private:
@@ -61,8 +54,6 @@ class RemoteFile final : public arrow::io::RandomAccessFile {
   const ObjectInfo info_;
   const std::shared_ptr<MemoryBudget> memory_;
   Executor* const executor_;
-  int64_t position_ = 0;
-  bool closed_ = false;
 
   std::mutex mutex_;
   std::condition_variable fetched_;
