@@ -227,17 +227,9 @@ Result<std::unique_ptr<connector::SinkWriter>> ObjectSink::Open(WriterId writer)
     uploads_ = std::make_shared<Uploads>(std::move(uploads));
     uploads_->began = beginning_->published;
   }
-  PartOptions options;
-  options.format = options_.format;
-  options.format_options = options_.format_options;
+  PartOptions options = PartOptionsOf(options_, partitions_, writer);
   options.place = uploads_;
-  options.partitions = partitions_;
   options.next_epoch = next_epoch_;
-  options.roll_rows = options_.own.GetInt("roll_rows");
-  options.roll_bytes = options_.own.GetInt("roll_size");
-  options.max_open_files = std::max<int64_t>(options_.own.GetInt("max_open_files"), 1);
-  // One writer stands for the sink as a whole.
-  options.always_a_file = writer.value == 0 && !partitioned();
   return MakePartWriter(std::move(options), writer, surroundings_);
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <unordered_map>
 
 #include <arrow/record_batch.h>
@@ -190,6 +191,20 @@ class PartWriter final : public connector::SinkWriter {
 };
 
 }  // namespace
+
+PartOptions PartOptionsOf(const Parsed& options,
+                          std::shared_ptr<const Partitions> partitions, WriterId writer) {
+  PartOptions out;
+  out.format = options.format;
+  out.format_options = options.format_options;
+  out.roll_rows = options.own.GetInt("roll_rows");
+  out.roll_bytes = options.own.GetInt("roll_size");
+  out.max_open_files = std::max<int64_t>(options.own.GetInt("max_open_files"), 1);
+  // One writer stands for the sink as a whole.
+  out.always_a_file = writer.value == 0 && partitions->empty();
+  out.partitions = std::move(partitions);
+  return out;
+}
 
 std::unique_ptr<connector::SinkWriter> MakePartWriter(
     PartOptions options, WriterId writer, const connector::Surroundings& surroundings) {

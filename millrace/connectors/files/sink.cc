@@ -196,17 +196,9 @@ Result<std::unique_ptr<connector::SinkWriter>> FilesSink::Open(WriterId writer) 
 Result<std::unique_ptr<connector::SinkWriter>> FilesSink::OpenPieces(WriterId writer) {
   ARROW_RETURN_NOT_OK(DecideBeginning(Epoch{0}));
   if (is(Kind::kFolder)) {
-    PartOptions options;
-    options.format = options_.format;
-    options.format_options = options_.format_options;
+    PartOptions options = PartOptionsOf(options_, partitions_, writer);
     options.place = pieces_;
-    options.partitions = partitions_;
     options.next_epoch = next_epoch_;
-    options.roll_rows = options_.own.GetInt("roll_rows");
-    options.roll_bytes = options_.own.GetInt("roll_size");
-    options.max_open_files = std::max<int64_t>(options_.own.GetInt("max_open_files"), 1);
-    // One writer stands for the sink as a whole.
-    options.always_a_file = writer.value == 0 && !partitioned();
     return MakePartWriter(std::move(options), writer, surroundings_);
   }
   PieceOptions options;
