@@ -43,8 +43,8 @@ class HeaderReader {
   }
 
   Result<int64_t> Long() {
-    uint8_t bytes[kMaxLongBytes] = {};
-    for (int64_t i = 0; i < kMaxLongBytes; ++i) {
+    uint8_t bytes[kMaxVarintBytes] = {};
+    for (int64_t i = 0; i < kMaxVarintBytes; ++i) {
       ARROW_ASSIGN_OR_RAISE(const std::string_view byte, Bytes(1));
       bytes[i] = static_cast<uint8_t>(byte[0]);
       if (bytes[i] >= 0x80) continue;
@@ -193,8 +193,8 @@ Result<ByteStream::State> BlockReader::Next(Block* out, const Waker& waker) {
   }
   if (at_ >= end_) return State::kEnd;
   // Two numbers: as many bytes as there are of twenty.
-  ARROW_ASSIGN_OR_RAISE(State state, Fill(2 * kMaxLongBytes, waker));
-  if (state == State::kPending && available() < 2 * kMaxLongBytes) return state;
+  ARROW_ASSIGN_OR_RAISE(State state, Fill(2 * kMaxVarintBytes, waker));
+  if (state == State::kPending && available() < 2 * kMaxVarintBytes) return state;
   if (available() == 0) return State::kEnd;
   memset(window_.data() + (window_end_ - window_begin_), 0,
          static_cast<size_t>(kPadding));

@@ -140,7 +140,7 @@ bool RecordWriter::Room(int64_t size) {
 }
 
 bool RecordWriter::Text(const void* bytes, int64_t size) {
-  if (!Room(size + kMaxLongBytes)) return false;
+  if (!Room(size + kMaxVarintBytes)) return false;
   uint8_t* out = WriteLong(size, bytes_.data() + size_);
   if (size > 0) memcpy(out, bytes, static_cast<size_t>(size));
   size_ = out + size - bytes_.data();
@@ -171,13 +171,13 @@ bool RecordWriter::Union(Column& column, int64_t i) {
     }
     branch = column.null_branch;
   }
-  if (!Room(kMaxLongBytes)) return false;
+  if (!Room(kMaxVarintBytes)) return false;
   size_ = WriteLong(branch, bytes_.data() + size_) - bytes_.data();
   return Value(*column.children[static_cast<size_t>(branch)], place);
 }
 
 bool RecordWriter::Value(Column& column, int64_t i) {
-  if (!Room(2 * kMaxLongBytes)) return false;
+  if (!Room(2 * kMaxVarintBytes)) return false;
   if (column.nullable) {
     const int64_t bit = column.offset + i;
     const bool null =

@@ -65,7 +65,7 @@ class AvroEncoder final : public data::RowEncoder {
                                          static_cast<size_t>(writer_.size()));
     Growing block;
     // Both numbers stand before the bytes, whose size is known afterwards.
-    const int64_t before = 2 * kMaxLongBytes;
+    const int64_t before = 2 * kMaxVarintBytes;
     ARROW_RETURN_NOT_OK(
         block.Reserve(before + static_cast<int64_t>(plain.size()), pool_));
     int64_t size = before;
@@ -75,7 +75,7 @@ class AvroEncoder final : public data::RowEncoder {
       memcpy(block.data() + size, plain.data(), plain.size());
       size += static_cast<int64_t>(plain.size());
     }
-    uint8_t numbers[2 * kMaxLongBytes];
+    uint8_t numbers[2 * kMaxVarintBytes];
     const int64_t head = WriteLong(size - before, WriteLong(rows_, numbers)) - numbers;
     memcpy(block.data() + before - head, numbers, static_cast<size_t>(head));
     ARROW_ASSIGN_OR_RAISE(const auto bytes, block.Take(size, pool_));
@@ -148,7 +148,7 @@ class AvroAppender final : public FileAppender {
       ARROW_ASSIGN_OR_RAISE(const auto state, blocks.Next(&block, Waker()));
       if (state != ByteStream::State::kBytes) return Status::OK();
       const int64_t bytes = static_cast<int64_t>(block.bytes.size());
-      uint8_t numbers[2 * kMaxLongBytes];
+      uint8_t numbers[2 * kMaxVarintBytes];
       const int64_t length =
           WriteLong(bytes, WriteLong(block.records, numbers)) - numbers;
       ARROW_RETURN_NOT_OK(file_.Write(numbers, length));
