@@ -42,20 +42,19 @@ Status RegisterSpecialForms(expr::FunctionRegistry& registry) {
             "EXTRACT(hour FROM TIMESTAMP '2024-02-29 13:14:15')",
             "13"},
            {"tumble_start",
-            {},
+            {"hop_start", "cumulate_start", "session_start"},
             category,
             "TUMBLE_START([time, size]) → type of the time column",
             "The start of the window that the group lies in, as window_start; under "
-            "WINDOW "
-            "TUMBLING(…) only.",
+            "WINDOW only.",
             "",
             ""},
            {"tumble_end",
-            {},
+            {"hop_end", "cumulate_end", "session_end"},
             category,
             "TUMBLE_END([time, size]) → type of the time column",
             "The end of the window that the group lies in, which is no part of it, as "
-            "window_end; under WINDOW TUMBLING(…) only.",
+            "window_end; under WINDOW only.",
             "",
             ""}}) {
     ARROW_RETURN_NOT_OK(registry.AddSpecialForm(std::move(doc)));

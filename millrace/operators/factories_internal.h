@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "millrace/operators/operator.h"
+#include "millrace/plan/aggregate_node.h"
 #include "millrace/plan/node.h"
 
 namespace millrace::operators {
@@ -30,5 +31,8 @@ Result<std::unique_ptr<Operator>> MakeSort(const plan::Node& node,
                                            const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeAggregate(const plan::Node& node,
                                                 const OperatorContext& context);
+/// The form of an aggregate whose windows are sessions.
+Result<std::unique_ptr<Operator>> MakeSessionAggregate(const plan::AggregateNode& node,
+                                                       const OperatorContext& context);
 
 }  // namespace millrace::operators

@@ -2,26 +2,13 @@
 
 #include <arrow/type.h>
 
+#include "millrace/plan/window_node.h"
+
 namespace millrace::plan {
 
 namespace {
 
-std::string DurationText(int64_t micros) {
-  struct Unit {
-    int64_t micros;
-    const char* name;
-  };
-  constexpr Unit kUnits[] = {{86'400'000'000, "d"}, {3'600'000'000, "h"},
-                             {60'000'000, "m"},     {1'000'000, "s"},
-                             {1'000, "ms"},         {1, "us"}};
-  for (const Unit& unit : kUnits) {
-    if (micros % unit.micros == 0)
-      return std::to_string(micros / unit.micros) + unit.name;
-  }
-  return "";
-}
-
-void AddWindowFields(const NodePtr& input, const TumblingWindow& window,
+void AddWindowFields(const NodePtr& input, const Window& window,
                      arrow::FieldVector& out) {
   const auto& type = input->schema()->field(window.time_column)->type();
   out.push_back(arrow::field("window_start", type, false));
@@ -42,19 +29,13 @@ std::string AggregateCall::ToString() const {
   return out;
 }
 
-std::string TumblingWindow::ToString() const {
-  std::string out = "tumbling " + DurationText(size_micros);
-  if (offset_micros != 0) out += " offset " + DurationText(offset_micros);
-  return out;
-}
-
 AggregateNode::AggregateNode(NodePtr input, SchemaPtr schema)
     : Node({std::move(input)}, std::move(schema)) {}
 
 NodePtr AggregateNode::Make(NodePtr input, std::vector<expr::ExprPtr> keys,
                             std::vector<std::string> key_names,
                             std::vector<AggregateCall> aggregates,
-                            std::optional<TumblingWindow> window) {
+                            std::optional<Window> window) {
   arrow::FieldVector fields;
   if (window) AddWindowFields(input, *window, fields);
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -87,9 +68,10 @@ std::string AggregateNode::Describe() const {
   return out;
 }
 
-NodePtr AggregateNode::WithInputs(std::vector<NodePtr> inputs) const {
-  auto node =
-      std::shared_ptr<AggregateNode>(new AggregateNode(std::move(inputs[0]), schema()));
+std::shared_ptr<AggregateNode> AggregateNode::Over(NodePtr input,
+                                                   SchemaPtr schema) const {
+  auto node = std::shared_ptr<AggregateNode>(
+      new AggregateNode(std::move(input), std::move(schema)));
   node->phase_ = phase_;
   node->keys_ = keys_;
   node->key_names_ = key_names_;
@@ -98,7 +80,12 @@ NodePtr AggregateNode::WithInputs(std::vector<NodePtr> inputs) const {
   return node;
 }
 
+NodePtr AggregateNode::WithInputs(std::vector<NodePtr> inputs) const {
+  return Over(std::move(inputs[0]), schema());
+}
+
 bool AggregateNode::can_split() const {
+  if (window_ && window_->is_session()) return false;
   for (const AggregateCall& call : aggregates_) {
     if (call.distinct && !call.function->ignores_distinct) return false;
     if (call.binding.state.empty()) return false;
@@ -118,32 +105,36 @@ NodePtr AggregateNode::Partial() const {
           arrow::field(call.name + "#" + std::to_string(i), call.binding.state[i]));
     }
   }
-  auto node = std::shared_ptr<AggregateNode>(
-      new AggregateNode(input(), arrow::schema(std::move(fields))));
+  auto node = Over(input(), arrow::schema(std::move(fields)));
   node->phase_ = AggregatePhase::kPartial;
-  node->keys_ = keys_;
-  node->key_names_ = key_names_;
-  node->aggregates_ = aggregates_;
-  node->window_ = window_;
   return node;
 }
 
 NodePtr AggregateNode::Final(NodePtr exchanged) const {
-  auto node =
-      std::shared_ptr<AggregateNode>(new AggregateNode(std::move(exchanged), schema()));
+  auto node = Over(std::move(exchanged), schema());
   node->phase_ = AggregatePhase::kFinal;
   const SchemaPtr& from = node->input()->schema();
   const int first_key = window_ ? 2 : 0;
   for (size_t i = 0; i < keys_.size(); ++i) {
     const int column = first_key + static_cast<int>(i);
-    node->keys_.push_back(expr::Expr::Column(column, from->field(column)->name(),
-                                             from->field(column)->type()));
+    node->keys_[i] = expr::Expr::Column(column, from->field(column)->name(),
+                                        from->field(column)->type());
   }
-  node->key_names_ = key_names_;
-  node->aggregates_ = aggregates_;
-  node->window_ = window_;
   // The final half reads window_start, whose window is itself.
   if (node->window_) node->window_->time_column = 0;
+  return node;
+}
+
+NodePtr AggregateNode::OverAssigned() const {
+  const bool split = can_split();
+  Window window = *window_;
+  if (split) window.time_column = 0;
+  const NodePtr assigned =
+      WindowNode::Make(split ? Partial() : input(), window, /*drops_late=*/true);
+  const NodePtr whole = split ? Final(assigned) : WithInputs({assigned});
+  auto node = static_cast<const AggregateNode&>(*whole).Over(assigned, schema());
+  node->window_->assigned = true;
+  node->window_->time_column = assigned->schema()->num_fields() - 1;
   return node;
 }
 

@@ -5,6 +5,7 @@
 #include "millrace/expr/expression.h"
 #include "millrace/expr/function.h"
 #include "millrace/plan/node.h"
+#include "millrace/plan/window.h"
 
 namespace millrace::plan {
 
@@ -23,16 +24,6 @@ struct AggregateCall {
   std::string ToString() const;
 };
 
-/// Half-open windows [start, start + size) of event time, start ≡ offset modulo size.
-struct TumblingWindow {
-  int time_column =
-      -1;  ///< index into the node's input: timestamp[us], with or without zone
-  int64_t size_micros = 0;
-  int64_t offset_micros = 0;
-
-  std::string ToString() const;
-};
-
 /// Which half of an aggregation a node does.
 enum class AggregatePhase {
   kSingle,   ///< rows → results
@@ -44,10 +35,10 @@ enum class AggregatePhase {
 ///
 /// Output columns: window_start and window_end when there is a window, then the keys,
 /// then one column per aggregate (kSingle, kFinal) or the state columns of each aggregate
-/// in turn (kPartial). Without keys and window a bounded input gives exactly one row. A
-/// NULL key is a group like any other; a NULL event time belongs to no window and is
-/// counted as a dead letter. A window's rows leave when the watermark passes its end, and
-/// at the end of input.
+/// in turn (kPartial, whose windows are slices). Without keys and window a bounded input
+/// gives exactly one row. A NULL key is a group like any other; a NULL event time belongs
+/// to no window and is counted as a dead letter. A window's rows leave when the watermark
+/// passes its end, and at the end of input.
 class AggregateNode final : public Node {
  public:
   static constexpr std::string_view kKind = "aggregate";
@@ -55,7 +46,7 @@ class AggregateNode final : public Node {
   static NodePtr Make(NodePtr input, std::vector<expr::ExprPtr> keys,
                       std::vector<std::string> key_names,
                       std::vector<AggregateCall> aggregates,
-                      std::optional<TumblingWindow> window = std::nullopt);
+                      std::optional<Window> window = std::nullopt);
 
   std::string_view kind() const override { return kKind; }
   std::string Describe() const override;
@@ -65,23 +56,33 @@ class AggregateNode final : public Node {
   /// For kFinal these read the columns of the partial node's output.
   const std::vector<expr::ExprPtr>& keys() const { return keys_; }
   const std::vector<AggregateCall>& aggregates() const { return aggregates_; }
-  const std::optional<TumblingWindow>& window() const { return window_; }
+  const std::optional<Window>& window() const { return window_; }
 
   /// Can every aggregate be merged from partial states? (DISTINCT forms can't be split
-  /// cheaply.)
+  /// cheaply; sessions would have to be found again from parts of them.)
   bool can_split() const;
   /// This kSingle node's first half, over the same input.
   NodePtr Partial() const;
   /// Its second half over `exchanged`, whose rows come from Partial().
   NodePtr Final(NodePtr exchanged) const;
+  /// May a row of this node lie in several windows, which it has not been given yet?
+  bool assigns_windows() const {
+    return phase_ == AggregatePhase::kSingle && window_ && !window_->tumbles() &&
+           !window_->is_session() && !window_->assigned;
+  }
+  /// Such a node in the form that runs: slices are aggregated, where that can be split,
+  /// and their states are given the windows; else the rows are.
+  NodePtr OverAssigned() const;
 
  private:
   AggregateNode(NodePtr input, SchemaPtr schema);
+  // With the settings of this one.
+  std::shared_ptr<AggregateNode> Over(NodePtr input, SchemaPtr schema) const;
   AggregatePhase phase_ = AggregatePhase::kSingle;
   std::vector<expr::ExprPtr> keys_;
   std::vector<std::string> key_names_;
   std::vector<AggregateCall> aggregates_;
-  std::optional<TumblingWindow> window_;
+  std::optional<Window> window_;
 };
 
 }  // namespace millrace::plan

@@ -19,7 +19,7 @@ namespace millrace::plan {
 namespace {
 
 // Raised whenever an operator's state changes its layout.
-constexpr int kLayoutVersion = 1;
+constexpr int kLayoutVersion = 2;
 
 // What a scan is to the operators above: its columns and its idea of time. What was
 // pushed into the source only spares work.

@@ -69,29 +69,41 @@ class Cutter {
   Piece CutAggregate(const AggregateNode& aggregate, const NodePtr& self) {
     Piece input = Cut(aggregate.input());
     NodePtr over_input = self->WithInputs({input.node});
-    if (input.single) return {over_input, true};
+    if (input.single || aggregate.phase() == AggregatePhase::kPartial)
+      return {over_input, input.single};
     const auto& whole = static_cast<const AggregateNode&>(*over_input);
-    const int first_key = aggregate.window() ? 2 : 0;
+    if (aggregate.phase() == AggregatePhase::kFinal) {
+      return {
+          self->WithInputs({DealStates(whole, input.node, FirstOfWindow(*input.node))}),
+          false};
+    }
     const bool keyed = !aggregate.keys().empty() || aggregate.window();
     if (aggregate.can_split()) {
-      NodePtr partial = whole.Partial();
-      std::vector<int> keys;
-      // Windows of one key may be merged in different tasks, so that few keys still use
-      // every shard.
-      if (aggregate.window()) keys.push_back(0);
-      for (size_t i = 0; i < aggregate.keys().size(); ++i) {
-        keys.push_back(first_key + static_cast<int>(i));
-      }
-      NodePtr exchanged = ExchangeNode::Make(
-          std::move(partial), keyed ? ExchangeKind::kHash : ExchangeKind::kGather,
-          std::move(keys));
-      return {whole.Final(std::move(exchanged)), !keyed};
+      return {whole.Final(DealStates(whole, whole.Partial(), 0)), !keyed};
     }
     if (aggregate.keys().empty()) {
       Piece gathered = Gather(std::move(input));
       return {self->WithInputs({std::move(gathered.node)}), true};
     }
     return {self->WithInputs({HashOn(input.node, aggregate.keys())}), false};
+  }
+
+  // Of what a WindowNode appended: window_start, window_end, window_time.
+  static int FirstOfWindow(const Node& assigned) {
+    return assigned.schema()->num_fields() - 3;
+  }
+
+  // Windows of one key may be merged in different tasks, so that few keys still use every
+  // shard. `window`: the column of their starts.
+  static NodePtr DealStates(const AggregateNode& aggregate, NodePtr states, int window) {
+    std::vector<int> keys;
+    if (aggregate.window()) keys.push_back(window);
+    const int first_key = aggregate.window() ? 2 : 0;
+    for (size_t i = 0; i < aggregate.keys().size(); ++i) {
+      keys.push_back(first_key + static_cast<int>(i));
+    }
+    const ExchangeKind kind = keys.empty() ? ExchangeKind::kGather : ExchangeKind::kHash;
+    return ExchangeNode::Make(std::move(states), kind, std::move(keys));
   }
 
   // Rows dealt by the values of `keys`; those that are not plain columns are computed
@@ -157,9 +169,22 @@ class Cutter {
 
 }  // namespace
 
+NodePtr LowerWindows(const NodePtr& root) {
+  NodePtr node = root;
+  if (!root->inputs().empty()) {
+    std::vector<NodePtr> inputs;
+    for (const NodePtr& input : root->inputs()) inputs.push_back(LowerWindows(input));
+    if (inputs != root->inputs()) node = root->WithInputs(std::move(inputs));
+  }
+  const auto* aggregate = As<AggregateNode>(node);
+  if (aggregate == nullptr || !aggregate->assigns_windows()) return node;
+  return aggregate->OverAssigned();
+}
+
 NodePtr Parallelize(const NodePtr& root, const ParallelizeOptions& options) {
-  if (options.shards <= 1) return root;
-  Piece piece = Cutter(options).Cut(root);
+  const NodePtr lowered = LowerWindows(root);
+  if (options.shards <= 1) return lowered;
+  Piece piece = Cutter(options).Cut(lowered);
   return piece.node;
 }
 

@@ -12,9 +12,13 @@ struct ParallelizeOptions {
   bool parallel_sink = false;
 };
 
-/// `root` with exchanges where rows with equal keys must meet, where a single task must
-/// see everything (sort, limit, one writer), and with aggregations split in two around
-/// theirs where the aggregates allow. With one shard nothing is inserted.
+/// `root` with aggregations over windows that may share rows in the form that runs.
+NodePtr LowerWindows(const NodePtr& root);
+
+/// LowerWindows, then `root` with exchanges where rows with equal keys must meet, where a
+/// single task must see everything (sort, limit, one writer), and with aggregations split
+/// in two around theirs where the aggregates allow. With one shard no exchange is
+/// inserted.
 NodePtr Parallelize(const NodePtr& root, const ParallelizeOptions& options);
 
 }  // namespace millrace::plan

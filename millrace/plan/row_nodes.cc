@@ -59,20 +59,22 @@ NodePtr ProjectNode::WithInputs(std::vector<NodePtr> inputs) const {
   return NodePtr(new ProjectNode(std::move(inputs[0]), expressions_, schema()));
 }
 
-WindowNode::WindowNode(NodePtr input, TumblingWindow window, SchemaPtr schema)
-    : Node({std::move(input)}, std::move(schema)), window_(window) {}
-NodePtr WindowNode::Make(NodePtr input, TumblingWindow window) {
+WindowNode::WindowNode(NodePtr input, Window window, bool drops_late, SchemaPtr schema)
+    : Node({std::move(input)}, std::move(schema)),
+      window_(std::move(window)),
+      drops_late_(drops_late) {}
+NodePtr WindowNode::Make(NodePtr input, Window window, bool drops_late) {
   arrow::FieldVector fields = input->schema()->fields();
   const auto type = fields[static_cast<size_t>(window.time_column)]->type();
   for (const char* name : {"window_start", "window_end", "window_time"}) {
     fields.push_back(arrow::field(name, type, false));
   }
-  return NodePtr(
-      new WindowNode(std::move(input), window, arrow::schema(std::move(fields))));
+  return NodePtr(new WindowNode(std::move(input), std::move(window), drops_late,
+                                arrow::schema(std::move(fields))));
 }
 std::string WindowNode::Describe() const { return window_.ToString(); }
 NodePtr WindowNode::WithInputs(std::vector<NodePtr> inputs) const {
-  return Make(std::move(inputs[0]), window_);
+  return Make(std::move(inputs[0]), window_, drops_late_);
 }
 
 LimitNode::LimitNode(NodePtr input, int64_t limit, int64_t offset)

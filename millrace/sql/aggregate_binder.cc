@@ -47,8 +47,8 @@ Result<std::optional<ExprPtr>> AggregateBinder::Intercept(const Expression& expr
         return column;
       }
       // TUMBLE_START(ts, INTERVAL …) repeats the window; there is only one.
-      if (grouping_.window && (name == "tumble_start" || name == "tumble_end")) {
-        return Output(name == "tumble_start" ? 0 : 1);
+      if (const auto bound = WindowBound(name); grouping_.window && bound) {
+        return Output(*bound);
       }
     }
   }

@@ -16,7 +16,7 @@ namespace millrace::sql {
 struct Grouping {
   std::vector<expr::ExprPtr> keys;
   std::vector<std::string> names;
-  std::optional<plan::TumblingWindow> window;
+  std::optional<plan::Window> window;
   expr::TypePtr window_type;  ///< of window_start, when there is a window
   /// Text of an input expression → column of the AggregateNode's output.
   std::vector<std::pair<std::string, int>> columns;

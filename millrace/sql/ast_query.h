@@ -32,7 +32,8 @@ struct TimeWindow {
   Kind kind = Kind::kTumbling;
   std::optional<Path> time_column;  ///< absent: the event time of the input
   Duration size;                    ///< kSession: the gap
-  std::optional<Duration> step;     ///< kSliding: advance; kCumulating: step
+  std::optional<Duration>
+      step;  ///< kSliding: advance; kCumulating: step; kSession: greatest length
   std::vector<ExpressionPtr> partition_by;
   std::optional<Duration> offset;
   std::optional<std::string> time_zone;

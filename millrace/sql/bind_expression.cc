@@ -280,9 +280,9 @@ Result<ExprPtr> ExpressionBinder::BindCall(const FunctionCall& call, Location wh
   if (call.over != nullptr || call.over_name) return NotSupported(where, "OVER");
   const std::string name = ToLower(call.name.text);
   if (context_.functions->FindScalar(name) == nullptr) {
-    if (name == "tumble_start" || name == "tumble_end") {
-      return errors::kSqlBadWindow.Make(where.ToWhere(),
-                                        "{} needs GROUP BY … WINDOW TUMBLING(…)", name);
+    if (WindowBound(name)) {
+      return errors::kSqlBadWindow.Make(
+          where.ToWhere(), "{} needs GROUP BY … WINDOW …, as TUMBLING(ts, 5m)", name);
     }
     if (name == "row") return NotSupported(where, "a row as a value");
     // The nearest name is offered there.

@@ -1,4 +1,4 @@
-// GROUP BY and the windows of groups.
+// GROUP BY.
 #include <arrow/type.h>
 
 #include "millrace/sql/errors.h"
@@ -12,12 +12,13 @@ using expr::ExprPtr;
 
 Result<Grouping> QueryBinder::BindGrouping(const Select& select,
                                            const std::vector<OutputItem>& items,
-                                           Relation* from) {
+                                           Location where, Relation* from) {
   Grouping out;
   if (select.window) {
     if (from->scope.window) {
-      return errors::kSqlBadWindow.Make(select.window->where.ToWhere(),
-                                        "the rows are in windows of TUMBLE already");
+      return errors::kSqlBadWindow.Make(
+          select.window->where.ToWhere(),
+          "the rows are in windows of a table function already");
     }
     ARROW_ASSIGN_OR_RAISE(out.window, BindWindow(*select.window, from));
   }
@@ -62,8 +63,8 @@ Result<Grouping> QueryBinder::BindGrouping(const Select& select,
         if (HasAggregate(*item.value, *context_.functions)) continue;
         ARROW_ASSIGN_OR_RAISE(key, binder.Bind(*item.value));
       }
-      const Location where = item.value != nullptr ? item.value->where : Location{};
-      ARROW_RETURN_NOT_OK(CheckKey(*key, where, "GROUP BY ALL, column " + item.name));
+      const Location place = item.value != nullptr ? item.value->where : Location{};
+      ARROW_RETURN_NOT_OK(CheckKey(*key, place, "GROUP BY ALL, column " + item.name));
       ARROW_RETURN_NOT_OK(AddKey(std::move(key), item.name, *from, &out));
     }
   }
@@ -74,11 +75,15 @@ Result<Grouping> QueryBinder::BindGrouping(const Select& select,
       ARROW_RETURN_NOT_OK(AddKey(std::move(key), OutputName(*value), *from, &out));
     }
   }
+  const bool in_sessions = HoldsSessions(from->node);
+  if (in_sessions && from->scope.window) {
+    ARROW_RETURN_NOT_OK(FindSessions(where, from, &out));
+  }
   if (out.window) {
     out.window_type = ColumnOf(*from->node, out.window->time_column)->type();
   }
   // window_start and window_end stand before the keys in the output.
-  if (from->scope.window && out.window) {
+  if (from->scope.window && out.window && !in_sessions) {
     const int first = from->scope.window->first_column;
     out.columns.emplace_back(ColumnOf(*from->node, first)->ToString(), 0);
     out.columns.emplace_back(ColumnOf(*from->node, first + 1)->ToString(), 1);
@@ -90,8 +95,8 @@ Result<Grouping> QueryBinder::BindGrouping(const Select& select,
   return out;
 }
 
-// A bound of the window that TUMBLE gave makes this a windowed aggregation, which closes
-// by the watermark; other keys are kept once.
+// A bound of the window that a table function gave makes this a windowed aggregation,
+// which closes by the watermark; other keys are kept once.
 Status QueryBinder::AddKey(ExprPtr key, std::string name, const Relation& from,
                            Grouping* grouping) {
   if (from.scope.window && key->kind() == expr::ExprKind::kColumn) {
@@ -112,43 +117,6 @@ Status QueryBinder::AddKey(ExprPtr key, std::string name, const Relation& from,
   grouping->keys.push_back(std::move(key));
   grouping->names.push_back(std::move(name));
   return Status::OK();
-}
-
-Result<plan::TumblingWindow> QueryBinder::BindWindow(const TimeWindow& window,
-                                                     Relation* from) {
-  switch (window.kind) {
-    case TimeWindow::Kind::kTumbling: break;
-    case TimeWindow::Kind::kSliding: return NotSupported(window.where, "WINDOW SLIDING");
-    case TimeWindow::Kind::kSession: return NotSupported(window.where, "WINDOW SESSION");
-    case TimeWindow::Kind::kCumulating:
-      return NotSupported(window.where, "WINDOW CUMULATING");
-  }
-  if (window.time_zone) return NotSupported(window.where, "TIME ZONE of a window");
-  plan::TumblingWindow out;
-  ARROW_ASSIGN_OR_RAISE(out.size_micros, MicrosOf(window.size));
-  if (out.size_micros <= 0) {
-    return errors::kSqlBadWindow.Make(window.size.where.ToWhere(),
-                                      "the size must be positive");
-  }
-  if (window.offset) {
-    ARROW_ASSIGN_OR_RAISE(out.offset_micros, MicrosOf(*window.offset));
-  }
-  ExprPtr time;
-  Location where = window.where;
-  if (window.time_column) {
-    ARROW_ASSIGN_OR_RAISE(const ScopeColumn* column,
-                          from->scope.Find(*window.time_column));
-    time = column->value;
-    where = (*window.time_column)[0].where;
-  } else if (from->scope.event_time) {
-    time = ColumnOf(*from->node, *from->scope.event_time);
-  } else {
-    return errors::kSqlBadWindow.Make(
-        where.ToWhere(),
-        "no time column: name it, TUMBLING(ts, 5m), or declare a WATERMARK");
-  }
-  ARROW_ASSIGN_OR_RAISE(out.time_column, EventTimeColumn(time, where, from));
-  return out;
 }
 
 }  // namespace millrace::sql

@@ -84,11 +84,16 @@ Result<NodePtr> QueryBinder::BindSelect(const Select& select, const Query& query
   }
   ARROW_ASSIGN_OR_RAISE(from, BindWhere(select, std::move(from)));
   ARROW_ASSIGN_OR_RAISE(std::vector<OutputItem> items, ExpandStars(select, from.scope));
+  if (HoldsSessions(from.node) &&
+      (!from.scope.window || !IsGrouped(select, query, *context_.functions))) {
+    return errors::kSqlBadWindow.Make(
+        where.ToWhere(), "SESSION needs GROUP BY window_start, window_end over it");
+  }
   if (!IsGrouped(select, query, *context_.functions)) {
     ExpressionBinder binder(context_, from.scope);
     return Finish(select, query, items, &binder, nullptr, from.node);
   }
-  ARROW_ASSIGN_OR_RAISE(Grouping grouping, BindGrouping(select, items, &from));
+  ARROW_ASSIGN_OR_RAISE(Grouping grouping, BindGrouping(select, items, where, &from));
   if (!from.node->bounded() && !grouping.window) {
     return errors::kNeedsBoundedInput.Make(where.ToWhere(),
                                            "an aggregation without a window");

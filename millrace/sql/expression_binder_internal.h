@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "millrace/expr/expression.h"
@@ -10,6 +11,10 @@
 #include "millrace/sql/scope_internal.h"
 
 namespace millrace::sql {
+
+/// TUMBLE_START, HOP_END and the like, in small letters: which bound of the window they
+/// are, 0 or 1; nothing for other names.
+std::optional<int> WindowBound(std::string_view function);
 
 /// Binds expressions whose names are the columns of `scope`. Aggregates are refused; see
 /// AggregateBinder. The references given outlive it.

@@ -194,7 +194,8 @@ Result<TimeWindow> Parser::ParseTimeWindow() {
 }
 
 // (5m), (ts, 5m), (5m, ts), (10m, 2m), (ts, 30s, key): durations in order are size and
-// advance (step and size for CUMULATING), the first name is the time column, others are
+// advance (step and size for CUMULATING; of a session the gap and perhaps the greatest
+// length), the first name is the time column, others are
 // keys of a session.
 Status Parser::ParseTimeWindowArguments(TimeWindow* window) {
   const Location where = Here();
@@ -216,7 +217,8 @@ Status Parser::ParseTimeWindowArguments(TimeWindow* window) {
   ARROW_RETURN_NOT_OK(ExpectSymbol(")"));
   const bool two = window->kind == TimeWindow::Kind::kSliding ||
                    window->kind == TimeWindow::Kind::kCumulating;
-  if (durations.size() != (two ? 2U : 1U)) {
+  const bool may_have_two = two || window->kind == TimeWindow::Kind::kSession;
+  if (durations.size() < (two ? 2U : 1U) || durations.size() > (may_have_two ? 2U : 1U)) {
     return errors::kSqlSyntax.Make(
         where.ToWhere(), "found {} durations, expected {}", durations.size(),
         window->kind == TimeWindow::Kind::kCumulating ? "two: the step and the size"
@@ -225,7 +227,7 @@ Status Parser::ParseTimeWindowArguments(TimeWindow* window) {
   }
   const bool step_first = window->kind == TimeWindow::Kind::kCumulating;
   window->size = durations[step_first ? 1 : 0];
-  if (two) window->step = durations[step_first ? 0 : 1];
+  if (durations.size() == 2) window->step = durations[step_first ? 0 : 1];
   return Status::OK();
 }
 

@@ -203,7 +203,7 @@ void Printer::Time(const TimeWindow& window) {
       Text(", ");
     }
     Span(window.size);
-    if (window.kind == TimeWindow::Kind::kSliding) {
+    if (window.step && window.kind != TimeWindow::Kind::kCumulating) {
       Text(", ");
       Span(*window.step);
     }

@@ -216,16 +216,16 @@ class Pruner {
       Need(call.arguments, &below);
       Need(call.filter, &below);
     }
-    if (group.window()) {
-      below[static_cast<size_t>(group.window()->time_column)] = true;
-      SkipWindow(*group.window(), &input, &below);
+    std::optional<plan::Window> window = group.window();
+    if (window) {
+      SkipWindow(&*window, &input, &below);
+      below[static_cast<size_t>(window->time_column)] = true;
     }
     ARROW_ASSIGN_OR_RAISE(Pruned in, Prune(input, std::move(below)));
     for (plan::AggregateCall& call : calls) {
       call.arguments = Remap(call.arguments, in.to);
       call.filter = Remap(call.filter, in.to);
     }
-    std::optional<plan::TumblingWindow> window = group.window();
     if (window) window->time_column = in.to[static_cast<size_t>(window->time_column)];
     return Pruned{
         plan::AggregateNode::Make(std::move(in.node), Remap(group.keys(), in.to),
@@ -233,29 +233,24 @@ class Pruner {
         std::move(to)};
   }
 
-  // TUMBLE below an aggregation over the same window computes bounds that nobody reads.
-  static void SkipWindow(const plan::TumblingWindow& window, NodePtr* input,
-                         Needed* needed) {
+  // Where nobody reads the bounds that rows were given below, the aggregation finds them
+  // itself, which copies no rows.
+  static void SkipWindow(plan::Window* window, NodePtr* input, Needed* needed) {
     const auto* below = plan::As<plan::WindowNode>(*input);
-    if (below == nullptr) return;
-    const plan::TumblingWindow& same = below->window();
+    if (below == nullptr || !window->assigned) return;
     const size_t width = Width(below->input());
-    if (same.time_column != window.time_column ||
-        same.size_micros != window.size_micros ||
-        same.offset_micros != window.offset_micros) {
-      return;
-    }
     for (size_t i = width; i < needed->size(); ++i) {
       if ((*needed)[i]) return;
     }
     needed->resize(width);
+    *window = below->window();
     *input = NodePtr(below->input());
   }
 
   Result<Pruned> Window(const plan::WindowNode& node, const Needed& needed) {
     const size_t width = Width(node.input());
     Needed below(needed.begin(), needed.begin() + static_cast<std::ptrdiff_t>(width));
-    plan::TumblingWindow window = node.window();
+    plan::Window window = node.window();
     below[static_cast<size_t>(window.time_column)] = true;
     ARROW_ASSIGN_OR_RAISE(Pruned in, Prune(node.input(), std::move(below)));
     window.time_column = in.to[static_cast<size_t>(window.time_column)];

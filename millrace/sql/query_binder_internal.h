@@ -74,18 +74,27 @@ class QueryBinder {
 
   // --- bind_group.cc
   Result<Grouping> BindGrouping(const Select& select,
-                                const std::vector<OutputItem>& items, Relation* from);
+                                const std::vector<OutputItem>& items, Location where,
+                                Relation* from);
   Status AddKey(expr::ExprPtr key, std::string name, const Relation& from,
                 Grouping* grouping);
-  Result<plan::TumblingWindow> BindWindow(const TimeWindow& window, Relation* from);
+
+  // --- bind_window.cc
+  Result<plan::Window> BindWindow(const TimeWindow& window, Relation* from);
+  Result<Relation> BindTableFunction(const TableFunction& function,
+                                     const TableAlias& alias, Location where);
+  Result<Relation> BindSessionFunction(const TableFunction& function,
+                                       const TableAlias& alias, Location where);
+  Result<Relation> BindTableArgument(const TableArgument& argument);
+  static Result<Relation> WithBounds(Relation input, const plan::Window& window,
+                                     const TableAlias& alias, Location where);
+  static Status FindSessions(Location where, Relation* from, Grouping* grouping);
 
   // --- bind_table.cc
   Result<Relation> BindFrom(const Select& select);
   Result<Relation> BindTable(const TableRef& table);
   Result<Relation> BindSubquery(const Query& query, const TableAlias& alias,
                                 Location where);
-  Result<Relation> BindTableFunction(const TableFunction& function,
-                                     const TableAlias& alias, Location where);
   static Status NameColumns(const TableAlias& alias, Location where, Scope* scope);
   Result<Relation> Rename(plan::NodePtr node, const std::string& name,
                           const TableAlias& alias, Location where);
@@ -102,6 +111,9 @@ class QueryBinder {
 /// The length of a window in microseconds. Fails with kSqlBadWindow for months and for
 /// fractions of a microsecond.
 Result<int64_t> MicrosOf(const Duration& duration);
+
+/// Are there rows in `node` that are still to be put into sessions?
+bool HoldsSessions(const plan::NodePtr& node);
 
 /// Make `column` of `relation` a timestamp of microseconds that a window can use: the
 /// index of it, or of a cast of it appended as the last column.

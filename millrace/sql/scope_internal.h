@@ -22,8 +22,11 @@ struct ScopeColumn {
 
 /// The window that a relation's rows carry, for GROUP BY window_start.
 struct ScopeWindow {
-  plan::TumblingWindow window;
+  plan::Window window;
   int first_column = 0;  ///< of window_start, window_end, window_time
+  /// What sessions are apart by. An aggregation by these and the bounds finds them; the
+  /// rows themselves are never given any.
+  std::vector<expr::ExprPtr> session_keys;
 };
 
 struct Scope {

@@ -158,6 +158,15 @@ const Query kQueries[] = {
     {"final windows",
      "SELECT window_start, k, MIN(v) AS l, MAX(v) AS m FROM timed GROUP BY k WINDOW "
      "TUMBLING(t, 3s) EMIT FINAL"},
+    {"sliding windows",
+     "SELECT window_start, k, COUNT(*) AS n, SUM(v) AS s FROM timed GROUP BY k WINDOW "
+     "SLIDING(t, 10s, 4s)"},
+    {"copies for windows",
+     "SELECT window_start, window_end, COUNT(DISTINCT k) AS n FROM timed WINDOW "
+     "CUMULATING(t, 5s, 20s)"},
+    {"sessions",
+     "SELECT window_start, window_end, k, COUNT(*) AS n, SUM(v) AS s FROM timed GROUP BY "
+     "k WINDOW SESSION(t, 2s)"},
     {"join", "SELECT e.id, e.k, n.name FROM events e LEFT JOIN names n ON e.k = n.k"},
     {"full join", "SELECT n.name, e.id FROM events e FULL JOIN names n ON e.k = n.k"},
     {"top", "SELECT id, v FROM events ORDER BY v DESC, id LIMIT 17 OFFSET 3", true},
@@ -170,6 +179,14 @@ const Query kQueries[] = {
      "BY "
      "k WINDOW TUMBLING(t, 1s) EMIT FINAL",
      false, true},
+    {"endless sliding",
+     "SELECT k, MIN(id) AS a, MAX(id) AS b, COUNT(*) AS n, SUM(v) AS s FROM feed GROUP "
+     "BY k WINDOW SLIDING(t, 2s, 500ms)",
+     false, true},
+    {"endless sessions",
+     "SELECT k, MIN(id) AS a, MAX(id) AS b, COUNT(*) AS n, SUM(v) AS s FROM feed GROUP "
+     "BY k WINDOW SESSION(t, 20ms)",
+     false, true},
     {"endless rows", "SELECT id, k, v FROM feed WHERE v < 0", false, true},
     {"endless union",
      "SELECT k, MIN(id) AS a, MAX(id) AS b, COUNT(*) AS n, SUM(v) AS s FROM (SELECT id, "
@@ -179,6 +196,7 @@ const Query kQueries[] = {
      "1s) EMIT FINAL",
      false, true},
 };
+constexpr int64_t kSessionGapMicros = 20'000;  // of "endless sessions"
 const char* const kSinks[] = {"two_phase", "atomic", "idempotent",
                               "none",      "files",  "file"};
 
@@ -360,11 +378,32 @@ class CheckpointSimulation : public testing::Test {
       int64_t least = 0, most = 0, count = 0, sum = 0;
     };
     std::map<std::pair<int64_t, std::string>, Sums> windows;
-    for (const auto& part : feed.parts) {
-      for (const auto& row : part.rows) {
-        if (row.v < 0 && query.name == std::string("endless rows"))
+    std::vector<crash::Feed::Row> rows;
+    for (const auto& part : feed.parts)
+      rows.insert(rows.end(), part.rows.begin(), part.rows.end());
+    std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
+      return std::tie(a.k, a.t_micros) < std::tie(b.k, b.t_micros);
+    });
+    const std::string_view name = query.name;
+    int64_t session = 0;
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const auto& row = rows[i];
+      if (name == "endless rows") {
+        if (row.v < 0)
           out.push_back(fmt::format("{}{}{}{}{}", row.id, joint, row.k, joint, row.v));
-        auto [at, added] = windows.try_emplace({row.t_micros / 1'000'000, row.k});
+        continue;
+      }
+      const bool follows = i > 0 && rows[i - 1].k == row.k &&
+                           row.t_micros - rows[i - 1].t_micros < kSessionGapMicros;
+      session += !follows;
+      std::vector<int64_t> its = {row.t_micros / 1'000'000};
+      if (name == "endless sessions") its = {session};
+      if (name == "endless sliding") {
+        const int64_t slice = row.t_micros / 500'000;
+        its = {slice, slice - 1, slice - 2, slice - 3};
+      }
+      for (const int64_t window : its) {
+        auto [at, added] = windows.try_emplace({window, row.k});
         Sums& sums = at->second;
         sums.least = added ? row.id : std::min(sums.least, row.id);
         sums.most = std::max(sums.most, row.id);
@@ -372,12 +411,10 @@ class CheckpointSimulation : public testing::Test {
         sums.sum += row.v;
       }
     }
-    if (query.name != std::string("endless rows")) {
-      for (const auto& [key, sums] : windows) {
-        if (key.second == "last") continue;
-        out.push_back(fmt::format("{1}{0}{2}{0}{3}{0}{4}{0}{5}", joint, key.second,
-                                  sums.least, sums.most, sums.count, sums.sum));
-      }
+    for (const auto& [key, sums] : windows) {
+      if (key.second == "last") continue;
+      out.push_back(fmt::format("{1}{0}{2}{0}{3}{0}{4}{0}{5}", joint, key.second,
+                                sums.least, sums.most, sums.count, sums.sum));
     }
     std::sort(out.begin(), out.end());
     return out;

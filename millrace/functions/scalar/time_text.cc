@@ -1,7 +1,6 @@
 // DATE_FORMAT, STRPTIME, unix times and time zones.
 #include <cmath>
 #include <optional>
-#include <stdexcept>
 
 #include <date/date.h>
 #include <date/tz.h>
@@ -11,6 +10,7 @@
 #include "millrace/functions/scalar/intervals_internal.h"
 #include "millrace/functions/scalar/register_internal.h"
 #include "millrace/functions/scalar/time_format_internal.h"
+#include "millrace/functions/time_zone.h"
 
 namespace millrace::functions {
 
@@ -24,13 +24,9 @@ class ZoneCache {
  public:
   Result<const date::time_zone*> Get(Text name) {
     if (zone_ != nullptr && name == name_) return zone_;
+    zone_ = nullptr;
+    ARROW_ASSIGN_OR_RAISE(zone_, LocateTimeZone(name));
     name_ = std::string(name);
-    try {
-      zone_ = date::locate_zone(name_);
-    } catch (const std::runtime_error&) {
-      zone_ = nullptr;
-    }
-    if (zone_ == nullptr) return errors::kUnknownTimeZone.Make({}, "'{}'", name);
     return zone_;
   }
 

@@ -1,6 +1,8 @@
-// GROUP BY, with and without tumbling windows.
+// GROUP BY, with and without windows of time.
 #include <algorithm>
 #include <limits>
+#include <optional>
+#include <span>
 
 #include <arrow/array.h>
 #include <arrow/builder.h>
@@ -11,7 +13,7 @@
 #include "millrace/operators/aggregate/group_slots.h"
 #include "millrace/operators/aggregate/reduction_probe.h"
 #include "millrace/operators/factories_internal.h"
-#include "millrace/operators/window_bounds.h"
+#include "millrace/operators/window/slicing.h"
 #include "millrace/plan/scan_node.h"
 
 namespace millrace::operators {
@@ -35,14 +37,14 @@ using KeyArrays = std::vector<std::shared_ptr<arrow::Array>>;
 class AggregateBase : public UnaryOperator {
  public:
   AggregateBase(const plan::AggregateNode& node, bool apart,
-                const std::shared_ptr<arrow::DataType>& leading,
-                const OperatorContext& context)
+                std::optional<WindowBounds> windows, const OperatorContext& context)
       : memory_(context.memory),
         evaluation_(context),
         phase_(node.phase()),
         keys_(node.keys()),
         calls_(node.aggregates()),
-        slots_(node, apart, leading, context, evaluation_) {}
+        windows_(std::move(windows)),
+        slots_(node, apart, windows_ ? &*windows_ : nullptr, context, evaluation_) {}
 
   Status Snapshot(state::OperatorSnapshot& out) override { return slots_.Snapshot(out); }
 
@@ -58,8 +60,8 @@ class AggregateBase : public UnaryOperator {
   }
 
   /// Add rows; in a first half also note whether that merges any.
-  Status AddTo(int64_t start, const arrow::RecordBatch& rows, const KeyArrays& keys) {
-    ARROW_ASSIGN_OR_RAISE(const int64_t new_groups, slots_.Add(start, rows, keys));
+  Status AddTo(int64_t slot, const arrow::RecordBatch& rows, const KeyArrays& keys) {
+    ARROW_ASSIGN_OR_RAISE(const int64_t new_groups, slots_.Add(slot, rows, keys));
     if (is_partial()) probe_.Aggregated(rows.num_rows(), new_groups);
     return Status::OK();
   }
@@ -86,7 +88,8 @@ class AggregateBase : public UnaryOperator {
     }
     ARROW_ASSIGN_OR_RAISE(auto states, row_states_->RowStates(rows));
     columns.insert(columns.end(), states.begin(), states.end());
-    out.Push(slots_.emission().MakeBatch(std::move(columns), rows.num_rows()));
+    out.Push(
+        FinishedBatch(slots_.emission().schema(), std::move(columns), rows.num_rows()));
     probe_.Passed(rows.num_rows());
     if (!probe_.passing()) row_states_.reset();
     return Status::OK();
@@ -106,6 +109,7 @@ class AggregateBase : public UnaryOperator {
   const AggregatePhase phase_;
   const std::vector<expr::ExprPtr> keys_;
   const std::vector<plan::AggregateCall> calls_;
+  const std::optional<WindowBounds> windows_;
   GroupSlots slots_;
 
  private:
@@ -116,7 +120,7 @@ class AggregateBase : public UnaryOperator {
 class GroupBy final : public AggregateBase {
  public:
   GroupBy(const plan::AggregateNode& node, const OperatorContext& context)
-      : AggregateBase(node, false, nullptr, context) {}
+      : AggregateBase(node, false, std::nullopt, context) {}
 
   Status Restore(const state::OperatorState& state) override {
     if (is_partial()) return Status::OK();
@@ -147,15 +151,19 @@ class GroupBy final : public AggregateBase {
 
 // Windows that the watermark closes: one Groups for each open window, so that closing one
 // is a walk over its own groups. Without a watermark nothing closes before the end and
-// windows may be many and sparse: then the window's start is one more key of a single
-// Groups.
+// windows may be many and sparse: then the window is one more key of a single Groups.
+//
+// A first half holds slices; elsewhere a row lies in one window (plan::LowerWindows).
 class WindowedGroupBy final : public AggregateBase {
  public:
-  WindowedGroupBy(const plan::AggregateNode& node, bool has_watermark,
-                  const OperatorContext& context)
+  WindowedGroupBy(const plan::AggregateNode& node, const Slicing& slicing,
+                  bool has_watermark, const OperatorContext& context)
       : AggregateBase(node, has_watermark,
-                      has_watermark ? nullptr : node.schema()->field(0)->type(), context),
-        window_(*node.window()),
+                      WindowBounds(slicing, node.phase() == AggregatePhase::kPartial),
+                      context),
+        time_column_(node.window()->time_column),
+        assigned_(node.window()->assigned),
+        slicing_(slicing),
         time_type_(node.schema()->field(0)->type()),
         has_watermark_(has_watermark),
         counters_(context.counters) {}
@@ -169,34 +177,40 @@ class WindowedGroupBy final : public AggregateBase {
   // stage has met the same watermarks at a barrier, so what is closed is the same for all
   // rows, whoever wrote them.
   Status Restore(const state::OperatorState& state) override {
-    closed_ = state.Fact(kClosed).value_or(data::event_time::kMin);
+    Close(state.Fact(kClosed).value_or(data::event_time::kMin));
     if (is_partial()) return Status::OK();
-    return slots_.Restore(state, [this](int64_t start) { return IsClosed(start); });
+    return slots_.Restore(state, [this](int64_t window) { return window < first_open_; });
   }
 
  protected:
   Result<OpState> OnBatch(data::Batch batch, Output& out) override {
-    ARROW_ASSIGN_OR_RAISE(auto rows, WithTimes(batch.rows));
-    if (rows->num_rows() == 0) return OpState::kNeedInput;
+    std::shared_ptr<arrow::RecordBatch> rows = batch.rows;
+    ARROW_ASSIGN_OR_RAISE(std::vector<Run> runs, RunsOf(rows));
+    if (runs.empty()) return OpState::kNeedInput;
     ARROW_ASSIGN_OR_RAISE(KeyArrays keys, Keys(*rows));
     if (passes_rows()) {
-      ARROW_ASSIGN_OR_RAISE(auto starts, Starts(*rows));
-      ARROW_ASSIGN_OR_RAISE(auto ends,
-                            slots_.emission().Ends(*starts, window_.size_micros));
+      ARROW_ASSIGN_OR_RAISE(auto windows, Windows(runs, rows->num_rows()));
+      auto* pool = evaluation_.pool();
+      ARROW_ASSIGN_OR_RAISE(auto starts, windows_->Starts(*windows, time_type_, pool));
+      ARROW_ASSIGN_OR_RAISE(auto ends, windows_->Ends(*windows, time_type_, pool));
       keys.insert(keys.begin(), {std::move(starts), std::move(ends)});
       ARROW_RETURN_NOT_OK(PassRows(*rows, std::move(keys), out));
       return OpState::kNeedInput;
     }
-    ARROW_RETURN_NOT_OK(has_watermark_ ? AddByWindow(rows, keys)
-                                       : AddWithStarts(*rows, keys));
+    if (has_watermark_) {
+      ARROW_RETURN_NOT_OK(AddByWindow(rows, keys, std::move(runs)));
+    } else {
+      ARROW_ASSIGN_OR_RAISE(auto windows, Windows(runs, rows->num_rows()));
+      keys.insert(keys.begin(), std::move(windows));
+      ARROW_RETURN_NOT_OK(AddTo(0, *rows, keys));
+    }
     const bool full = IsFull(has_watermark_ ? kNoLimit : kPartialGroups);
     return full || passes_rows() ? FlushAll(out) : Continue(out);
   }
 
-  // A window [s, e) is complete when the watermark has reached its last microsecond.
   Result<OpState> OnWatermark(const Watermark& watermark, Output& out) override {
-    closed_ = std::max(closed_, watermark.micros);
-    while (has_watermark_ && !slots_.empty() && IsClosed(slots_.first()))
+    Close(std::max(closed_, watermark.micros));
+    while (has_watermark_ && !slots_.empty() && slots_.first() < first_open_)
       ARROW_RETURN_NOT_OK(slots_.Emit(slots_.first()));
     return Continue(out);
   }
@@ -208,144 +222,139 @@ class WindowedGroupBy final : public AggregateBase {
   Result<OpState> OnEnd(Output& out) override { return FlushAll(out); }
 
  private:
-  bool IsClosed(int64_t start) const {
-    return start + window_.size_micros - 1 <= closed_;
+  // Rows [begin, end) of a batch that lie in one slot.
+  struct Run {
+    int64_t slot, begin, end;
+  };
+  static constexpr int64_t kMinRunRows = 64;
+
+  // A window [s, e) is complete when the watermark has reached its last microsecond.
+  void Close(int64_t watermark) {
+    closed_ = watermark;
+    first_open_ = slicing_.FirstOpen(watermark);
   }
 
-  const int64_t* Times(const arrow::RecordBatch& rows) const {
-    return rows.column(window_.time_column)->data()->GetValues<int64_t>(1);
+  // Rows without a time belong to no window, rows whose windows are all closed come too
+  // late: left out and counted. Some lie between windows.
+  enum class Fate { kKept, kLate, kBetween };
+  Fate FateOf(int64_t slot) const {
+    if (assigned_) return slot < first_open_ ? Fate::kLate : Fate::kKept;
+    const int64_t last = slicing_.LastWindow(slot);
+    if (slicing_.FirstWindow(slot) > last) return Fate::kBetween;
+    return last < first_open_ ? Fate::kLate : Fate::kKept;
+  }
+
+  // The runs of `rows`, which become those that are kept.
+  Result<std::vector<Run>> RunsOf(std::shared_ptr<arrow::RecordBatch>& rows) {
+    const arrow::Array& column = *rows->column(time_column_);
+    const int64_t* times = column.data()->GetValues<int64_t>(1);
+    const bool nulls = column.null_count() != 0;
+    const int64_t count = rows->num_rows();
+    std::vector<Run> runs;
+    int64_t kept = 0, late = 0, without_time = 0;
+    for (int64_t begin = 0; begin < count;) {
+      if (nulls && column.IsNull(begin)) {
+        ++without_time;
+        ++begin;
+        continue;
+      }
+      const Slicing::Range range = slicing_.Find(times[begin]);
+      int64_t end = begin + 1;
+      while (end < count && range.Holds(times[end]) && !(nulls && column.IsNull(end)))
+        ++end;
+      switch (FateOf(range.slice)) {
+        case Fate::kKept:
+          runs.push_back({range.slice, begin, end});
+          kept += end - begin;
+          break;
+        case Fate::kLate: late += end - begin; break;
+        case Fate::kBetween: break;
+      }
+      begin = end;
+    }
+    counters_->without_time.fetch_add(without_time, std::memory_order_relaxed);
+    counters_->late.fetch_add(late, std::memory_order_relaxed);
+    if (kept == count || kept == 0) return runs;
+    ARROW_ASSIGN_OR_RAISE(rows, Chosen(rows, runs));
+    int64_t at = 0;
+    for (Run& run : runs) {
+      const int64_t length = run.end - run.begin;
+      run = {run.slot, at, at + length};
+      at += length;
+    }
+    return runs;
   }
 
   Result<std::shared_ptr<arrow::RecordBatch>> Chosen(
-      const std::shared_ptr<arrow::RecordBatch>& rows,
-      const std::shared_ptr<arrow::Array>& chosen) {
+      const std::shared_ptr<arrow::RecordBatch>& rows, std::span<const Run> runs) {
+    arrow::Int32Builder chosen(evaluation_.pool());
+    for (const Run& run : runs) {
+      for (int64_t i = run.begin; i < run.end; ++i) {
+        ARROW_RETURN_NOT_OK(chosen.Append(static_cast<int32_t>(i)));
+      }
+    }
+    ARROW_ASSIGN_OR_RAISE(auto indices, chosen.Finish());
     ARROW_ASSIGN_OR_RAISE(
         arrow::Datum taken,
-        arrow::compute::Take(rows, chosen, arrow::compute::TakeOptions::NoBoundsCheck(),
+        arrow::compute::Take(rows, indices, arrow::compute::TakeOptions::NoBoundsCheck(),
                              evaluation_.arrow()));
     return taken.record_batch();
   }
 
-  // Rows without a time belong to no window, rows of a closed window come too late: left
-  // out and counted.
-  Result<std::shared_ptr<arrow::RecordBatch>> WithTimes(
-      const std::shared_ptr<arrow::RecordBatch>& rows) {
-    const arrow::Array& column = *rows->column(window_.time_column);
-    const int64_t* times = Times(*rows);
-    const int64_t count = rows->num_rows();
-    // First instant of the earliest window that is still open.
-    const int64_t first_open =
-        closed_ == data::event_time::kMin
-            ? data::event_time::kMin
-            : WindowStart(closed_ + 1, window_.size_micros, window_.offset_micros);
-    bool late = false;
-    for (int64_t i = 0; i < count; ++i) late |= times[i] < first_open;
-    if (column.null_count() == 0 && !late) return rows;
-    arrow::Int32Builder chosen(evaluation_.pool());
-    ARROW_RETURN_NOT_OK(chosen.Reserve(count));
-    int64_t without_time = 0;
-    for (int64_t i = 0; i < count; ++i) {
-      if (column.IsNull(i)) {
-        ++without_time;
-      } else if (times[i] >= first_open) {
-        chosen.UnsafeAppend(static_cast<int32_t>(i));
-      }
-    }
-    counters_->without_time.fetch_add(without_time, std::memory_order_relaxed);
-    counters_->late.fetch_add(count - without_time - chosen.length(),
-                              std::memory_order_relaxed);
-    ARROW_ASSIGN_OR_RAISE(auto indices, chosen.Finish());
-    return Chosen(rows, indices);
-  }
-
-  // The start of each row's window.
-  Result<std::shared_ptr<arrow::Array>> Starts(const arrow::RecordBatch& rows) const {
-    const int64_t count = rows.num_rows();
+  // The slot of each row.
+  Result<std::shared_ptr<arrow::Array>> Windows(const std::vector<Run>& runs,
+                                                int64_t rows) const {
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> data,
-                          arrow::AllocateBuffer(count * 8, evaluation_.pool()));
-    auto* starts = reinterpret_cast<int64_t*>(data->mutable_data());
-    const int64_t* times = Times(rows);
-    // Neighbours mostly share a window: one comparison instead of a division.
-    int64_t start = 0, end = 0;
-    for (int64_t i = 0; i < count; ++i) {
-      if (times[i] < start || times[i] >= end) {
-        start = WindowStart(times[i], window_.size_micros, window_.offset_micros);
-        end = start + window_.size_micros;
-      }
-      starts[i] = start;
-    }
+                          arrow::AllocateBuffer(rows * 8, evaluation_.pool()));
+    auto* out = reinterpret_cast<int64_t*>(data->mutable_data());
+    for (const Run& run : runs) std::fill(out + run.begin, out + run.end, run.slot);
     return arrow::MakeArray(
-        arrow::ArrayData::Make(time_type_, count, {nullptr, std::move(data)}, 0));
+        arrow::ArrayData::Make(arrow::int64(), rows, {nullptr, std::move(data)}, 0));
   }
 
-  Status AddWithStarts(const arrow::RecordBatch& rows, KeyArrays& keys) {
-    ARROW_ASSIGN_OR_RAISE(auto starts, Starts(rows));
-    keys.insert(keys.begin(), std::move(starts));
-    return AddTo(0, rows, keys);
-  }
-
-  // Runs of rows in one window are added as slices of the batch, without looking at their
-  // time again. A batch that jumps between windows is put in order first, or every run
-  // would be a row.
+  // Runs are added as slices of the batch, without looking at their time again. A batch
+  // that jumps between windows is put in order first, or every run would be a row.
   Status AddByWindow(const std::shared_ptr<arrow::RecordBatch>& rows,
-                     const KeyArrays& keys) {
-    const int64_t count = rows->num_rows();
-    const int64_t* times = Times(*rows);
-    std::vector<Run> runs;
-    for (int64_t begin = 0; begin < count;) {
-      const int64_t start =
-          WindowStart(times[begin], window_.size_micros, window_.offset_micros);
-      const int64_t end_time = start + window_.size_micros;
-      int64_t end = begin + 1;
-      while (end < count && times[end] >= start && times[end] < end_time) ++end;
-      runs.push_back({start, begin, end});
-      begin = end;
-    }
-    if (static_cast<int64_t>(runs.size()) * kMinRunRows > count && runs.size() > 4) {
-      return AddSorted(rows, runs);
+                     const KeyArrays& keys, std::vector<Run> runs) {
+    if (static_cast<int64_t>(runs.size()) * kMinRunRows > rows->num_rows() &&
+        runs.size() > 4) {
+      return AddSorted(rows, std::move(runs));
     }
     for (const Run& run : runs) {
       KeyArrays part;
       for (const auto& key : keys)
         part.push_back(key->Slice(run.begin, run.end - run.begin));
       ARROW_RETURN_NOT_OK(
-          AddTo(run.start, *rows->Slice(run.begin, run.end - run.begin), part));
+          AddTo(run.slot, *rows->Slice(run.begin, run.end - run.begin), part));
     }
     return Status::OK();
   }
 
-  struct Run {
-    int64_t start, begin, end;
-  };
-  static constexpr int64_t kMinRunRows = 64;
-
   Status AddSorted(const std::shared_ptr<arrow::RecordBatch>& rows,
                    std::vector<Run> runs) {
     std::stable_sort(runs.begin(), runs.end(),
-                     [](const Run& a, const Run& b) { return a.start < b.start; });
+                     [](const Run& a, const Run& b) { return a.slot < b.slot; });
     for (size_t first = 0; first < runs.size();) {
-      arrow::Int32Builder chosen(evaluation_.pool());
       size_t last = first;
-      for (; last < runs.size() && runs[last].start == runs[first].start; ++last) {
-        for (int64_t i = runs[last].begin; i < runs[last].end; ++i) {
-          ARROW_RETURN_NOT_OK(chosen.Append(static_cast<int32_t>(i)));
-        }
-      }
-      ARROW_ASSIGN_OR_RAISE(auto indices, chosen.Finish());
-      ARROW_ASSIGN_OR_RAISE(auto part, Chosen(rows, indices));
+      while (last < runs.size() && runs[last].slot == runs[first].slot) ++last;
+      ARROW_ASSIGN_OR_RAISE(auto part,
+                            Chosen(rows, std::span(runs).subspan(first, last - first)));
       ARROW_ASSIGN_OR_RAISE(KeyArrays keys, Keys(*part));
-      ARROW_RETURN_NOT_OK(AddTo(runs[first].start, *part, keys));
+      ARROW_RETURN_NOT_OK(AddTo(runs[first].slot, *part, keys));
       first = last;
     }
     return Status::OK();
   }
 
   static constexpr const char* kClosed = "closed";
-  const plan::TumblingWindow window_;
+  const int time_column_;
+  const bool assigned_;
+  const Slicing slicing_;
   const std::shared_ptr<arrow::DataType> time_type_;
   const bool has_watermark_;
   RowCounters* const counters_;
   int64_t closed_ = data::event_time::kMin;  // the watermark
+  int64_t first_open_ = data::event_time::kMin;
 };
 
 bool HasWatermark(const plan::Node& node) {
@@ -361,8 +370,12 @@ bool HasWatermark(const plan::Node& node) {
 Result<std::unique_ptr<Operator>> MakeAggregate(const plan::Node& node,
                                                 const OperatorContext& context) {
   const auto& aggregate = static_cast<const plan::AggregateNode&>(node);
+  if (aggregate.window() && aggregate.window()->kind == plan::Window::Kind::kSession)
+    return MakeSessionAggregate(aggregate, context);
   if (aggregate.window()) {
-    return std::make_unique<WindowedGroupBy>(aggregate, HasWatermark(node), context);
+    ARROW_ASSIGN_OR_RAISE(Slicing slicing, Slicing::Make(*aggregate.window()));
+    return std::make_unique<WindowedGroupBy>(aggregate, slicing, HasWatermark(node),
+                                             context);
   }
   return std::make_unique<GroupBy>(aggregate, context);
 }

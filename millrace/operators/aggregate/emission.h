@@ -11,29 +11,33 @@
 
 #include "millrace/operators/aggregate/groups.h"
 #include "millrace/operators/operator.h"
+#include "millrace/operators/window/slicing.h"
 
 namespace millrace::operators {
+
+/// A batch of finished columns of `schema`; one that is a dictionary of its field's type
+/// stays so.
+data::Batch FinishedBatch(const arrow::Schema& schema,
+                          std::vector<std::shared_ptr<arrow::Array>> columns,
+                          int64_t rows);
 
 /// Groups that wait to be put out, a batch at each call, so that a million groups don't
 /// become one batch. Used by one thread.
 class Emission {
  public:
-  Emission(std::shared_ptr<arrow::Schema> schema, int64_t batch_rows,
-           arrow::MemoryPool* pool)
-      : schema_(std::move(schema)), batch_rows_(batch_rows), pool_(pool) {}
+  /// `windows`: null where there are none; outlives this.
+  Emission(std::shared_ptr<arrow::Schema> schema, const WindowBounds* windows,
+           int64_t batch_rows, arrow::MemoryPool* pool)
+      : schema_(std::move(schema)),
+        windows_(windows),
+        batch_rows_(batch_rows),
+        pool_(pool) {}
 
-  /// Put out all of `groups`. `window_start`: they belong to this one window; absent:
-  /// their first key column is the start, or they have no window at all (`window_size`
-  /// 0).
-  void Add(std::unique_ptr<Groups> groups, std::optional<int64_t> window_start,
-           int64_t window_size);
+  /// Put out all of `groups`. `window`: they belong to this one; absent: their first key
+  /// column is their window, or there are none.
+  void Add(std::unique_ptr<Groups> groups, std::optional<int64_t> window);
   bool empty() const { return waiting_.empty(); }
-  /// A batch of finished columns; one that is a dictionary of its field's type stays so.
-  data::Batch MakeBatch(std::vector<std::shared_ptr<arrow::Array>> columns,
-                        int64_t rows) const;
-  /// `starts` moved by `window_size`.
-  Result<std::shared_ptr<arrow::Array>> Ends(const arrow::Array& starts,
-                                             int64_t window_size) const;
+  const arrow::Schema& schema() const { return *schema_; }
   /// Put the next batch into `out`. Groups that are through come back for reuse, else
   /// null.
   Result<std::unique_ptr<Groups>> Next(Output& out);
@@ -41,13 +45,13 @@ class Emission {
  private:
   struct Waiting {
     std::unique_ptr<Groups> groups;
-    std::optional<int64_t> window_start;
-    int64_t window_size;
+    std::optional<int64_t> window;
     int64_t next = 0;
   };
   Result<std::shared_ptr<arrow::Array>> Times(int64_t value, int64_t rows) const;
 
   const std::shared_ptr<arrow::Schema> schema_;
+  const WindowBounds* const windows_;
   const int64_t batch_rows_;
   arrow::MemoryPool* const pool_;
   std::deque<Waiting> waiting_;

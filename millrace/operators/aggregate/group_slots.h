@@ -14,7 +14,7 @@
 
 namespace millrace::operators {
 
-/// One Groups for each window that is held apart, by its start; else a single one, under
+/// One Groups for each window that is held apart, by its number; else a single one, under
 /// 0. Under pressure the states in memory go to disk and a fresh Groups goes on; when
 /// they are put out, what was spilled is merged partition by partition, which is spilled
 /// again, finer, where that does not fit.
@@ -24,9 +24,9 @@ namespace millrace::operators {
 /// merged; it is read from the files while the operator goes on. Used by one thread.
 class GroupSlots {
  public:
-  /// `leading`: type of the window's start where it is the first key; null: it is none.
-  GroupSlots(const plan::AggregateNode& node, bool apart,
-             const std::shared_ptr<arrow::DataType>& leading,
+  /// `windows`: null where there are none; outlives this. Those that are not held apart
+  /// are the first key, an int64.
+  GroupSlots(const plan::AggregateNode& node, bool apart, const WindowBounds* windows,
              const OperatorContext& context, Evaluation& evaluation);
 
   bool empty() const { return slots_.empty(); }
@@ -35,13 +35,13 @@ class GroupSlots {
   /// Groups in memory.
   int64_t size() const;
   /// A slot that rows may never be added to.
-  Status Ensure(int64_t start);
+  Status Ensure(int64_t window);
   /// Add rows of the node's input; answers how many groups came with them.
-  Result<int64_t> Add(int64_t start, const arrow::RecordBatch& rows,
+  Result<int64_t> Add(int64_t window, const arrow::RecordBatch& rows,
                       const std::vector<std::shared_ptr<arrow::Array>>& keys);
 
-  /// Put out the slot `start`, or all.
-  Status Emit(int64_t start);
+  /// Put out the slot of `window`, or all.
+  Status Emit(int64_t window);
   Status EmitAll();
   /// The next batch of what is to be put out. `reuse`: groups that are through may be
   /// kept for others.
@@ -49,9 +49,9 @@ class GroupSlots {
   const Emission& emission() const { return emission_; }
 
   Status Snapshot(state::OperatorSnapshot& out);
-  /// `closed`: is the window that starts there to be left out?
+  /// `closed`: is that window to be left out?
   Status Restore(const state::OperatorState& state,
-                 const std::function<bool(int64_t start)>& closed);
+                 const std::function<bool(int64_t window)>& closed);
 
  private:
   using Arrays = std::vector<std::shared_ptr<arrow::Array>>;
@@ -63,29 +63,28 @@ class GroupSlots {
   };
   struct Drain {
     std::unique_ptr<SpilledGroups> spilled;
-    int64_t start;
+    int64_t window;
     int next = 0;
   };
   static constexpr size_t kSpareGroups = 8;
 
   Result<std::unique_ptr<Groups>> NewGroups();
-  std::optional<int64_t> StartOf(int64_t start) const;
+  std::optional<int64_t> WindowOf(int64_t slot) const;
   bool MaySpill(const Slot& slot) const;
-  Status Put(Slot& slot, int64_t start, const arrow::RecordBatch& rows,
+  Status Put(Slot& slot, int64_t window, const arrow::RecordBatch& rows,
              const Arrays& keys, bool states);
-  Status Spill(Slot& slot, int64_t start);
-  Status Relieve(Slot& slot, int64_t start);
-  Status EmitSlot(Slot slot, int64_t start);
+  Status Spill(Slot& slot, int64_t window);
+  Status Relieve(Slot& slot, int64_t window);
+  Status EmitSlot(Slot slot, int64_t window);
   Status LoadPartition();
-  Status MergeRows(Slot& slot, int64_t start,
+  Status MergeRows(Slot& slot, int64_t window,
                    const std::shared_ptr<arrow::RecordBatch>& rows);
   Status WriteSpilled(state::OperatorSnapshot& out);
   Status RestoreSpilled(const state::OperatorState& state,
-                        const std::function<bool(int64_t start)>& closed);
+                        const std::function<bool(int64_t window)>& closed);
 
   const bool apart_;
   const bool tracked_;
-  const int64_t window_size_;
   const plan::AggregatePhase phase_;
   const std::vector<plan::AggregateCall> calls_;
   std::vector<std::shared_ptr<arrow::DataType>> key_types_;

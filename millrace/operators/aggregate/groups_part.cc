@@ -25,12 +25,18 @@ constexpr int64_t kSpillChunk = 16 * 1024;
 }  // namespace
 
 GroupsPart::GroupsPart(const plan::AggregateNode& node,
-                       std::vector<expr::TypePtr> state_types, Evaluation& evaluation,
+                       std::vector<expr::TypePtr> state_types,
+                       const WindowBounds* windows, Evaluation& evaluation,
                        SpillSpace* spill)
-    : evaluation_(&evaluation), spill_(spill), windows_(node.window().has_value()) {
+    : evaluation_(&evaluation),
+      spill_(spill),
+      windows_(windows),
+      time_type_(node.schema()->field(0)->type()),
+      // What an aggregation in two halves deals by, an aggregation in one piece must use
+      // as well: it may be restored as the other.
+      hash_windows_(windows != nullptr && node.can_split()) {
   arrow::FieldVector fields;
-  if (windows_)
-    fields.push_back(arrow::field("window_start", node.schema()->field(0)->type()));
+  if (windows_ != nullptr) fields.push_back(arrow::field("window", arrow::int64()));
   for (const expr::ExprPtr& key : node.keys()) {
     fields.push_back(arrow::field("key" + std::to_string(fields.size()), key->type()));
   }
@@ -40,29 +46,34 @@ GroupsPart::GroupsPart(const plan::AggregateNode& node,
   }
   schema_ = arrow::schema(std::move(fields));
   spilled_schema_ = WithKeyGroup(schema_);
-  // What an aggregation in two halves deals by, an aggregation in one piece must use as
-  // well: it may be restored as the other.
-  hash_begin_ = windows_ && !node.can_split() ? 1 : 0;
-  hash_end_ = static_cast<size_t>(first_state_);
+}
+
+// Rows are dealt by the starts of windows and the keys.
+Result<std::shared_ptr<arrow::Array>> GroupsPart::KeyGroups(const Arrays& columns,
+                                                            int64_t rows) {
+  Arrays keys(columns.begin() + (windows_ != nullptr ? 1 : 0),
+              columns.begin() + first_state_);
+  if (hash_windows_) {
+    ARROW_ASSIGN_OR_RAISE(auto starts,
+                          windows_->Starts(*columns[0], time_type_, evaluation_->pool()));
+    keys.insert(keys.begin(), std::move(starts));
+  }
+  return KeyGroupsOf(keys, rows, evaluation_->pool());
 }
 
 Result<GroupsPart::Rows> GroupsPart::RowsOf(const Held& held,
                                             const expr::GroupSelection& chosen) {
   ARROW_ASSIGN_OR_RAISE(Arrays columns, held.groups->State(chosen));
-  if (held.start) {
+  if (held.window) {
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> data,
                           arrow::AllocateBuffer(chosen.size() * 8, evaluation_->pool()));
     std::fill_n(reinterpret_cast<int64_t*>(data->mutable_data()), chosen.size(),
-                *held.start);
+                *held.window);
     columns.insert(columns.begin(), arrow::MakeArray(arrow::ArrayData::Make(
                                         schema_->field(0)->type(), chosen.size(),
                                         {nullptr, std::move(data)}, 0)));
   }
-  ARROW_ASSIGN_OR_RAISE(
-      auto groups,
-      KeyGroupsOf({columns.begin() + static_cast<std::ptrdiff_t>(hash_begin_),
-                   columns.begin() + static_cast<std::ptrdiff_t>(hash_end_)},
-                  chosen.size(), evaluation_->pool()));
+  ARROW_ASSIGN_OR_RAISE(auto groups, KeyGroups(columns, chosen.size()));
   columns.insert(columns.begin(), std::move(groups));
   return arrow::RecordBatch::Make(spilled_schema_, chosen.size(), std::move(columns));
 }
@@ -152,11 +163,11 @@ Status GroupsPart::RestoreApart(const state::OperatorState& state,
                                 const GroupsOf& groups_of) {
   return Restore(state, [&](const Rows& rows, const Use& use) -> Status {
     // Rows were written window by window.
-    const auto* starts = rows->column(0)->data()->GetValues<int64_t>(1);
+    const auto* windows = rows->column(0)->data()->GetValues<int64_t>(1);
     for (int64_t begin = 0; begin < rows->num_rows();) {
       int64_t end = begin + 1;
-      while (end < rows->num_rows() && starts[end] == starts[begin]) ++end;
-      ARROW_ASSIGN_OR_RAISE(Groups * groups, groups_of(starts[begin]));
+      while (end < rows->num_rows() && windows[end] == windows[begin]) ++end;
+      ARROW_ASSIGN_OR_RAISE(Groups * groups, groups_of(windows[begin]));
       if (groups != nullptr) {
         const Rows run = rows->Slice(begin, end - begin);
         const Arrays all = run->columns();

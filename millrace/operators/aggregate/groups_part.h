@@ -10,22 +10,24 @@
 #include "millrace/operators/aggregate/groups.h"
 #include "millrace/operators/aggregate/spilled_groups.h"
 #include "millrace/operators/state_rows.h"
+#include "millrace/operators/window/slicing.h"
 
 namespace millrace::operators {
 
-/// A row a group: the start of its window where there are windows, the key columns, the
+/// A row a group: the number of its window where there are windows, the key columns, the
 /// partial states. That is the same for an aggregation in one piece and for the second
 /// half of one in two, so that either restores what the other left. Used by one thread.
 class GroupsPart {
  public:
-  /// For groups of `node`, whose state columns are `state_types`.
+  /// For groups of `node`, whose state columns are `state_types`. `windows`: null where
+  /// there are none; outlives this.
   GroupsPart(const plan::AggregateNode& node, std::vector<expr::TypePtr> state_types,
-             Evaluation& evaluation, SpillSpace* spill);
+             const WindowBounds* windows, Evaluation& evaluation, SpillSpace* spill);
 
-  /// Groups that are held together; `start` is set where they belong to one window and
-  /// don't have it among their keys.
+  /// Groups that are held together; `window` is set where they belong to one and don't
+  /// have it among their keys.
   struct Held {
-    std::optional<int64_t> start;
+    std::optional<int64_t> window;
     Groups* groups;
   };
   /// Write what changed of all that the operator holds in memory.
@@ -40,9 +42,9 @@ class GroupsPart {
   /// Put the states of all groups into `to`.
   Status Spill(const Held& held, SpilledGroups& to);
 
-  /// Where the groups of a window go whose rows bring its start, null: nowhere.
-  using GroupsOf = std::function<Result<Groups*>(int64_t start)>;
-  /// For groups that have no window, or its start among their keys. Asks `groups` for
+  /// Where the groups of a window go whose rows bring its number, null: nowhere.
+  using GroupsOf = std::function<Result<Groups*>(int64_t window)>;
+  /// For groups that have no window, or it among their keys. Asks `groups` for
   /// them only if there are any rows.
   Status RestoreTogether(const state::OperatorState& state,
                          const std::function<Result<Groups*>()>& groups);
@@ -56,14 +58,15 @@ class GroupsPart {
   using Use = std::function<Status(Groups& groups, const Rows& rows, const Arrays& keys)>;
   using Split = std::function<Status(const Rows& rows, const Use& use)>;
 
+  Result<std::shared_ptr<arrow::Array>> KeyGroups(const Arrays& columns, int64_t rows);
   Result<Rows> RowsOf(const Held& held, const expr::GroupSelection& chosen);
   Status Restore(const state::OperatorState& state, const Split& split);
 
   Evaluation* const evaluation_;
   SpillSpace* const spill_;
-  const bool windows_;
-  size_t hash_begin_ = 0;  // columns that decide the key group
-  size_t hash_end_ = 0;
+  const WindowBounds* const windows_;
+  const expr::TypePtr time_type_;  // of the windows' bounds
+  const bool hash_windows_;        // decides their start over the key group, too?
   int first_state_ = 0;
   std::shared_ptr<arrow::Schema> schema_;
   std::shared_ptr<arrow::Schema> spilled_schema_;

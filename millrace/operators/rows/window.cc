@@ -1,84 +1,238 @@
+// Rows are given the windows that hold them.
+#include <algorithm>
+#include <array>
+#include <deque>
+#include <vector>
+
 #include <arrow/array.h>
-#include <arrow/builder.h>
+#include <arrow/buffer.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
+#include "millrace/base/error.h"
 #include "millrace/operators/evaluation.h"
 #include "millrace/operators/factories_internal.h"
-#include "millrace/operators/window_bounds.h"
+#include "millrace/operators/window/slicing.h"
 #include "millrace/plan/window_node.h"
 
 namespace millrace::operators {
 
 namespace {
 
-class Window final : public UnaryOperator {
+using Rows = std::shared_ptr<arrow::RecordBatch>;
+
+// What both forms share: columns of times behind those of the input.
+class AssignBase : public UnaryOperator {
  public:
-  Window(plan::TumblingWindow window, std::shared_ptr<arrow::Schema> schema,
-         const OperatorContext& context)
-      : window_(window),
-        schema_(std::move(schema)),
+  AssignBase(const plan::WindowNode& node, Slicing slicing,
+             const OperatorContext& context)
+      : time_column_(node.window().time_column),
+        slicing_(slicing),
+        schema_(node.schema()),
         counters_(context.counters),
         evaluation_(context) {}
 
  protected:
+  using Times = std::array<std::shared_ptr<arrow::Buffer>, 3>;  // start, end, time
+
+  Result<Times> Allocate(int64_t rows) const {
+    Times out;
+    for (auto& buffer : out) {
+      ARROW_ASSIGN_OR_RAISE(buffer, arrow::AllocateBuffer(rows * 8, evaluation_.pool()));
+    }
+    return out;
+  }
+
+  Rows WithTimes(const arrow::RecordBatch& rows, Times times) const {
+    auto columns = rows.columns();
+    arrow::FieldVector fields = rows.schema()->fields();
+    for (auto& buffer : times) {
+      fields.push_back(schema_->field(static_cast<int>(fields.size())));
+      columns.push_back(arrow::MakeArray(arrow::ArrayData::Make(
+          fields.back()->type(), rows.num_rows(), {nullptr, std::move(buffer)}, 0)));
+    }
+    return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), rows.num_rows(),
+                                    std::move(columns));
+  }
+
+  Result<Rows> Take(const Rows& rows, const std::vector<int32_t>& chosen) {
+    ARROW_ASSIGN_OR_RAISE(
+        arrow::Datum taken,
+        arrow::compute::Take(rows,
+                             arrow::Int32Array(static_cast<int64_t>(chosen.size()),
+                                               arrow::Buffer::Wrap(chosen)),
+                             arrow::compute::TakeOptions::NoBoundsCheck(),
+                             evaluation_.arrow()));
+    return taken.record_batch();
+  }
+
+  const int time_column_;
+  const Slicing slicing_;
+  const std::shared_ptr<arrow::Schema> schema_;
+  RowCounters* const counters_;
+  Evaluation evaluation_;
+};
+
+// One window a row: the rows stay as they are, in their order.
+class AssignTumbling final : public AssignBase {
+ public:
+  using AssignBase::AssignBase;
+
+ protected:
   Result<OpState> OnBatch(data::Batch batch, Output& out) override {
-    ARROW_ASSIGN_OR_RAISE(batch.rows, WithoutNullTimes(batch.rows));
+    ARROW_RETURN_NOT_OK(DropWithoutTime(&batch.rows));
     const int64_t rows = batch.num_rows();
     if (rows == 0) return OpState::kNeedInput;
-    const arrow::Array& times = *batch.rows->column(window_.time_column);
-    const int64_t* values = times.data()->GetValues<int64_t>(1);
-    std::shared_ptr<arrow::Buffer> starts, ends, lasts;
-    ARROW_ASSIGN_OR_RAISE(starts, arrow::AllocateBuffer(rows * 8, evaluation_.pool()));
-    ARROW_ASSIGN_OR_RAISE(ends, arrow::AllocateBuffer(rows * 8, evaluation_.pool()));
-    ARROW_ASSIGN_OR_RAISE(lasts, arrow::AllocateBuffer(rows * 8, evaluation_.pool()));
-    auto* start = reinterpret_cast<int64_t*>(starts->mutable_data());
-    auto* end = reinterpret_cast<int64_t*>(ends->mutable_data());
-    auto* last = reinterpret_cast<int64_t*>(lasts->mutable_data());
+    const int64_t* values =
+        batch.rows->column(time_column_)->data()->GetValues<int64_t>(1);
+    ARROW_ASSIGN_OR_RAISE(Times times, Allocate(rows));
+    auto* start = reinterpret_cast<int64_t*>(times[0]->mutable_data());
+    auto* end = reinterpret_cast<int64_t*>(times[1]->mutable_data());
+    auto* last = reinterpret_cast<int64_t*>(times[2]->mutable_data());
+    Slicing::Range range;
+    int64_t from = 0, to = 0;
     for (int64_t i = 0; i < rows; ++i) {
-      start[i] = WindowStart(values[i], window_.size_micros, window_.offset_micros);
-      end[i] = start[i] + window_.size_micros;
-      last[i] = end[i] - 1;
+      if (!range.Holds(values[i])) {
+        range = slicing_.Find(values[i]);
+        from = slicing_.StartOf(range.slice);
+        to = slicing_.EndOf(range.slice);
+      }
+      start[i] = from;
+      end[i] = to;
+      last[i] = to - 1;
     }
-    auto columns = batch.rows->columns();
-    for (auto& buffer : {starts, ends, lasts}) {
-      columns.push_back(arrow::MakeArray(
-          arrow::ArrayData::Make(times.type(), rows, {nullptr, buffer}, 0)));
-    }
-    arrow::FieldVector fields = batch.rows->schema()->fields();
-    for (int i = static_cast<int>(fields.size()); i < schema_->num_fields(); ++i) {
-      fields.push_back(schema_->field(i));
-    }
-    batch.rows = arrow::RecordBatch::Make(arrow::schema(std::move(fields)), rows,
-                                          std::move(columns));
+    batch.rows = WithTimes(*batch.rows, std::move(times));
     out.Push(std::move(batch));
     return OpState::kNeedInput;
   }
 
  private:
-  Result<std::shared_ptr<arrow::RecordBatch>> WithoutNullTimes(
-      const std::shared_ptr<arrow::RecordBatch>& rows) {
-    const auto& times = rows->column(window_.time_column);
-    if (times->null_count() == 0) return rows;
-    counters_->without_time.fetch_add(times->null_count(), std::memory_order_relaxed);
-    arrow::Int32Builder chosen(evaluation_.pool());
-    ARROW_RETURN_NOT_OK(chosen.Reserve(rows->num_rows()));
-    for (int64_t i = 0; i < rows->num_rows(); ++i) {
-      if (times->IsValid(i)) chosen.UnsafeAppend(static_cast<int32_t>(i));
+  Status DropWithoutTime(Rows* rows) {
+    const arrow::Array& times = *(*rows)->column(time_column_);
+    if (times.null_count() == 0) return Status::OK();
+    counters_->without_time.fetch_add(times.null_count(), std::memory_order_relaxed);
+    std::vector<int32_t> chosen;
+    for (int64_t i = 0; i < times.length(); ++i) {
+      if (times.IsValid(i)) chosen.push_back(static_cast<int32_t>(i));
     }
-    ARROW_ASSIGN_OR_RAISE(auto indices, chosen.Finish());
-    ARROW_ASSIGN_OR_RAISE(
-        arrow::Datum taken,
-        arrow::compute::Take(rows, indices, arrow::compute::TakeOptions::NoBoundsCheck(),
-                             evaluation_.arrow()));
-    return taken.record_batch();
+    return Take(*rows, chosen).Value(rows);
+  }
+};
+
+// Rows of one slice are put out once for each of its windows, their columns shared. Rows
+// of a batch are put together by slice first, so that this is few batches.
+class AssignSeveral final : public AssignBase {
+ public:
+  AssignSeveral(const plan::WindowNode& node, Slicing slicing,
+                const OperatorContext& context)
+      : AssignBase(node, slicing, context), drops_late_(node.drops_late()) {}
+
+ protected:
+  Result<OpState> OnBatch(data::Batch batch, Output& out) override {
+    const arrow::Array& times = *batch.rows->column(time_column_);
+    const int64_t* values = times.data()->GetValues<int64_t>(1);
+    const int64_t count = batch.num_rows();
+    std::vector<Run> runs;
+    Slicing::Range range;
+    int64_t without_time = 0;
+    for (int64_t i = 0; i < count; ++i) {
+      if (times.IsNull(i)) {
+        ++without_time;
+        continue;
+      }
+      if (runs.empty() || !range.Holds(values[i])) range = slicing_.Find(values[i]);
+      if (!runs.empty() && runs.back().slice == range.slice && runs.back().end == i) {
+        runs.back().end = i + 1;
+      } else {
+        runs.push_back({range.slice, i, i + 1});
+      }
+    }
+    counters_->without_time.fetch_add(without_time, std::memory_order_relaxed);
+    if (static_cast<int64_t>(runs.size()) * kMinRunRows > count && runs.size() > 4) {
+      std::stable_sort(runs.begin(), runs.end(),
+                       [](const Run& a, const Run& b) { return a.slice < b.slice; });
+    }
+    for (size_t first = 0; first < runs.size();) {
+      size_t last = first + 1;
+      while (last < runs.size() && runs[last].slice == runs[first].slice) ++last;
+      ARROW_ASSIGN_OR_RAISE(Rows rows, Together(batch.rows, runs, first, last));
+      Wait(runs[first].slice, std::move(rows));
+      first = last;
+    }
+    return Continue(out);
   }
 
-  const plan::TumblingWindow window_;
-  const std::shared_ptr<arrow::Schema> schema_;
-  RowCounters* const counters_;
-  Evaluation evaluation_;
+  Result<OpState> OnWatermark(const Watermark& watermark, Output& out) override {
+    closed_ = std::max(closed_, watermark.micros);
+    return OpState::kNeedInput;
+  }
+
+  Result<OpState> Continue(Output& out) override {
+    if (waiting_.empty()) return OpState::kNeedInput;
+    Waiting& rows = waiting_.front();
+    ARROW_RETURN_NOT_OK(Put(*rows.rows, rows.window, out));
+    rows.window += slicing_.WindowStep();
+    if (rows.window > rows.last) waiting_.pop_front();
+    return waiting_.empty() ? OpState::kNeedInput : OpState::kHasOutput;
+  }
+
+ private:
+  struct Run {
+    int64_t slice, begin, end;
+  };
+  struct Waiting {
+    Rows rows;
+    int64_t window, last;
+  };
+  static constexpr int64_t kMinRunRows = 64;
+
+  Result<Rows> Together(const Rows& all, const std::vector<Run>& runs, size_t first,
+                        size_t last) {
+    if (last == first + 1) {
+      return all->Slice(runs[first].begin, runs[first].end - runs[first].begin);
+    }
+    std::vector<int32_t> chosen;
+    for (size_t run = first; run < last; ++run) {
+      for (int64_t i = runs[run].begin; i < runs[run].end; ++i) {
+        chosen.push_back(static_cast<int32_t>(i));
+      }
+    }
+    return Take(all, chosen);
+  }
+
+  void Wait(int64_t slice, Rows rows) {
+    int64_t window = slicing_.FirstWindow(slice);
+    const int64_t last = slicing_.LastWindow(slice);
+    if (window > last) return;  // it lies in a gap between windows
+    if (drops_late_) {
+      const int64_t open = slicing_.FirstOpen(closed_);
+      if (last < open) {
+        counters_->late.fetch_add(rows->num_rows(), std::memory_order_relaxed);
+        return;
+      }
+      while (window < open) window += slicing_.WindowStep();
+    }
+    waiting_.push_back({std::move(rows), window, last});
+  }
+
+  Status Put(const arrow::RecordBatch& rows, int64_t window, Output& out) {
+    const int64_t end = slicing_.EndOf(window);
+    ARROW_ASSIGN_OR_RAISE(Times times, Allocate(rows.num_rows()));
+    const int64_t values[] = {slicing_.WindowStart(window), end, end - 1};
+    for (size_t i = 0; i < times.size(); ++i) {
+      std::fill_n(reinterpret_cast<int64_t*>(times[i]->mutable_data()), rows.num_rows(),
+                  values[i]);
+    }
+    data::Batch batch;
+    batch.rows = WithTimes(rows, std::move(times));
+    out.Push(std::move(batch));
+    return Status::OK();
+  }
+
+  const bool drops_late_;
+  std::deque<Waiting> waiting_;
+  int64_t closed_ = data::event_time::kMin;  // the watermark
 };
 
 }  // namespace
@@ -86,7 +240,12 @@ class Window final : public UnaryOperator {
 Result<std::unique_ptr<Operator>> MakeWindow(const plan::Node& node,
                                              const OperatorContext& context) {
   const auto& window = static_cast<const plan::WindowNode&>(node);
-  return std::make_unique<Window>(window.window(), window.schema(), context);
+  if (window.window().is_session())
+    return errors::kInternal.Make({}, "rows are not given sessions one by one");
+  ARROW_ASSIGN_OR_RAISE(Slicing slicing, Slicing::Make(window.window()));
+  if (window.window().tumbles())
+    return std::make_unique<AssignTumbling>(window, slicing, context);
+  return std::make_unique<AssignSeveral>(window, slicing, context);
 }
 
 }  // namespace millrace::operators

@@ -2,6 +2,7 @@
 #include "millrace/functions/functions.h"
 #include "millrace/operators/aggregate/changed_groups.h"
 #include "millrace/operators/tests/state_harness.h"
+#include "millrace/operators/tests/windows.h"
 #include "millrace/plan/aggregate_node.h"
 #include "millrace/plan/scan_node.h"
 
@@ -102,8 +103,8 @@ class AggregateState : public testing::Test {
     table->name = "t";
     table->schema = schema_;
     if (watermark) table->watermark.emplace();
-    std::optional<plan::TumblingWindow> window;
-    if (windows) window = plan::TumblingWindow{0, 1'000, 300};
+    std::optional<plan::Window> window;
+    if (windows) window = TumblingOf(1'000, 300);
     std::vector<expr::ExprPtr> key_columns;
     for (const auto& key : keys) key_columns.push_back(Column(key));
     return plan::AggregateNode::Make(plan::ScanNode::Make(table), key_columns, keys,

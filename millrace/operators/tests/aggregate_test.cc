@@ -11,6 +11,7 @@
 #include "millrace/functions/functions.h"
 #include "millrace/operators/aggregate/reduction_probe.h"
 #include "millrace/operators/registry.h"
+#include "millrace/operators/tests/windows.h"
 #include "millrace/plan/aggregate_node.h"
 #include "millrace/plan/scan_node.h"
 
@@ -78,8 +79,8 @@ class TwoHalves : public testing::Test {
     if (watermark) table->watermark.emplace();
     auto k = expr::Expr::Column(1, "k", arrow::int64());
     auto v = expr::Expr::Column(2, "v", arrow::int64());
-    std::optional<plan::TumblingWindow> window;
-    if (windows) window = plan::TumblingWindow{0, 10'000'000, 0};
+    std::optional<plan::Window> window;
+    if (windows) window = TumblingOf(10'000'000, 0);
     whole_ = plan::AggregateNode::Make(plan::ScanNode::Make(table), {k}, {"k"},
                                        {Call("count", nullptr), Call("count", v),
                                         Call("sum", v), Call("min", v), Call("max", v)},

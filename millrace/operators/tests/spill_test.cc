@@ -6,6 +6,7 @@
 #include "millrace/functions/functions.h"
 #include "millrace/operators/errors.h"
 #include "millrace/operators/tests/state_harness.h"
+#include "millrace/operators/tests/windows.h"
 #include "millrace/plan/aggregate_node.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/sort_node.h"
@@ -156,7 +157,7 @@ TEST_F(Spill, Windows) {
   for (const bool watermark : {true, false}) {
     const auto node = plan::AggregateNode::Make(
         Scan(watermark), {Column(1)}, {"k"}, {Call("count", {}), Call("string_agg", {3})},
-        plan::TumblingWindow{0, 100'000, 0});
+        TumblingOf(100'000, 0));
     const Port port{Script(4, 24, 150'000, 4, watermark), ByKey({1})};
     ExpectSame(*node, port, 14 << 20, {{1}});
     // Windows that can be split are dealt by their start as well, so one task.
