@@ -19,6 +19,14 @@ struct Arguments {
   std::string pipeline;
   std::string checkpoint;
   std::string state_dir;
+  std::vector<std::string> settings;
+
+  Result<engine::JobOptions> Options() const {
+    engine::JobOptions out;
+    ARROW_RETURN_NOT_OK(ApplySettings(settings, &out).status());
+    if (!state_dir.empty()) out.state_dir = state_dir;
+    return out;
+  }
 };
 
 std::string TimeText(int64_t micros) {
@@ -32,7 +40,8 @@ std::string NameOf(const engine::CheckpointInfo& info) {
 }
 
 Status List(const Arguments& arguments, engine::Engine& engine) {
-  engine::Checkpoints checkpoints(&engine, arguments.state_dir);
+  ARROW_ASSIGN_OR_RAISE(const engine::JobOptions options, arguments.Options());
+  engine::Checkpoints checkpoints(&engine, options);
   ARROW_ASSIGN_OR_RAISE(auto pipelines, checkpoints.Pipelines());
   if (!arguments.pipeline.empty()) {
     ARROW_RETURN_NOT_OK(checkpoints.CheckKnown(arguments.pipeline));
@@ -59,7 +68,8 @@ Status List(const Arguments& arguments, engine::Engine& engine) {
 }
 
 Status Show(const Arguments& arguments, engine::Engine& engine) {
-  engine::Checkpoints checkpoints(&engine, arguments.state_dir);
+  ARROW_ASSIGN_OR_RAISE(const engine::JobOptions options, arguments.Options());
+  engine::Checkpoints checkpoints(&engine, options);
   ARROW_ASSIGN_OR_RAISE(std::string text,
                         checkpoints.Show(arguments.pipeline, arguments.checkpoint));
   std::fputs(text.c_str(), stdout);
@@ -67,7 +77,8 @@ Status Show(const Arguments& arguments, engine::Engine& engine) {
 }
 
 Status Drop(const Arguments& arguments, engine::Engine& engine) {
-  engine::Checkpoints checkpoints(&engine, arguments.state_dir);
+  ARROW_ASSIGN_OR_RAISE(const engine::JobOptions options, arguments.Options());
+  engine::Checkpoints checkpoints(&engine, options);
   ARROW_ASSIGN_OR_RAISE(const int64_t pieces,
                         checkpoints.Drop(arguments.pipeline, arguments.checkpoint));
   if (pieces > 0) {
@@ -90,7 +101,9 @@ void AddOne(CLI::App* parent, Program& program, const char* name, const char* do
     command->add_option("checkpoint", arguments->checkpoint, checkpoint_doc);
   command->add_option(
       "--state-dir", arguments->state_dir,
-      "Folder of checkpoints; $MILLRACE_STATE_DIR or the user's own when absent");
+      "Folder of checkpoints, or s3://bucket/prefix; $MILLRACE_STATE_DIR or the user's "
+      "own when absent");
+  AddSettings(command, &arguments->settings);
   command->callback([arguments, &program, run] {
     program.run = [arguments, &program, run] {
       Terminal terminal(program.talk);

@@ -99,8 +99,9 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
   ARROW_RETURN_NOT_OK(ApplySettings(copy.settings, &options).status());
   engine::Session session(engine.get(), {});
   engine::SessionCatalog& catalog = session.catalog();
+  const connector::Surroundings for_recovery = engine->For("", engine->NewBudget());
   catalog.set_earlier_run([&](const std::string& table) {
-    return engine::Recovery::EarlierDiscovery(engine.get(), options)[table];
+    return engine::Recovery::EarlierDiscovery(options, for_recovery)[table];
   });
   ARROW_ASSIGN_OR_RAISE(auto from, Pairs(copy.from, "option=value"));
   ARROW_ASSIGN_OR_RAISE(auto to, Pairs(copy.to, "option=value"));

@@ -7,7 +7,6 @@
 #include "millrace/base/calendar.h"
 #include "millrace/engine/recovery.h"
 #include "millrace/state/errors.h"
-#include "millrace/state/local_manifest_store.h"
 #include "millrace/state/manifest.h"
 
 namespace millrace::engine {
@@ -25,33 +24,32 @@ std::string CheckpointInfo::KindText() const {
   return "checkpoint";
 }
 
-Checkpoints::Checkpoints(Engine* engine, const std::string& directory)
+Checkpoints::Checkpoints(Engine* engine, const JobOptions& options)
     : engine_(engine),
-      directory_(directory.empty() ? DefaultStateDir(engine->environment()) : directory) {
-}
+      place_(PlaceOf(options, engine->environment())),
+      surroundings_(engine->For("", engine->NewBudget())) {}
 
-std::unique_ptr<connector::ManifestStore> Checkpoints::Store(
+Result<std::unique_ptr<connector::ManifestStore>> Checkpoints::Store(
     const std::string& pipeline) {
-  return state::MakeLocalManifestStore(engine_->shared_files(), &engine_->clock(),
-                                       directory_, pipeline);
+  return state::OpenManifestStore(place_, pipeline, surroundings_);
 }
 
 Result<std::vector<std::string>> Checkpoints::Pipelines() {
-  return state::ListPipelines(engine_->files(), directory_);
+  return state::ListPipelines(place_, surroundings_);
 }
 
 Status Checkpoints::CheckKnown(const std::string& pipeline) {
   ARROW_ASSIGN_OR_RAISE(const auto known, Pipelines());
   if (std::find(known.begin(), known.end(), pipeline) != known.end()) return Status::OK();
   return errors::kNoSuchState.Make(
-      {}, "'{}' in {}: there {}", pipeline, directory_,
+      {}, "'{}' in {}: there {}", pipeline, place_.directory,
       known.empty() ? "is none"
                     : fmt::format("{} {}", known.size() == 1 ? "is" : "are",
                                   fmt::join(known, ", ")));
 }
 
 Result<std::vector<CheckpointInfo>> Checkpoints::List(const std::string& pipeline) {
-  auto store = Store(pipeline);
+  ARROW_ASSIGN_OR_RAISE(const auto store, Store(pipeline));
   ARROW_ASSIGN_OR_RAISE(auto entries, store->List());
   std::vector<CheckpointInfo> out;
   for (const ManifestEntry& entry : entries) {
@@ -93,13 +91,13 @@ Result<ManifestEntry> Checkpoints::Find(connector::ManifestStore& store,
   if (found != nullptr) return *found;
   return errors::kNoCheckpoint.Make({}, "{} of pipeline '{}' in {}: there {}",
                                     which.empty() ? "any" : "'" + which + "'", pipeline,
-                                    directory_, CheckpointNames(entries));
+                                    place_.directory, CheckpointNames(entries));
 }
 
 Result<std::string> Checkpoints::Show(const std::string& pipeline,
                                       const std::string& which) {
   ARROW_RETURN_NOT_OK(CheckKnown(pipeline));
-  auto store = Store(pipeline);
+  ARROW_ASSIGN_OR_RAISE(const auto store, Store(pipeline));
   ARROW_ASSIGN_OR_RAISE(ManifestEntry entry, Find(*store, pipeline, which));
   ARROW_ASSIGN_OR_RAISE(std::string text, store->Read(entry));
   ARROW_ASSIGN_OR_RAISE(state::Manifest manifest,
@@ -142,14 +140,13 @@ Result<std::string> Checkpoints::Show(const std::string& pipeline,
 }
 
 Result<int64_t> Checkpoints::DropStrays(connector::ManifestStore& store) {
-  const connector::Surroundings surroundings = engine_->For("", engine_->NewBudget());
   ARROW_ASSIGN_OR_RAISE(const std::string text, store.ReadNote(kStraysNote));
   ARROW_ASSIGN_OR_RAISE(const auto all, DecodeStrays(text));
   int64_t dropped = 0;
   for (const auto& [name, strays] : all) {
     const connector::ConnectorSpec* spec = engine_->connectors().Find(name);
     if (spec == nullptr || !spec->drop_strays) continue;
-    ARROW_ASSIGN_OR_RAISE(const int64_t count, spec->drop_strays(strays, surroundings));
+    ARROW_ASSIGN_OR_RAISE(const int64_t count, spec->drop_strays(strays, surroundings_));
     dropped += count;
   }
   return dropped;
@@ -157,7 +154,7 @@ Result<int64_t> Checkpoints::DropStrays(connector::ManifestStore& store) {
 
 Result<int64_t> Checkpoints::Drop(const std::string& pipeline, const std::string& which) {
   ARROW_RETURN_NOT_OK(CheckKnown(pipeline));
-  auto store = Store(pipeline);
+  ARROW_ASSIGN_OR_RAISE(const auto store, Store(pipeline));
   if (which.empty()) {
     ARROW_RETURN_NOT_OK(store->Acquire().status());
     // First: without the store nobody knows where they are.

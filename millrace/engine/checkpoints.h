@@ -8,6 +8,8 @@
 
 #include "millrace/connector/manifest_store.h"
 #include "millrace/engine/engine.h"
+#include "millrace/engine/settings.h"
+#include "millrace/state/place.h"
 
 namespace millrace::engine {
 
@@ -27,8 +29,8 @@ struct CheckpointInfo {
 /// Reads only, and takes no pipeline, except Drop. Used by one thread.
 class Checkpoints {
  public:
-  /// `directory` empty: the engine's.
-  Checkpoints(Engine* engine, const std::string& directory);
+  /// Those that a job of these options would write.
+  Checkpoints(Engine* engine, const JobOptions& options);
 
   Result<std::vector<std::string>> Pipelines();
   /// Has the pipeline left anything (kNoSuchState)? Show and Drop ask it too.
@@ -42,12 +44,13 @@ class Checkpoints {
 
  private:
   Result<int64_t> DropStrays(connector::ManifestStore& store);
-  std::unique_ptr<connector::ManifestStore> Store(const std::string& pipeline);
+  Result<std::unique_ptr<connector::ManifestStore>> Store(const std::string& pipeline);
   Result<connector::ManifestEntry> Find(connector::ManifestStore& store,
                                         const std::string& pipeline,
                                         const std::string& which);
   Engine* const engine_;
-  const std::string directory_;
+  const state::Place place_;
+  const connector::Surroundings surroundings_;
 };
 
 }  // namespace millrace::engine

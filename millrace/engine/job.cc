@@ -117,7 +117,7 @@ Result<std::unique_ptr<Job>> Job::Make(Engine* engine, SessionCatalog* catalog,
   }
 
   if (WantsCheckpoints(*plan, job->options_)) {
-    ARROW_ASSIGN_OR_RAISE(job->recovery_, Recovery::Open(engine, job->options_));
+    ARROW_ASSIGN_OR_RAISE(job->recovery_, Recovery::Open(job->options_, surroundings));
     surroundings.checkpointed = true;
     surroundings.attempt = job->recovery_->attempt();
   }
@@ -267,8 +267,7 @@ void Job::Stop(std::string savepoint, Status reason) {
 
 Status Job::CheckSavepoint(const std::string& savepoint) const {
   if (savepoint.empty()) return Status::OK();
-  ARROW_ASSIGN_OR_RAISE(const auto known,
-                        Checkpoints(engine_, options_.state_dir).List(name()));
+  ARROW_ASSIGN_OR_RAISE(const auto known, Checkpoints(engine_, options_).List(name()));
   const bool taken = std::any_of(known.begin(), known.end(), [&](const auto& checkpoint) {
     return checkpoint.savepoint == savepoint;
   });

@@ -7,7 +7,6 @@
 #include <fmt/ranges.h>
 
 #include "millrace/state/errors.h"
-#include "millrace/state/local_manifest_store.h"
 #include "millrace/state/state_file.h"
 
 namespace millrace::engine {
@@ -67,13 +66,15 @@ Result<std::vector<Strays>> DecodeStrays(const std::string& text) {
   return out;
 }
 
-std::unique_ptr<connector::ManifestStore> Recovery::StoreOf(Engine* engine,
-                                                            const JobOptions& options) {
-  return state::MakeLocalManifestStore(engine->shared_files(), &engine->clock(),
-                                       options.state_dir.empty()
-                                           ? DefaultStateDir(engine->environment())
-                                           : options.state_dir,
-                                       options.name.text);
+state::Place PlaceOf(const JobOptions& options, const ConfigSpec::Lookup& environment) {
+  return {options.state_dir.empty() ? DefaultStateDir(environment) : options.state_dir,
+          options.state_options};
+}
+
+Result<std::unique_ptr<connector::ManifestStore>> Recovery::StoreOf(
+    const JobOptions& options, const connector::Surroundings& surroundings) {
+  return state::OpenManifestStore(PlaceOf(options, surroundings.environment),
+                                  options.name.text, surroundings);
 }
 
 Status Recovery::Forget() {
@@ -85,18 +86,19 @@ Status Recovery::MarkEnded(const std::vector<std::string>& names) {
   return store_->WriteNote(kEndedNote, fmt::format("{}", fmt::join(names, "\n")));
 }
 
-Result<std::set<std::string>> Recovery::Ended(Engine* engine, const JobOptions& options) {
-  ARROW_ASSIGN_OR_RAISE(const std::string text,
-                        StoreOf(engine, options)->ReadNote(kEndedNote));
+Result<std::set<std::string>> Recovery::Ended(
+    const JobOptions& options, const connector::Surroundings& surroundings) {
+  ARROW_ASSIGN_OR_RAISE(const auto store, StoreOf(options, surroundings));
+  ARROW_ASSIGN_OR_RAISE(const std::string text, store->ReadNote(kEndedNote));
   const std::vector<std::string> names = LinesOf(text);
   return std::set<std::string>(names.begin(), names.end());
 }
 
-Result<std::unique_ptr<Recovery>> Recovery::Open(Engine* engine,
-                                                 const JobOptions& options) {
+Result<std::unique_ptr<Recovery>> Recovery::Open(
+    const JobOptions& options, const connector::Surroundings& surroundings) {
   if (!options.name.chosen) return errors::kNeedsName.Make({}, "");
   std::unique_ptr<Recovery> out(new Recovery(options));
-  out->store_ = StoreOf(engine, options);
+  ARROW_ASSIGN_OR_RAISE(out->store_, StoreOf(options, surroundings));
   ARROW_ASSIGN_OR_RAISE(out->attempt_, out->store_->Acquire());
   return out;
 }
@@ -125,12 +127,14 @@ const ManifestEntry* Recovery::ChosenOf(const std::vector<ManifestEntry>& entrie
   return chosen;
 }
 
-std::map<std::string, std::string> Recovery::EarlierDiscovery(Engine* engine,
-                                                              const JobOptions& options) {
+std::map<std::string, std::string> Recovery::EarlierDiscovery(
+    const JobOptions& options, const connector::Surroundings& surroundings) {
   std::map<std::string, std::string> out;
   if (!options.name.chosen || options.checkpoints == WhenCheckpoints::kOff) return out;
   Recovery recovery(options);
-  recovery.store_ = StoreOf(engine, options);
+  auto store = StoreOf(options, surroundings);
+  if (!store.ok()) return out;
+  recovery.store_ = std::move(*store);
   const auto entries = recovery.store_->List();
   if (!entries.ok()) return out;
   const ManifestEntry* const chosen = recovery.ChosenOf(*entries);

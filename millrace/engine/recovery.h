@@ -16,12 +16,15 @@
 #include "millrace/plan/identity.h"
 #include "millrace/runtime/checkpoint/coordinator.h"
 #include "millrace/state/manifest.h"
+#include "millrace/state/place.h"
 #include "millrace/state/retention.h"
 
 namespace millrace::engine {
 
 /// The folder that holds checkpoints when a job names none.
 std::string DefaultStateDir(const ConfigSpec::Lookup& environment);
+/// Where the checkpoints of a job are.
+state::Place PlaceOf(const JobOptions& options, const ConfigSpec::Lookup& environment);
 
 /// For an error: what can be started from, the newest last.
 std::string CheckpointNames(const std::vector<connector::ManifestEntry>& entries);
@@ -35,9 +38,9 @@ Result<std::vector<Strays>> DecodeStrays(const std::string& text);
 /// the job, and keeps every other process from running the pipeline.
 class Recovery {
  public:
-  /// Takes the pipeline (kPipelineTaken).
-  static Result<std::unique_ptr<Recovery>> Open(Engine* engine,
-                                                const JobOptions& options);
+  /// Takes the pipeline (kPipelineTaken). What `surroundings` lend outlives it.
+  static Result<std::unique_ptr<Recovery>> Open(
+      const JobOptions& options, const connector::Surroundings& surroundings);
 
   int64_t attempt() const { return attempt_; }
 
@@ -66,19 +69,20 @@ class Recovery {
   /// from here on none of them is to be run again until all are forgotten, this one last.
   Status MarkEnded(const std::vector<std::string>& names);
   /// What MarkEnded said in an earlier run that was cut off while it forgot them.
-  static Result<std::set<std::string>> Ended(Engine* engine, const JobOptions& options);
+  static Result<std::set<std::string>> Ended(const JobOptions& options,
+                                             const connector::Surroundings& surroundings);
 
   /// What the run that `options` go on from said of each table that it read; nothing
   /// where there is none that can be read, which Choose reports. Takes nothing.
-  static std::map<std::string, std::string> EarlierDiscovery(Engine* engine,
-                                                             const JobOptions& options);
+  static std::map<std::string, std::string> EarlierDiscovery(
+      const JobOptions& options, const connector::Surroundings& surroundings);
 
   runtime::CheckpointOptions PipelineOptions(plan::PlanIdentity plan) const;
 
  private:
   explicit Recovery(JobOptions options) : options_(std::move(options)) {}
-  static std::unique_ptr<connector::ManifestStore> StoreOf(Engine* engine,
-                                                           const JobOptions& options);
+  static Result<std::unique_ptr<connector::ManifestStore>> StoreOf(
+      const JobOptions& options, const connector::Surroundings& surroundings);
   Result<state::Manifest> Read(const connector::ManifestEntry& entry);
   const connector::ManifestEntry* ChosenOf(
       const std::vector<connector::ManifestEntry>& entries) const;

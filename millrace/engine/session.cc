@@ -139,13 +139,19 @@ JobOptions Session::OptionsOf(std::string target, std::set<std::string>* names) 
   return out;
 }
 
+connector::Surroundings Session::ForRecovery() const {
+  connector::Surroundings out = engine_->For("", planning_memory_);
+  out.given_up = catalog_.given_up();
+  return out;
+}
+
 // An endless table is read by the last of a script's pipelines, but views over it are
 // planned before.
 std::string Session::EarlierDiscovery(const std::string& table) const {
   std::set<std::string> names;
   JobOptions last = options_;
   for (const std::string& target : targets_) last = OptionsOf(target, &names);
-  return Recovery::EarlierDiscovery(engine_, last)[table];
+  return Recovery::EarlierDiscovery(last, ForRecovery())[table];
 }
 
 // As a whole: cut off between two of them, a rerun would do some of the statements again.
@@ -155,10 +161,10 @@ Status Session::ForgetFinished() {
   if (finished.empty()) return Status::OK();
   std::vector<std::string> names;
   for (const JobOptions& options : finished) names.push_back(options.name.text);
-  ARROW_ASSIGN_OR_RAISE(auto first, Recovery::Open(engine_, finished.front()));
+  ARROW_ASSIGN_OR_RAISE(auto first, Recovery::Open(finished.front(), ForRecovery()));
   ARROW_RETURN_NOT_OK(first->MarkEnded(names));
   for (size_t i = 1; i < finished.size(); ++i) {
-    ARROW_ASSIGN_OR_RAISE(auto recovery, Recovery::Open(engine_, finished[i]));
+    ARROW_ASSIGN_OR_RAISE(auto recovery, Recovery::Open(finished[i], ForRecovery()));
     ARROW_RETURN_NOT_OK(recovery->Forget());
   }
   return first->Forget();
@@ -232,7 +238,7 @@ Status Session::RunWrite(const plan::NodePtr& root, SessionListener& listener,
   JobOptions options = OptionsOf(write->table()->name, &names_);
   options.keeps_checkpoint = options.name.chosen && several_writes_;
   if (options.keeps_checkpoint && finished_.empty()) {
-    ARROW_ASSIGN_OR_RAISE(ended_, Recovery::Ended(engine_, options));
+    ARROW_ASSIGN_OR_RAISE(ended_, Recovery::Ended(options, ForRecovery()));
   }
   if (ended_.contains(options.name.text)) {
     listener.OnMessage(

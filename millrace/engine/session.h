@@ -118,6 +118,7 @@ class Session {
   Result<Lowered> Lower(std::string_view yaml, const std::string& file);
   // Of a statement that fills `target`, behind those whose pipelines have `names`.
   JobOptions OptionsOf(std::string target, std::set<std::string>* names) const;
+  connector::Surroundings ForRecovery() const;
   std::string EarlierDiscovery(const std::string& table) const;
   Status ForgetFinished();
   // Is the write the script's last, if it never ends?

@@ -6,6 +6,7 @@
 
 #include "millrace/base/error.h"
 #include "millrace/io/path.h"
+#include "millrace/state/place.h"
 
 namespace millrace::engine {
 
@@ -88,8 +89,29 @@ Setting Choice(const char* name, std::vector<std::pair<std::string, Enum>> choic
       });
 }
 
-const std::vector<Setting>& Settings() {
-  static const std::vector<Setting> settings = {
+// What the store of `state_dir` takes, each under its name behind "state_".
+Setting OfState(const OptionSpec& option) {
+  Setting out;
+  out.spec = option;
+  out.spec.name = "state_" + option.name;
+  out.spec.default_value = std::nullopt;
+  out.spec.environment.clear();
+  out.spec.doc = "Of the store that state_dir lies in. " + option.doc;
+  out.take = [setting = out.spec.name, name = option.name](const Config& value,
+                                                           JobOptions* options) {
+    options->state_options[name] = value.GetString(setting);
+    return Status::OK();
+  };
+  out.reset = [name = option.name](const JobOptions& defaults, JobOptions* options) {
+    options->state_options.erase(name);
+    const auto given = defaults.state_options.find(name);
+    if (given != defaults.state_options.end()) options->state_options.insert(*given);
+  };
+  return out;
+}
+
+std::vector<Setting> MakeSettings() {
+  std::vector<Setting> settings = {
       Parsed({.name = "name",
               .type = OptionType::kString,
               .doc = "Name of the pipeline, by which its checkpoints are found"},
@@ -131,8 +153,8 @@ const std::vector<Setting>& Settings() {
             &JobOptions::checkpoints_retained)
           .Within(1, 1000),
       Text("state_dir", "",
-           "Folder of checkpoints; $MILLRACE_STATE_DIR, or millrace in the user's folder "
-           "for state, when absent",
+           "Folder of checkpoints, also s3://bucket/prefix; $MILLRACE_STATE_DIR, or "
+           "millrace in the user's folder for state, when absent",
            &JobOptions::state_dir),
       Text("start_from", "",
            "Epoch or savepoint to start from; the newest checkpoint when absent",
@@ -160,6 +182,13 @@ const std::vector<Setting>& Settings() {
                "with every failure in a row, up to 60s",
                &JobOptions::restart_backoff_nanos),
   };
+  for (const OptionSpec& option : state::PlaceSpec().options())
+    settings.push_back(OfState(option));
+  return settings;
+}
+
+const std::vector<Setting>& Settings() {
+  static const std::vector<Setting> settings = MakeSettings();
   return settings;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -59,7 +60,9 @@ struct JobOptions {
   WhenCheckpoints checkpoints = WhenCheckpoints::kAuto;
   int64_t checkpoint_interval_nanos = 10'000'000'000;
   int checkpoints_retained = 1;
-  std::string state_dir;   ///< empty: the engine's
+  std::string state_dir;  ///< empty: the engine's
+  /// Of the object store that state_dir lies in.
+  std::map<std::string, std::string> state_options;
   std::string start_from;  ///< an epoch or the name of a savepoint; empty: the newest
   /// What whoever runs the job wants to start from, over all settings; "" is the newest.
   std::optional<std::string> start_over;

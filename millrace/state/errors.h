@@ -53,9 +53,20 @@ inline constexpr ErrorSpec kSavepointTaken{
     4512, arrow::StatusCode::AlreadyExists, false, "there is a savepoint of that name",
     "take another name, or drop it: `millrace checkpoint drop PIPELINE SAVEPOINT`"};
 
+inline constexpr ErrorSpec kNoConditions{
+    4513, arrow::StatusCode::NotImplemented, false,
+    "the object store can't keep checkpoints: it does not do conditional puts",
+    "choose a store that does, or a folder of this machine, with -o state_dir=PLACE"};
+
+inline constexpr ErrorSpec kHeadDamaged{
+    4514, arrow::StatusCode::IOError, false,
+    "the head of a pipeline's checkpoints is damaged",
+    "put back an earlier version of that object, or delete all objects beside it to "
+    "begin again"};
+
 inline constexpr const ErrorSpec* kStateErrors[] = {
-    &kPipelineTaken, &kManifestDamaged, &kStateDamaged, &kStateVersion,
-    &kStateRefused,  &kNoCheckpoint,    &kStateFolder,  &kGuaranteeMissed,
-    &kNeedsName,     &kStopped,         &kNoSuchState,  &kSavepointTaken};
+    &kPipelineTaken, &kManifestDamaged, &kStateDamaged,    &kStateVersion, &kStateRefused,
+    &kNoCheckpoint,  &kStateFolder,     &kGuaranteeMissed, &kNeedsName,    &kStopped,
+    &kNoSuchState,   &kSavepointTaken,  &kNoConditions,    &kHeadDamaged};
 
 }  // namespace millrace::errors

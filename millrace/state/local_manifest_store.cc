@@ -11,6 +11,7 @@
 #include "millrace/base/calendar.h"
 #include "millrace/base/failpoint.h"
 #include "millrace/state/errors.h"
+#include "millrace/state/names.h"
 
 namespace millrace::state {
 
@@ -19,48 +20,9 @@ namespace {
 using connector::ManifestEntry;
 using connector::ManifestState;
 
-constexpr std::string_view kEpochPrefix = "epoch-";
 constexpr std::string_view kSavepointPrefix = "savepoint-";
 constexpr std::string_view kPending = ".pending";
 constexpr std::string_view kManifest = ".manifest";
-
-bool IsPlain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         c == '-' || c == '_';
-}
-
-std::string Escaped(const std::string& name) {
-  std::string out;
-  for (const char c : name) {
-    // A dot is plain inside a name; at its start it would hide the folder.
-    if (IsPlain(c) || (c == '.' && !out.empty())) {
-      out += c;
-    } else {
-      out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
-
-std::string Unescaped(std::string_view name) {
-  std::string out;
-  for (size_t i = 0; i < name.size(); ++i) {
-    unsigned value = 0;
-    if (name[i] == '%' && i + 2 < name.size() &&
-        std::from_chars(name.data() + i + 1, name.data() + i + 3, value, 16).ec ==
-            std::errc()) {
-      out += static_cast<char>(value);
-      i += 2;
-    } else {
-      out += name[i];
-    }
-  }
-  return out;
-}
-
-std::string BaseName(const std::string& path) {
-  return path.substr(path.find_last_of('/') + 1);
-}
 
 class LocalManifestStore final : public connector::ManifestStore {
  public:
@@ -69,7 +31,7 @@ class LocalManifestStore final : public connector::ManifestStore {
       : files_(std::move(files)),
         clock_(clock),
         name_(name),
-        folder_(directory + "/" + Escaped(name)),
+        folder_(directory + "/" + EscapedName(name)),
         state_folder_(folder_ + "/state") {}
 
   std::string location() const override { return folder_; }
@@ -134,26 +96,26 @@ class LocalManifestStore final : public connector::ManifestStore {
   Status WritePending(Epoch epoch, const std::string& manifest) override {
     ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.pending"));
     ARROW_RETURN_NOT_OK(files_->SyncDirectory(state_folder_));
-    ARROW_RETURN_NOT_OK(WriteDurably(EpochName(epoch, kPending), manifest));
+    ARROW_RETURN_NOT_OK(WriteDurably(Pending(epoch), manifest));
     ARROW_RETURN_NOT_OK(files_->SyncDirectory(folder_));
     return failpoint::Reach("checkpoint.pending.done");
   }
 
   Status Promote(Epoch epoch) override {
     ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.decide"));
-    const std::string decided = Path(EpochName(epoch, kManifest));
+    const std::string decided = Path(Decided(epoch));
     if (files_->Exists(decided)) {
       return errors::kInternal.Make({.file = decided}, "epoch {} is decided already",
                                     epoch.value);
     }
-    ARROW_RETURN_NOT_OK(files_->Rename(Path(EpochName(epoch, kPending)), decided));
+    ARROW_RETURN_NOT_OK(files_->Rename(Path(Pending(epoch)), decided));
     ARROW_RETURN_NOT_OK(failpoint::Reach("checkpoint.renamed"));
     ARROW_RETURN_NOT_OK(files_->SyncDirectory(folder_));
     return failpoint::Reach("checkpoint.decided");
   }
 
   Status NameSavepoint(Epoch epoch, const std::string& name) override {
-    ARROW_ASSIGN_OR_RAISE(std::string text, ReadText(Path(EpochName(epoch, kManifest))));
+    ARROW_ASSIGN_OR_RAISE(std::string text, ReadText(Path(Decided(epoch))));
     const std::string final_name = SavepointName(name);
     ARROW_RETURN_NOT_OK(WriteDurably(final_name + ".new", text));
     ARROW_RETURN_NOT_OK(files_->Rename(Path(final_name + ".new"), Path(final_name)));
@@ -233,16 +195,19 @@ class LocalManifestStore final : public connector::ManifestStore {
     return Status::OK();
   }
   std::string Path(const std::string& name) const { return folder_ + "/" + name; }
-  static std::string EpochName(Epoch epoch, std::string_view suffix) {
-    return fmt::format("{}{:020}{}", kEpochPrefix, epoch.value, suffix);
+  static std::string Pending(Epoch epoch) {
+    return EpochName(epoch) + std::string(kPending);
+  }
+  static std::string Decided(Epoch epoch) {
+    return EpochName(epoch) + std::string(kManifest);
   }
   static std::string SavepointName(const std::string& name) {
-    return fmt::format("{}{}{}", kSavepointPrefix, Escaped(name), kManifest);
+    return fmt::format("{}{}{}", kSavepointPrefix, EscapedName(name), kManifest);
   }
   static std::string NameOf(const ManifestEntry& entry) {
     switch (entry.state) {
-      case ManifestState::kPending: return EpochName(entry.epoch, kPending);
-      case ManifestState::kDecided: return EpochName(entry.epoch, kManifest);
+      case ManifestState::kPending: return Pending(entry.epoch);
+      case ManifestState::kDecided: return Decided(entry.epoch);
       case ManifestState::kSavepoint: break;
     }
     return SavepointName(entry.savepoint);
@@ -254,22 +219,14 @@ class LocalManifestStore final : public connector::ManifestStore {
       name.remove_prefix(kSavepointPrefix.size());
       name.remove_suffix(kManifest.size());
       out.state = ManifestState::kSavepoint;
-      out.savepoint = Unescaped(name);
+      out.savepoint = UnescapedName(name);
       return out;
     }
-    if (!name.starts_with(kEpochPrefix)) return std::nullopt;
-    name.remove_prefix(kEpochPrefix.size());
-    if (name.ends_with(kPending)) {
-      out.state = ManifestState::kPending;
-      name.remove_suffix(kPending.size());
-    } else if (name.ends_with(kManifest)) {
-      name.remove_suffix(kManifest.size());
-    } else {
-      return std::nullopt;
-    }
-    const char* end = name.data() + name.size();
-    const auto [at, error] = std::from_chars(name.data(), end, out.epoch.value);
-    if (error != std::errc() || at != end) return std::nullopt;
+    std::string_view suffix;
+    const auto epoch = EpochOf(name, &suffix);
+    if (!epoch || (suffix != kPending && suffix != kManifest)) return std::nullopt;
+    out.epoch = *epoch;
+    if (suffix == kPending) out.state = ManifestState::kPending;
     return out;
   }
 
@@ -317,7 +274,7 @@ Result<std::vector<std::string>> ListPipelines(io::FileSystem& files,
   if (!files.Exists(directory)) return out;
   ARROW_ASSIGN_OR_RAISE(auto listed, files.List(directory));
   for (const io::FileInfo& file : listed) {
-    if (file.directory) out.push_back(Unescaped(BaseName(file.path)));
+    if (file.directory) out.push_back(UnescapedName(BaseName(file.path)));
   }
   std::sort(out.begin(), out.end());
   return out;

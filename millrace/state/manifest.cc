@@ -2,11 +2,10 @@
 
 #include <charconv>
 
-#include <arrow/util/base64.h>
-#include <xxhash.h>
 #include <nlohmann/json.hpp>
 
 #include "millrace/state/errors.h"
+#include "millrace/state/sealed_json.h"
 
 namespace millrace::state {
 
@@ -14,17 +13,11 @@ namespace {
 
 using nlohmann::json;
 
-std::string Base64(const std::string& bytes) { return arrow::util::base64_encode(bytes); }
-
-std::string Hex(uint64_t value) { return fmt::format("{:016x}", value); }
-
 uint64_t FromHex(const std::string& text) {
   uint64_t value = 0;
   std::from_chars(text.data(), text.data() + text.size(), value, 16);
   return value;
 }
-
-uint64_t Checksum(std::string_view text) { return XXH3_64bits(text.data(), text.size()); }
 
 json ToJson(const connector::SplitState& state) {
   json out{{"id", state.split.id.value},
@@ -47,66 +40,10 @@ json ToJson(const Section& section) {
           {"file", section.file},
           {"offset", section.offset},
           {"length", section.length},
-          {"xxh3", Hex(section.checksum)},
+          {"xxh3", HexDigits(section.checksum)},
           {"rows", section.rows},
           {"groups", {section.first_group, section.last_group}}};
 }
-
-// What reading met first that is not as it must be. Fields are asked for one by one, so
-// that a damaged manifest is an error and no exception.
-class Fields {
- public:
-  explicit Fields(const json& object, bool* good) : object_(object), good_(good) {
-    if (!object.is_object()) *good_ = false;
-  }
-  const json& Get(const char* name) const {
-    static const json kNothing;
-    if (!object_.is_object()) return kNothing;
-    const auto found = object_.find(name);
-    return found == object_.end() ? kNothing : *found;
-  }
-  int64_t Integer(const char* name) const {
-    const json& value = Get(name);
-    if (value.is_number_integer()) return value.get<int64_t>();
-    *good_ = false;
-    return 0;
-  }
-  std::string Text(const char* name) const {
-    const json& value = Get(name);
-    if (value.is_string()) return value.get<std::string>();
-    *good_ = false;
-    return {};
-  }
-  std::string Bytes(const char* name) const {
-    auto decoded = arrow::util::base64_decode(Text(name));
-    if (decoded.ok()) return std::move(*decoded);
-    *good_ = false;
-    return {};
-  }
-  bool Has(const char* name) const { return !Get(name).is_null(); }
-  const json& List(const char* name) const {
-    const json& value = Get(name);
-    if (!value.is_array()) *good_ = false;
-    return value;
-  }
-  std::map<std::string, int64_t> Numbers(const char* name) const {
-    std::map<std::string, int64_t> out;
-    const json& object = Get(name);
-    if (!object.is_object()) *good_ = false;
-    for (const auto& [key, value] : object.items()) {
-      if (value.is_number_integer()) {
-        out[key] = value.get<int64_t>();
-      } else {
-        *good_ = false;
-      }
-    }
-    return out;
-  }
-
- private:
-  const json& object_;
-  bool* const good_;
-};
 
 connector::SplitState SplitFrom(const json& object, bool* good) {
   const Fields fields(object, good);
@@ -175,22 +112,12 @@ std::string Manifest::Encode() const {
     out["tokens"].push_back(
         {{"bytes", Base64(token.bytes)}, {"rows", token.rows}, {"size", token.size}});
   }
-  std::string text = out.dump() + "\n";
-  text += "xxh3 " + Hex(Checksum(text)) + "\n";
-  return text;
+  return Sealed(out);
 }
 
 Result<Manifest> Manifest::Decode(const std::string& text, const std::string& where) {
-  auto damaged = [&where](const char* what) {
-    return errors::kManifestDamaged.Make({.file = where}, "{}", what);
-  };
-  const size_t line = text.find('\n');
-  if (line == std::string::npos) return damaged("it ends too early");
-  const std::string expected = "xxh3 " + Hex(Checksum({text.data(), line + 1})) + "\n";
-  if (text.compare(line + 1, std::string::npos, expected) != 0) {
-    return damaged("its checksum does not fit");
-  }
-  const json object = json::parse(text.data(), text.data() + line, nullptr, false);
+  ARROW_ASSIGN_OR_RAISE(const json object,
+                        Unsealed(text, errors::kManifestDamaged, where));
   bool good = true;
   const Fields fields(object, &good);
   const int64_t version = fields.Integer("version");
@@ -232,7 +159,7 @@ Result<Manifest> Manifest::Decode(const std::string& text, const std::string& wh
     out.tokens.push_back(
         {token.Bytes("bytes"), token.Integer("rows"), token.Integer("size")});
   }
-  if (!good) return damaged("a field is missing or of another kind");
+  if (!good) return errors::kManifestDamaged.Make({.file = where}, "{}", kBadField);
   return out;
 }
 

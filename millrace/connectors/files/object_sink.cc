@@ -93,14 +93,15 @@ Result<std::unique_ptr<connector::Sink>> ObjectSink::Make(
   } else if (options.own.GetString("mode") == "append") {
     return errors::kObjectIsWhole.Make({.file = path}, "mode is 'append'");
   }
-  ARROW_ASSIGN_OR_RAISE(auto access, StoreAccess::Make(path, options.own, surroundings));
+  ARROW_ASSIGN_OR_RAISE(auto access,
+                        connector::StoreAccess::Make(path, options.own, surroundings));
   return std::unique_ptr<connector::Sink>(
       new ObjectSink(std::move(options), std::move(surroundings), std::move(access),
                      std::move(names), std::move(key)));
 }
 
 ObjectSink::ObjectSink(Parsed options, connector::Surroundings surroundings,
-                       std::shared_ptr<StoreAccess> access, ObjectNames names,
+                       std::shared_ptr<connector::StoreAccess> access, ObjectNames names,
                        std::string key)
     : options_(std::move(options)),
       surroundings_(std::move(surroundings)),
@@ -285,7 +286,8 @@ Result<int64_t> DropUploads(const std::string& strays,
   static const ConfigSpec spec = io::ObjectStoreSpec().Plus(io::ObjectStoreWriteSpec());
   ARROW_ASSIGN_OR_RAISE(const Config options,
                         spec.Parse("checkpoint", given, surroundings.environment));
-  ARROW_ASSIGN_OR_RAISE(auto access, StoreAccess::Make(path, options, surroundings));
+  ARROW_ASSIGN_OR_RAISE(auto access,
+                        connector::StoreAccess::Make(path, options, surroundings));
   io::ObjectStore& store = access->store();
   ARROW_ASSIGN_OR_RAISE(const auto beginning, LoadBeginning(store, names.BeginningKey()));
   if (!beginning) return 0;

@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "millrace/connector/registry.h"
+#include "millrace/connector/store_access.h"
 #include "millrace/connectors/files/options.h"
 #include "millrace/connectors/files/partitions.h"
-#include "millrace/connectors/files/store_access.h"
 #include "millrace/connectors/files/upload_token.h"
 #include "millrace/connectors/files/uploads.h"
 
@@ -53,7 +53,8 @@ class ObjectSink final : public connector::Sink, public connector::Committer {
 
  private:
   ObjectSink(Parsed options, connector::Surroundings surroundings,
-             std::shared_ptr<StoreAccess> access, ObjectNames names, std::string key);
+             std::shared_ptr<connector::StoreAccess> access, ObjectNames names,
+             std::string key);
 
   /// What the tokens of an epoch say together.
   struct Plan {
@@ -88,7 +89,7 @@ class ObjectSink final : public connector::Sink, public connector::Committer {
   const Parsed options_;
   const connector::Surroundings surroundings_;
   const std::string mode_;
-  const std::shared_ptr<StoreAccess> access_;
+  const std::shared_ptr<connector::StoreAccess> access_;
   const ObjectNames names_;
   const std::string key_;  // of the single object; "": a folder
   std::shared_ptr<const Partitions> partitions_;

@@ -12,15 +12,15 @@
 #include <arrow/type_fwd.h>
 
 #include "millrace/base/memory_budget.h"
+#include "millrace/connector/store_access.h"
 #include "millrace/connectors/files/part_place.h"
-#include "millrace/connectors/files/store_access.h"
 #include "millrace/connectors/files/upload_token.h"
 
 namespace millrace::files {
 
 /// Where uploads go, and who sends them.
 struct UploadOptions {
-  std::shared_ptr<StoreAccess> access;
+  std::shared_ptr<connector::StoreAccess> access;
   ObjectNames names;
   std::string incarnation;
   int64_t attempt = 0;

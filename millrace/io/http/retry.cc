@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
-#include <condition_variable>
 
 #include "millrace/base/error.h"
+#include "millrace/base/pause.h"
 
 namespace millrace::io {
 
@@ -22,22 +21,6 @@ bool IsPassing(const Status& status) {
   const ErrorDetail* detail = ErrorDetail::Of(status);
   return detail != nullptr && detail->retryable();
 }
-
-class Alarm final : public Wakeable {
- public:
-  void Wake() override {
-    std::lock_guard lock(mutex_);
-    changed_.notify_all();
-  }
-  void WaitFor(std::chrono::nanoseconds time) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, time);
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-};
 
 }  // namespace
 
@@ -75,20 +58,7 @@ Result<HttpResponse> RetryingClient::Send(
         clock_->MonotonicNanos() - begun + pause > policy_.deadline_nanos) {
       return response;
     }
-    ARROW_RETURN_NOT_OK(Pause(pause));
-  }
-}
-
-Status RetryingClient::Pause(int64_t nanos) {
-  const int64_t until = clock_->MonotonicNanos() + nanos;
-  auto alarm = std::make_shared<Alarm>();
-  if (timers_ != nullptr) timers_->WakeAt(until, Waker(alarm));
-  for (;;) {
-    if (given_up_) ARROW_RETURN_NOT_OK(given_up_());
-    const int64_t left = until - clock_->MonotonicNanos();
-    if (left <= 0) return Status::OK();
-    // In slices: whoever gives up does not know that we wait.
-    alarm->WaitFor(std::chrono::nanoseconds(std::min<int64_t>(left, 50'000'000)));
+    ARROW_RETURN_NOT_OK(Pause(*clock_, timers_, pause, given_up_));
   }
 }
 

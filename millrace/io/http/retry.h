@@ -40,8 +40,6 @@ class RetryingClient {
   const Clock& clock() const { return *clock_; }
 
  private:
-  Status Pause(int64_t nanos);
-
   const std::shared_ptr<HttpClient> client_;
   const RetryPolicy policy_;
   const Clock* const clock_;

@@ -108,6 +108,9 @@ class HttpStore final : public ObjectStore {
   Status Delete(const std::vector<std::string>& keys) override {
     return keys.empty() ? Status::OK() : Refuse(keys.front());
   }
+  Status DeleteIf(const std::string& key, const std::string&) override {
+    return Delete({key});
+  }
   Result<std::string> BeginUpload(const std::string& key) override { return Refuse(key); }
   Result<std::string> UploadPart(const std::string& key, const std::string&, int,
                                  std::string_view) override {

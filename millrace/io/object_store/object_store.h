@@ -82,6 +82,10 @@ class ObjectStore {
                                   const PutCondition& condition) = 0;
   /// Keys that are not there count as deleted.
   virtual Status Delete(const std::vector<std::string>& keys) = 0;
+  /// Only while its content has this ETag: otherwise kNotAsExpected. A key that is not
+  /// there counts as deleted. A store that knows no such condition deletes whatever is
+  /// there.
+  virtual Status DeleteIf(const std::string& key, const std::string& etag) = 0;
 
   /// Begin an upload in parts; answers its id. Nobody sees the parts.
   virtual Result<std::string> BeginUpload(const std::string& key) = 0;

@@ -244,6 +244,15 @@ class S3Store final : public ObjectStore {
     return Status::OK();
   }
 
+  Status DeleteIf(const std::string& key, const std::string& etag) override {
+    Call call{.method = "DELETE", .key = key};
+    call.unsigned_headers.emplace_back("If-Match", Quoted(etag));
+    ARROW_ASSIGN_OR_RAISE(const HttpResponse response, Send(&call));
+    if (response.ok() || response.status == 404) return Status::OK();
+    if (response.status == 501) return Delete({key});
+    return ErrorOf(call, response);
+  }
+
   Result<std::string> BeginUpload(const std::string& key) override {
     Call call{.method = "POST",
               .key = key,
@@ -503,7 +512,7 @@ class S3Store final : public ObjectStore {
         error.code.empty()
             ? fmt::format("status {}", response.status)
             : fmt::format("{} ({}): {}", error.code, response.status, error.message);
-    const bool writes = call.method == "PUT" || call.method == "POST";
+    const bool writes = call.method != "GET" && call.method != "HEAD";
     const ErrorSpec* spec = &errors::kRequestRefused;
     if (error.code == "NoSuchBucket") {
       spec = &errors::kNoSuchBucket;
@@ -522,6 +531,8 @@ class S3Store final : public ObjectStore {
       spec = &errors::kObjectChanged;  // shorter than it was
     } else if (response.status == 401 || response.status == 403) {
       spec = &errors::kAccessDenied;
+    } else if (response.status == 501) {
+      spec = &errors::kRequestRefused;
     } else if (response.status >= 500 || response.status == 429 ||
                response.status == 408 || IsPassingCode(error.code)) {
       spec = &errors::kServerBusy;

@@ -42,6 +42,9 @@ class OneObject final : public ObjectStore {
     return Status::IOError("");
   }
   Status Delete(const std::vector<std::string>&) override { return Status::IOError(""); }
+  Status DeleteIf(const std::string&, const std::string&) override {
+    return Status::IOError("");
+  }
   Result<std::string> BeginUpload(const std::string&) override {
     return Status::IOError("");
   }

@@ -5,6 +5,7 @@
 #include "millrace/base/error.h"
 #include "millrace/base/failpoint.h"
 #include "millrace/state/errors.h"
+#include "millrace/state/names.h"
 #include "millrace/state/state_file.h"
 
 namespace millrace::runtime {
@@ -255,8 +256,7 @@ Status Coordinator::WriteStates(std::vector<TaskReport>& reports) {
     auto writing = states_.Take(report);
     if (!writing) continue;
     std::string name =
-        fmt::format("epoch-{:020}-attempt-{}-task-{}.state", in_flight_->epoch.value,
-                    options_.attempt, report.task);
+        state::StateFileName(in_flight_->epoch, options_.attempt, report.task);
     auto sections = Future<OperatorStates::Sections>::Make();
     context_.executor->Submit([store = options_.store, name = std::move(name),
                                ordinal = writing->ordinal,

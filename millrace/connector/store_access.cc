@@ -1,4 +1,4 @@
-#include "millrace/connectors/files/store_access.h"
+#include "millrace/connector/store_access.h"
 
 #include <algorithm>
 #include <utility>
@@ -6,15 +6,15 @@
 #include "millrace/base/error.h"
 #include "millrace/io/object_store/open_store.h"
 
-namespace millrace::files {
+namespace millrace::connector {
 
 namespace {
 constexpr size_t kSideBySide = 8;
 }  // namespace
 
-Result<std::shared_ptr<StoreAccess>> StoreAccess::Make(
-    const std::string& path, const Config& options,
-    const connector::Surroundings& surroundings) {
+Result<std::shared_ptr<StoreAccess>> StoreAccess::Make(const std::string& path,
+                                                       const Config& options,
+                                                       const Surroundings& surroundings) {
   std::shared_ptr<StoreAccess> out(new StoreAccess(surroundings.clock));
   io::StoreSurroundings store;
   store.clock = surroundings.clock;
@@ -29,6 +29,13 @@ Result<std::shared_ptr<StoreAccess>> StoreAccess::Make(
     return given_up ? given_up() : Status::OK();
   };
   ARROW_ASSIGN_OR_RAISE(out->store_, io::OpenObjectStore(path, options, store));
+  return out;
+}
+
+std::shared_ptr<StoreAccess> StoreAccess::Over(std::shared_ptr<io::ObjectStore> store,
+                                               const Clock* clock) {
+  std::shared_ptr<StoreAccess> out(new StoreAccess(clock));
+  out->store_ = std::move(store);
   return out;
 }
 
@@ -118,4 +125,4 @@ void StoreAccess::End(int64_t nanos) {
   deadline_ = clock_->MonotonicNanos() + nanos;
 }
 
-}  // namespace millrace::files
+}  // namespace millrace::connector

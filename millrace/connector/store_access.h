@@ -1,4 +1,4 @@
-// StoreAccess: the object store of one sink, and the end of what is asked of it.
+// StoreAccess: the object store of one user of it, and the end of what is asked of it.
 #pragma once
 
 #include <atomic>
@@ -13,18 +13,23 @@
 #include "millrace/connector/registry.h"
 #include "millrace/io/object_store/object_store.h"
 
-namespace millrace::files {
+namespace millrace::connector {
 
 /// Thread-safe. Work on the executor enters before it asks anything, and leaves.
 class StoreAccess final : public std::enable_shared_from_this<StoreAccess> {
  public:
   /// `options` hold those of io::ObjectStoreSpec and io::ObjectStoreWriteSpec. Asks
   /// nothing of the network.
-  static Result<std::shared_ptr<StoreAccess>> Make(
-      const std::string& path, const Config& options,
-      const connector::Surroundings& surroundings);
+  static Result<std::shared_ptr<StoreAccess>> Make(const std::string& path,
+                                                   const Config& options,
+                                                   const Surroundings& surroundings);
+
+  /// The same over a store that is there.
+  static std::shared_ptr<StoreAccess> Over(std::shared_ptr<io::ObjectStore> store,
+                                           const Clock* clock);
 
   io::ObjectStore& store() { return *store_; }
+  const std::shared_ptr<io::ObjectStore>& shared_store() { return store_; }
 
   /// False once the end has begun.
   bool Enter();
@@ -55,4 +60,4 @@ class StoreAccess final : public std::enable_shared_from_this<StoreAccess> {
   int inside_ = 0;
 };
 
-}  // namespace millrace::files
+}  // namespace millrace::connector
