@@ -6,6 +6,7 @@
 #include <arrow/util/base64.h>
 #include <fmt/ranges.h>
 
+#include "millrace/io/object_store/open_store.h"
 #include "millrace/state/errors.h"
 #include "millrace/state/state_file.h"
 
@@ -33,12 +34,18 @@ std::string Start(const JobOptions& options) {
 
 }  // namespace
 
-std::string DefaultStateDir(const ConfigSpec::Lookup& environment) {
-  if (auto given = environment("MILLRACE_STATE_DIR"); given && !given->empty())
+std::string LocalStateDir(const ConfigSpec::Lookup& environment) {
+  if (auto given = environment("MILLRACE_STATE_DIR");
+      given && !given->empty() && !io::IsObjectAddress(*given))
     return *given;
   if (auto given = environment("XDG_STATE_HOME"); given && !given->empty())
     return *given + "/millrace";
   return environment("HOME").value_or(".") + "/.local/state/millrace";
+}
+
+std::string DefaultStateDir(const ConfigSpec::Lookup& environment) {
+  auto given = environment("MILLRACE_STATE_DIR");
+  return given && !given->empty() ? *given : LocalStateDir(environment);
 }
 
 std::string CheckpointNames(const std::vector<ManifestEntry>& entries) {

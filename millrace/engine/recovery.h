@@ -23,6 +23,8 @@ namespace millrace::engine {
 
 /// The folder that holds checkpoints when a job names none.
 std::string DefaultStateDir(const ConfigSpec::Lookup& environment);
+/// The folder of this machine for everything else that outlives a process.
+std::string LocalStateDir(const ConfigSpec::Lookup& environment);
 /// Where the checkpoints of a job are.
 state::Place PlaceOf(const JobOptions& options, const ConfigSpec::Lookup& environment);
 

@@ -45,7 +45,7 @@ Descriptor::~Descriptor() {
 int Descriptor::Release() { return std::exchange(number_, -1); }
 
 std::string DefaultSocket(const ConfigSpec::Lookup& environment) {
-  return engine::DefaultStateDir(environment) + "/control.sock";
+  return engine::LocalStateDir(environment) + "/control.sock";
 }
 
 bool SendAll(int descriptor, std::string_view text) {

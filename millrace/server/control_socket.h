@@ -9,7 +9,8 @@
 
 namespace millrace::server {
 
-/// control.sock in the folder of checkpoints.
+/// control.sock in the folder of checkpoints, or in the user's own for state where those
+/// are in a bucket.
 std::string DefaultSocket(const ConfigSpec::Lookup& environment);
 
 /// Send one request and wait for its answer, both without a line end. Fails with

@@ -3,6 +3,7 @@
 #include <random>
 #include <utility>
 
+#include "millrace/base/failpoint.h"
 #include "millrace/base/pause.h"
 #include "millrace/io/errors.h"
 #include "millrace/state/errors.h"
@@ -218,11 +219,12 @@ Status HeadKeeper::ChangeLocked(const std::function<Status(PipelineHead&)>& chan
     ++next.head.beat;
     io::PutCondition condition;
     condition.if_match = held_->etag;
+    ARROW_RETURN_NOT_OK(failpoint::Reach("head.put"));
     auto etag = context_.access->store().Put(key_, next.head.Encode(), condition);
     if (etag.ok()) {
       next.etag = std::move(*etag);
       held_ = std::move(next);
-      return Status::OK();
+      return failpoint::Reach("head.put.done");
     }
     if (!IsOther(etag.status())) return etag.status();
     ARROW_ASSIGN_OR_RAISE(auto seen, Fetch());

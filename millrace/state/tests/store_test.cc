@@ -2,7 +2,6 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <set>
 
 #include <arrow/api.h>
 
@@ -41,42 +40,6 @@ class Store : public testing::Test {
   fs::path folder_;
   const ManualClock clock_{1'700'000'000'000'000};
 };
-
-TEST_F(Store, OneOwnerAndAttemptsThatAreCounted) {
-  for (int64_t attempt = 1; attempt <= 3; ++attempt) {
-    auto first = Open();
-    ASSERT_OK_AND_ASSIGN(const int64_t got, first->Acquire());
-    EXPECT_EQ(got, attempt);
-    const auto second = Open()->Acquire();
-    EXPECT_EQ(ErrorNumber(second.status()), errors::kPipelineTaken.number);
-    EXPECT_NE(second.status().message().find("process " + std::to_string(::getpid())),
-              std::string::npos);
-    EXPECT_TRUE((Open("q")->Acquire().status()).ok());
-  }
-}
-
-TEST_F(Store, AnEpochIsDecidedOnce) {
-  auto store = Open();
-  ASSERT_OK(store->Acquire().status());
-  ASSERT_OK(store->WritePending(Epoch{3}, "torn"));
-  ASSERT_OK(store->WritePending(Epoch{3}, "three"));
-  ASSERT_OK_AND_ASSIGN(auto entries, store->List());
-  ASSERT_EQ(entries.size(), 1u);
-  EXPECT_EQ(entries[0].state, ManifestState::kPending);
-  ASSERT_OK(store->Promote(Epoch{3}));
-  ASSERT_OK(store->WritePending(Epoch{3}, "again"));
-  EXPECT_FALSE(store->Promote(Epoch{3}).ok());
-  EXPECT_FALSE(store->Promote(Epoch{4}).ok());
-  ASSERT_OK(store->NameSavepoint(Epoch{3}, "a/b é"));
-  ASSERT_OK_AND_ASSIGN(entries, store->List());
-  std::set<std::string> seen;
-  for (const auto& entry : entries) {
-    ASSERT_OK_AND_ASSIGN(const std::string text, store->Read(entry));
-    seen.insert(
-        fmt::format("{} {} {}", static_cast<int>(entry.state), entry.savepoint, text));
-  }
-  EXPECT_EQ(seen, (std::set<std::string>{"0  again", "1  three", "2 a/b é three"}));
-}
 
 // Cut off at any change, the newest manifest is there as long as anything else that
 // counts is, and afterwards the pipeline is unknown.
