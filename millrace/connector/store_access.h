@@ -28,8 +28,8 @@ class StoreAccess final : public std::enable_shared_from_this<StoreAccess> {
   static std::shared_ptr<StoreAccess> Over(std::shared_ptr<io::ObjectStore> store,
                                            const Clock* clock);
 
+  /// It lives as long as this does, and no longer.
   io::ObjectStore& store() { return *store_; }
-  const std::shared_ptr<io::ObjectStore>& shared_store() { return store_; }
 
   /// False once the end has begun.
   bool Enter();

@@ -67,6 +67,7 @@ class ObjectManifestStore final : public connector::ManifestStore {
       if (AttemptOf(BaseName(upload.key)).value_or(attempt_) < attempt_)
         ARROW_RETURN_NOT_OK(store().AbortUpload(upload.key, upload.upload_id));
     }
+    ARROW_RETURN_NOT_OK(RemoveSuperseded(*head));
     return attempt_;
   }
 
@@ -222,8 +223,10 @@ class ObjectManifestStore final : public connector::ManifestStore {
     const Visit visit(*access_);
     ARROW_RETURN_NOT_OK(visit.status());
     ARROW_ASSIGN_OR_RAISE(io::ObjectInfo info, store().Head(StateKey(name)));
-    return std::make_shared<io::RemoteFile>(access_->shared_store(), std::move(info),
-                                            memory_, executor_);
+    // The store asks its access whether it is given up, so the file keeps both.
+    return std::make_shared<io::RemoteFile>(
+        std::shared_ptr<io::ObjectStore>(access_, &store()), std::move(info), memory_,
+        executor_);
   }
   // Files of a later attempt are of somebody who took over: not ours to look at, and not
   // ours to remove.
@@ -304,10 +307,27 @@ class ObjectManifestStore final : public connector::ManifestStore {
       const auto epoch = EpochOf(name, &rest);
       const int64_t attempt = *AttemptOf(name);
       if (!name.ends_with(kManifestSuffix) || head.Names(*epoch, attempt)) return;
+      if (FindEpoch(head, *epoch) != head.manifests.end()) return;
       Decided& entry = pending_[epoch->value];
       if (attempt >= entry.attempt)
         entry = {*epoch, attempt, object.size, object.modified_micros};
     });
+  }
+
+  // Manifests of decided epochs by attempts that did not decide them: no recovery may
+  // take them for something to be promoted.
+  Status RemoveSuperseded(const PipelineHead& head) {
+    std::vector<std::string> keys;
+    ARROW_RETURN_NOT_OK(
+        ForEachObject("", [&](const std::string& name, const io::ObjectInfo& object) {
+          std::string_view rest;
+          const Epoch epoch = *EpochOf(name, &rest);
+          if (FindEpoch(head, epoch) != head.manifests.end() &&
+              !head.Names(epoch, *AttemptOf(name))) {
+            keys.push_back(object.key);
+          }
+        }));
+    return store().Delete(keys);
   }
 
   Status RemovePending(Epoch epoch) {

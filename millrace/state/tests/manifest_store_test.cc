@@ -252,6 +252,12 @@ TEST(ObjectManifests, ALatePredecessorDecidesNothing) {
   }
   EXPECT_EQ(all, "1 1 one; 2 1 two; ");
   ASSERT_OK(Decide(*next, 3, "three"));
+  // What the late one left pending goes with the next run.
+  const std::string left = "ckpt/p/" + AttemptName(Epoch{2}, 1) + ".manifest";
+  EXPECT_EQ(bucket.content->objects.count(left), 1u);
+  next.reset();
+  ASSERT_OK(bucket.Open(bucket.View(), false)->Acquire().status());
+  EXPECT_EQ(bucket.content->objects.count(left), 0u);
 }
 
 // A pipeline that was finished, forgotten and begun anew meanwhile is not forgotten
@@ -432,7 +438,9 @@ TEST(ObjectManifests, ForgettingIsOneStep) {
     int decided = 0;
     for (const auto& entry : entries) decided += entry.state == ManifestState::kDecided;
     EXPECT_EQ(decided, status.ok() ? 0 : 2);
-    if (!status.ok()) EXPECT_EQ(entries.size(), 3u);
+    if (!status.ok()) {
+      EXPECT_EQ(entries.size(), 3u);
+    }
     ASSERT_OK(store->Acquire().status());
     ASSERT_OK(store->RemoveAll());
     EXPECT_EQ(bucket.Keys(), std::vector<std::string>());
