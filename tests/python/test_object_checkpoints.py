@@ -384,3 +384,66 @@ def test_serve_and_savepoints(millrace, server, bucket):
     assert "first" not in millrace("checkpoint", "list", "p").stdout
     millrace("checkpoint", "drop", "p")
     assert bucket.keys() == []
+
+
+KEYS = {"access_key_id": "AKOPTION", "secret_access_key": "hidden"}
+
+
+@pytest.mark.parametrize("options, line, header, value", [
+    ({}, "GET", "authorization", "Credential=AKOPTION/"),
+    ({"region": "eu-west-1"}, "GET", "authorization", "/eu-west-1/s3/"),
+    ({"session_token": "tok"}, "GET", "x-amz-security-token", "tok"),
+    ({"anonymous": "true"}, "GET", "authorization", None),
+    ({"path_style": "false"}, "GET", "host", "bkt.localhost"),
+    ({"profile": "other", "access_key_id": "", "secret_access_key": ""}, "GET", "authorization", "Credential=AKOTHER/"),
+    ({"sse": "aes256"}, "PUT", "x-amz-server-side-encryption", "AES256"),
+    ({"sse": "aws:kms", "kms_key_id": "key-1"}, "PUT", "x-amz-server-side-encryption-aws-kms-key-id", "key-1"),
+])
+@pytest.mark.parametrize("way", ["set", "option", "yaml"])
+def test_options_of_the_bucket_are_in_its_requests(numbers, tmp_path, way, options, line, header, value):
+    """Whatever the store answers: nothing is there, and a put is not known to it."""
+    (tmp_path / "credentials").write_text("[other]\naws_access_key_id = AKOTHER\naws_secret_access_key = s\n")
+    with Storm("http://127.0.0.1:1", []) as store:
+        store.RequestHandlerClass = Nothing
+        given = {"endpoint": store.endpoint.replace("127.0.0.1", "localhost"), **KEYS, **options}
+        settings = {"state_dir": "s3://bkt/x", "checkpoints": "on", **{f"state_{name}": text for name, text in given.items() if text}}
+        words = []
+        if way == "yaml":
+            (tmp_path / "p.yaml").write_text(
+                f"name: n\nsource: {{connector: files, path: {numbers}, format: csv}}\nsink: {{connector: files, path: out/, format: csv}}\n"
+                "settings:\n" + "".join(f"  {name}: '{text}'\n" for name, text in settings.items()))
+        else:
+            (tmp_path / "p.sql").write_text(
+                "SET name = 'n';" + "".join(f"SET {name} = '{text}';" for name, text in settings.items() if way == "set") +
+                "CREATE SINK o WITH (connector = 'files', path = 'out/', format = 'csv');"
+                f"INSERT INTO o SELECT * FROM '{numbers}';")
+            words = [word for name, text in settings.items() for word in ("-o", f"{name}={text}") if way == "option"]
+        done = subprocess.run([BINARY, "run", "p.yaml" if way == "yaml" else "p.sql", *words], cwd=tmp_path, capture_output=True, text=True,
+                              timeout=60, env={"HOME": str(tmp_path), "AWS_EC2_METADATA_DISABLED": "true", "no_proxy": "localhost",
+                                               "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")})
+        assert done.returncode == 1 and "MR-4513" in done.stderr and "hidden" not in done.stdout + done.stderr, done.stderr
+        assert not (tmp_path / "out").exists()
+        heard = [headers for said, headers in store.heard if said.startswith(line)]
+    for one in heard:
+        assert header not in one if value is None else value in one.get(header, ""), one
+    assert heard
+
+
+class Nothing(StormHandler):
+    """An empty bucket that can't be written."""
+
+    def do_PUT(self):
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        with self.server.lock:
+            self.server.heard.append((f"{self.command} {self.path}", {name.lower(): value for name, value in self.headers.items()}))
+        status, code = (404, "NoSuchKey") if self.command in ("GET", "HEAD") else (501, "NotImplemented")
+        if "list-type" in self.path:
+            status, answer = 200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+        else:
+            answer = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    do_GET = do_HEAD = do_POST = do_DELETE = do_PUT
