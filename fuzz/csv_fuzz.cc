@@ -20,6 +20,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (bit(12)) given["null"] = bit(13) ? "NA" : ",0";
   if (bit(14)) given["escape"] = "\\";
   if (bit(15)) given["comment"] = "#";
-  fuzz::CheckEveryWay(*formats::MakeCsvFormat(), given, text, data + 2, bit(8));
+  fuzz::CheckEveryWay(formats::MakeCsvFormat(), given, text, data + 2, bit(8));
   return 0;
 }

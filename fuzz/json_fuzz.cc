@@ -11,7 +11,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string text(reinterpret_cast<const char*>(data) + 4, size - 4);
   auto bit = [data](int i) { return (data[i / 8] >> (i % 8) & 1) != 0; };
   fuzz::CheckEveryWay(
-      *formats::MakeJsonFormat(),
+      formats::MakeJsonFormat(),
       {{"layout", std::array{"auto", "lines", "array", "objects"}[data[0] >> 3 & 3]},
        {"unknown_fields", bit(0) ? "fail" : "ignore"},
        {"sample_rows", bit(1) ? "1" : "100"},

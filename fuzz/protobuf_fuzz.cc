@@ -2,23 +2,14 @@
 // and the same rows however it is cut. The first two bytes say how.
 #include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
-#include <arrow/api.h>
-#include <arrow/io/memory.h>
-
-#include "millrace/base/error.h"
-#include "millrace/base/memory_budget.h"
-#include "millrace/formats/format.h"
+#include "fuzz/file_fuzz.h"
 
 namespace millrace::fuzz {
 namespace {
-
-constexpr int64_t kMostMemory = 64 << 20;
 
 // message M { string s = 1; repeated int32 n = 2; N m = 3; map<string, N> p = 4;
 //             oneof o { int64 i = 5; N k = 6; } repeated sint64 z = 7; }
@@ -64,101 +55,31 @@ std::string Descriptor() {
          static_cast<char>(file.size() >> 7) + file;
 }
 
-struct Way {
-  Budget budget;
-  int64_t range_bytes = int64_t{1} << 40;
-  bool resume = false;  // with a new reader after every batch
-};
-
-struct Outcome {
-  Status status;
-  std::shared_ptr<arrow::Table> rows;
-};
-
-Status ReadAll(const formats::Format& format, const std::string& descriptor,
-               const std::string& bytes, const Way& way, arrow::MemoryPool* pool,
-               arrow::RecordBatchVector* out) {
-  ARROW_ASSIGN_OR_RAISE(const Config options,
-                        format.read_options().Parse(
-                            "protobuf", {{"descriptor", descriptor}, {"message", "M"}},
-                            ConfigSpec::Lookup()));
-  const formats::Context context{.pool = pool,
-                                 .bad_rows = data::BadRowPolicy::kDeadLetter};
-  formats::Input input{.name = "fuzz"};
-  input.file =
-      std::make_shared<arrow::io::BufferReader>(arrow::Buffer::FromString(bytes));
-  input.file_size = static_cast<int64_t>(bytes.size());
-  ARROW_ASSIGN_OR_RAISE(
-      auto file, format.OpenReader(std::move(input), options, nullptr, nullptr, context));
-  ARROW_ASSIGN_OR_RAISE(auto ranges, file->Ranges(way.range_bytes));
-  for (size_t i = 0; i < ranges.size(); ++i) {
-    ARROW_ASSIGN_OR_RAISE(auto reader, file->Open(i, {}, context));
-    for (;;) {
-      ARROW_ASSIGN_OR_RAISE(auto result, reader->Next(way.budget, Waker()));
-      if (result.state == formats::ReadResult::State::kEnd) break;
-      const Status valid = result.rows->ValidateFull();
-      if (!valid.ok()) {
-        std::fprintf(stderr, "not valid: %s\n", valid.ToString().c_str());
-        std::abort();
-      }
-      out->push_back(result.rows);
-      if (way.resume) {
-        ARROW_ASSIGN_OR_RAISE(reader, file->Open(i, {}, context));
-        ARROW_RETURN_NOT_OK(reader->Seek(result.position));
-      }
-    }
-  }
-  return Status::OK();
-}
-
-Outcome Read(const std::string& descriptor, const std::string& bytes, const Way& way,
-             arrow::MemoryPool* pool) {
-  Outcome out;
-  arrow::RecordBatchVector batches;
-  out.status =
-      ReadAll(*formats::MakeProtobufFormat(), descriptor, bytes, way, pool, &batches);
-  if (!out.status.ok() && ErrorNumber(out.status) == 9000) {
-    std::fprintf(stderr, "no number: %s\n", out.status.ToString().c_str());
-    std::abort();
-  }
-  if (out.status.ok() && !batches.empty()) {
-    out.rows = arrow::Table::FromRecordBatches(batches).ValueOrDie();
-  }
-  return out;
-}
-
-int64_t Rows(const Outcome& outcome) {
-  return outcome.rows ? outcome.rows->num_rows() : 0;
-}
-
 }  // namespace
 }  // namespace millrace::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace millrace;        // NOLINT
   using namespace millrace::fuzz;  // NOLINT
-  static const std::string descriptor = [] {
+  static const Subject messages = [] {
     const auto path = std::filesystem::temp_directory_path() /
                       ("protobuf_fuzz." + std::to_string(getpid()));
     std::ofstream(path, std::ios::binary) << Descriptor();
-    return path.string();
+    return Subject{formats::MakeProtobufFormat(),
+                   {{"descriptor", path.string()}, {"message", "M"}}};
   }();
   if (size < 2) return 0;
   const std::string bytes(reinterpret_cast<const char*>(data) + 2, size - 2);
-  const auto memory = MemoryBudget::Make(kMostMemory, ProcessMemoryPool());
-  const Outcome whole = Read(descriptor, bytes, {}, memory->pool());
-  if (ErrorNumber(whole.status) == 2902) std::abort();
+  const auto dead = data::BadRowPolicy::kDeadLetter;
+  const Outcome whole = Read(messages, bytes, {.bad_rows = dead});
+  // The descriptor itself is sound.
+  if (ErrorNumber(whole.status) == 2902) Fail(whole.status.ToString());
+  if (whole.rows > messages.most_compared) return 0;
   const Budget small{.rows = 1 + data[0] % 16, .bytes = 1 + data[1]};
-  for (const Way& way : {Way{.budget = small}, Way{.range_bytes = 1 + data[0]},
-                         Way{.budget = small, .resume = true}}) {
-    const Outcome other = Read(descriptor, bytes, way, memory->pool());
-    const bool same = whole.status.ok() == other.status.ok() &&
-                      (!whole.status.ok() || Rows(whole) == Rows(other));
-    if (!same) {
-      std::fprintf(stderr, "%s, in parts %s\n", whole.status.ToString().c_str(),
-                   other.status.ToString().c_str());
-      std::abort();
-    }
+  for (const Way& way : {Way{.bad_rows = dead, .budget = small},
+                         Way{.bad_rows = dead, .range_bytes = 1 + data[0]},
+                         Way{.bad_rows = dead, .budget = small, .resume = true}}) {
+    CheckSame(whole, Read(messages, bytes, way));
   }
   return 0;
 }
