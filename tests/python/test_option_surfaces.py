@@ -319,6 +319,11 @@ CASES = [
     Case("sink", "line_end", ["lf", "crlf"], typed("out.csv"), format="csv"),
     Case("sink", "decimal", [".", ","], typed("out.csv"), format="csv"),
     Case("sink", "timestamp_separator", ["space", "t"], typed("out.csv"), format="csv"),
+    *[case for side, scene in (("source", ndjson('{"a":{"b":{"c":1}}}\n')), ("sink", Scene({"in.ndjson": '{"a":{"b":{"c":1}}}\n'}, "in.ndjson")))
+      for case in (
+          Case(side, "flatten", ["false", "true"], scene),
+          Case(side, "flatten_separator", ["_", "."], scene, **{side: {"flatten": "true"}}),
+          Case(side, "flatten_depth", ["1", "2"], scene, **{side: {"flatten": "true"}}))],
     Case("sink", "layout", ["lines", "array"], typed("out.json"), format="json", sink={"non_finite": "null"}),
     Case("sink", "nulls", ["write", "omit"], typed("out.json"), format="json", sink={"non_finite": "null"}),
     Case("sink", "non_finite", ["fail", "null", "text"], typed("out.json"), format="json"),

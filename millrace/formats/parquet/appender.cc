@@ -37,7 +37,7 @@ Result<std::shared_ptr<const arrow::KeyValueMetadata>> ArrowSchemaMetadata(
     fields.push_back(
         marked ? field->WithType(arrow::dictionary(arrow::int32(), field->type()))
                      ->RemoveMetadata()
-               : field);
+               : field->RemoveMetadata());
   }
   ARROW_ASSIGN_OR_RAISE(auto bytes,
                         arrow::ipc::SerializeSchema(*arrow::schema(fields), pool));
