@@ -274,6 +274,7 @@ std::shared_ptr<const Format> MakeFlat(std::shared_ptr<const Format> nested,
 
 std::unique_ptr<Format> MakeCsvFormat();
 std::unique_ptr<Format> MakeJsonFormat();
+std::unique_ptr<Format> MakeFixedFormat();  ///< text in columns of fixed width
 std::unique_ptr<Format> MakeParquetFormat();
 std::unique_ptr<Format> MakeAvroFormat();
 std::unique_ptr<Format> MakeOrcFormat();
