@@ -405,6 +405,9 @@ ELSEWHERE = {
     ("sink", "timeout_write", None): "connector/resilience/tests/sink_test.cc",
     ("sink", "timeout_commit", None): "connector/resilience/tests/sink_test.cc",
     ("sink", "on_invalid", None): "test_validation.py",
+    **{(side, option, "parquet"): "test_parquet_encryption.py" for side, options in (
+        ("source", ("footer_key", "column_key")), ("sink", ("footer_key", "column_key", "encryption", "plaintext_footer")))
+       for option in options},
     **{("source", option, "protobuf"): "test_protobuf.py" for option in ("descriptor", "message", "times", "max_message_bytes")},
     **{("sink", option, "protobuf"): "test_protobuf.py" for option in ("descriptor", "message")},
 }

@@ -140,6 +140,71 @@ Status Flatten(Parsed* parsed) {
   return Status::OK();
 }
 
+// What `reference` of the option `name` refers to.
+Result<std::string> FollowReference(std::string_view name, std::string_view reference,
+                                    const connector::Surroundings& surroundings) {
+  constexpr std::string_view kVariable = "env:", kFile = "file:";
+  constexpr int64_t kMostBytes = 4096;
+  const std::string what = fmt::format("option '{}'", name);
+  if (reference.starts_with(kVariable)) {
+    const std::string variable(reference.substr(kVariable.size()));
+    auto value = surroundings.environment ? surroundings.environment(variable)
+                                          : std::optional<std::string>();
+    if (value) return *std::move(value);
+    return errors::kKeyReference.Make({}, "{}: the variable {} is not set", what,
+                                      variable);
+  }
+  if (!reference.starts_with(kFile)) {
+    return errors::kKeyReference.Make({}, "{} begins with neither env: nor file:", what);
+  }
+  const std::string path(reference.substr(kFile.size()));
+  auto file = surroundings.files->OpenRead(path);
+  if (!file.ok()) {
+    return errors::kKeyReference.Make({.file = path}, "{}: {}", what,
+                                      file.status().message());
+  }
+  ARROW_ASSIGN_OR_RAISE(const int64_t size, (*file)->GetSize());
+  std::string text(static_cast<size_t>(std::min(size, kMostBytes)), '\0');
+  ARROW_ASSIGN_OR_RAISE(
+      const int64_t got,
+      (*file)->ReadAt(0, static_cast<int64_t>(text.size()), text.data()));
+  text.resize(static_cast<size_t>(got));
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+// Secret options of a format are references: what they refer to takes their place, and is
+// known to the format alone.
+Status FollowReferences(const ConfigSpec& spec,
+                        const connector::Surroundings& surroundings,
+                        connector::Options* given) {
+  for (auto& [name, value] : *given) {
+    const OptionSpec* option = spec.Find(name);
+    if (option == nullptr || !option->secret) continue;
+    if (option->type != OptionType::kList) {
+      ARROW_ASSIGN_OR_RAISE(value, FollowReference(name, value, surroundings));
+      continue;
+    }
+    std::string followed;
+    for (std::string_view left = value; !left.empty();) {
+      const std::string_view entry = left.substr(0, left.find(','));
+      left.remove_prefix(std::min(entry.size() + 1, left.size()));
+      const size_t equal = entry.find('=');
+      if (equal == std::string_view::npos) {
+        return errors::kKeyReference.Make({}, "option '{}' is no list of column=env:NAME",
+                                          name);
+      }
+      const size_t begin = std::min(entry.find_first_not_of(' '), equal);
+      ARROW_ASSIGN_OR_RAISE(const std::string text,
+                            FollowReference(name, entry.substr(equal + 1), surroundings));
+      followed += fmt::format("{}{}={}", followed.empty() ? "" : ",",
+                              entry.substr(begin, equal - begin), text);
+    }
+    value = std::move(followed);
+  }
+  return Status::OK();
+}
+
 Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& own,
                      const connector::Options& given,
                      const connector::Surroundings& surroundings,
@@ -169,6 +234,7 @@ Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& ow
   const std::string owner =
       fmt::format("{} with format '{}'", kOwner, parsed.format->name());
   ARROW_RETURN_NOT_OK(own.Plus(of_format).Parse(owner, given, environment));
+  ARROW_RETURN_NOT_OK(FollowReferences(of_format, surroundings, &format_given));
   ARROW_ASSIGN_OR_RAISE(parsed.format_options,
                         of_format.Parse(owner, format_given, environment));
   ARROW_RETURN_NOT_OK(Flatten(&parsed));
