@@ -20,6 +20,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (bit(12)) given["null"] = bit(13) ? "NA" : ",0";
   if (bit(14)) given["escape"] = "\\";
   if (bit(15)) given["comment"] = "#";
+  // The bytes that say how to cut the text serve here, too.
+  if (bit(16)) given["decimal"] = ",";
+  if (bit(24)) given["thousands"] = bit(17) ? "." : " ";
   fuzz::CheckEveryWay(formats::MakeCsvFormat(), given, text, data + 2, bit(8));
   return 0;
 }

@@ -48,4 +48,30 @@ std::string Predicate::ToString() const {
   return "";
 }
 
+namespace {
+
+bool AllKnown(const Predicate& predicate,
+              const std::function<bool(const std::string&)>& known) {
+  if (!predicate.column.empty()) return known(predicate.column);
+  for (const PredicatePtr& child : predicate.children) {
+    if (!AllKnown(*child, known)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+PredicatePtr OnlyOf(const PredicatePtr& predicate,
+                    const std::function<bool(const std::string&)>& known) {
+  if (!predicate || AllKnown(*predicate, known)) return predicate;
+  if (predicate->kind != Predicate::Kind::kAnd) return nullptr;
+  auto out = std::make_shared<Predicate>(*predicate);
+  out->children.clear();
+  for (const PredicatePtr& child : predicate->children) {
+    if (auto left = OnlyOf(child, known)) out->children.push_back(std::move(left));
+  }
+  if (out->children.empty()) return nullptr;
+  return out;
+}
+
 }  // namespace millrace::data

@@ -1,6 +1,7 @@
 // Predicate: the part of a WHERE clause that a source may be asked to apply.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,5 +31,10 @@ struct Predicate {
 };
 
 using PredicatePtr = std::shared_ptr<const Predicate>;
+
+/// What `predicate` asks of columns that `known` names: every row that fulfils it fulfils
+/// that, too. Null for nothing.
+PredicatePtr OnlyOf(const PredicatePtr& predicate,
+                    const std::function<bool(const std::string&)>& known);
 
 }  // namespace millrace::data

@@ -8,6 +8,8 @@
 #include "millrace/formats/arrow_ipc/errors.h"
 #include "millrace/formats/avro/errors.h"
 #include "millrace/formats/csv/errors.h"
+#include "millrace/formats/fixed/errors.h"
+#include "millrace/formats/flat/errors.h"
 #include "millrace/formats/json/errors.h"
 #include "millrace/formats/orc/errors.h"
 #include "millrace/formats/parquet/errors.h"
@@ -32,7 +34,7 @@ std::vector<const ErrorSpec*> AllErrors() {
       errors::kResilienceErrors,  errors::kDataErrors,      errors::kOperatorErrors,
       errors::kIpcErrors,         errors::kAvroErrors,      errors::kRuntimeErrors,
       errors::kCompressionErrors, errors::kOrcErrors,       errors::kProtobufErrors,
-      errors::kTextErrors};
+      errors::kTextErrors,        errors::kFlatErrors,      errors::kFixedErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

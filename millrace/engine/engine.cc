@@ -71,6 +71,7 @@ Engine::~Engine() = default;
 Status Engine::RegisterBuiltIns() {
   formats_.push_back(formats::MakeCompressible(formats::MakeCsvFormat()));
   formats_.push_back(formats::MakeCompressible(formats::MakeJsonFormat()));
+  formats_.push_back(formats::MakeCompressible(formats::MakeFixedFormat()));
   formats_.push_back(formats::MakeParquetFormat());
   formats_.push_back(formats::MakeAvroFormat());
   formats_.push_back(formats::MakeOrcFormat());

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -259,8 +260,21 @@ class Format {
 /// like plain files; everything else is a stream, unpacked ahead on the executor.
 std::unique_ptr<Format> MakeCompressible(std::unique_ptr<Format> text);
 
+/// How structs become columns.
+struct Flattening {
+  std::string separator = "_";  ///< between the names on a column's path
+  int64_t depth = std::numeric_limits<int64_t>::max();  ///< structs in structs, opened
+};
+
+/// `nested` with structs as columns: a field b of the struct a is a column a_b, both when
+/// files are read and when they are written. Lists and maps stay as they are. Fails when
+/// files are opened, with kFlatCollision, kFlatDiffers, kFlatUnknown.
+std::shared_ptr<const Format> MakeFlat(std::shared_ptr<const Format> nested,
+                                       Flattening how);
+
 std::unique_ptr<Format> MakeCsvFormat();
 std::unique_ptr<Format> MakeJsonFormat();
+std::unique_ptr<Format> MakeFixedFormat();  ///< text in columns of fixed width
 std::unique_ptr<Format> MakeParquetFormat();
 std::unique_ptr<Format> MakeAvroFormat();
 std::unique_ptr<Format> MakeOrcFormat();

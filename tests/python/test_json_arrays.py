@@ -1,13 +1,19 @@
 """JSON arrays, and objects over many lines, against Python's json, DuckDB and pyarrow."""
 
+import bz2
+import gzip
 import json
+import os
 import random
+import subprocess
+import sys
 
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from backports import zstd
 
-from program import binary, millrace  # noqa: F401 (fixtures)
+from program import BINARY, binary, millrace  # noqa: F401 (fixtures)
 
 
 def make_rows(count, seed=1):
@@ -52,6 +58,48 @@ def test_split_files_equal_the_whole(millrace, tmp_path, form):
     theirs = duckdb.sql(f"select count(*), sum(id), sum(real) from read_json('{tmp_path}/in.json')").fetchall()
     ours = millrace("-q", "sql", "--format", "csv", "-c", "SELECT count(*) AS c, sum(id) AS i, sum(real) AS r FROM 'in.json'")
     assert [tuple(map(float, ours.stdout.splitlines()[1].split(",")))] == theirs
+
+
+@pytest.mark.parametrize("form", ["pretty", "compact", "objects"])
+@pytest.mark.parametrize("extension, pack", [("gz", gzip.compress), ("zst", zstd.compress), ("bz2", bz2.compress)])
+def test_compressed_arrays(millrace, tmp_path, form, extension, pack):
+    rows = make_rows(5000)
+    text = FORMS[form](rows).encode()
+    (tmp_path / f"in.json.{extension}").write_bytes(pack(text))
+    # Members behind one another, cut inside an element.
+    (tmp_path / f"two.json.{extension}").write_bytes(pack(text[:70_001]) + pack(text[70_001:]))
+    for name in ("in", "two"):
+        millrace("copy", f"{name}.json.{extension}", "out.parquet", "--mode", "overwrite", "--from", "split_size=64KiB")
+        assert pq.read_table(tmp_path / "out.parquet").to_pylist() == rows
+
+
+def test_a_compressed_array_cut_short(millrace, tmp_path):
+    text = FORMS["pretty"](make_rows(5000)).encode()
+    (tmp_path / "in.json.gz").write_bytes(gzip.compress(text)[:-2000])
+    assert "MR-2052" in millrace("copy", "in.json.gz", "out.parquet", code=1).stderr
+    (tmp_path / "in.json.gz").write_bytes(gzip.compress(text[:len(text) // 2]))
+    assert "MR-2213" in millrace("copy", "in.json.gz", "out.parquet", code=1).stderr
+    assert not (tmp_path / "out.parquet").exists()
+
+
+@pytest.mark.parametrize("form", ["array", "objects"])
+def test_a_compressed_array_larger_than_the_budget(millrace, tmp_path, form):
+    """Half a GiB of JSON with a budget of 64 MiB."""
+    count, width = 1_000_000, 500
+    with gzip.open(tmp_path / "in.json.gz", "wb", compresslevel=1) as out:
+        for begin in range(0, count, 10_000):
+            body = b"".join(b'{"id": %d,\n "pad": "%s"}%s\n' % (i, b"x" * width, b"," if form == "array" and i < count - 1 else b"")
+                            for i in range(begin, begin + 10_000))
+            out.write(b"[" * (form == "array" and begin == 0) + body + b"]" * (form == "array" and begin == count - 10_000))
+    words = ["-q", "--memory", "64MiB", "sql", "--format", "csv", "-c", "SELECT COUNT(*) AS n, SUM(id) AS s FROM 'in.json.gz'"]
+    # A process of its own, whose only child it is.
+    code = ("import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True); "
+            "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)")
+    done = subprocess.run([sys.executable, "-c", code, BINARY, *words], cwd=tmp_path, env={**os.environ, **millrace.environment},
+                          capture_output=True, text=True, check=True)
+    *rows, kib = done.stdout.split()
+    assert rows == ["n,s", f"{count},{count * (count - 1) // 2}"]
+    assert int(kib) < 200 * 1024
 
 
 def test_arrays_are_read_from_pipes(millrace, tmp_path):

@@ -98,12 +98,17 @@ inline constexpr ErrorSpec kObjectIsWhole{
     "name a folder, with a slash at the end: every run and every checkpoint adds objects "
     "to it"};
 
+inline constexpr ErrorSpec kKeyReference{
+    2427, arrow::StatusCode::Invalid, false, "a key can't be found",
+    "name the variable or the file that holds it: env:NAME or file:PATH; keys themselves "
+    "are not taken"};
+
 inline constexpr const ErrorSpec* kFilesErrors[] = {
     &kUnknownFormat,        &kDestinationExists, &kCannotAppend,   &kSchemaDiffers,
     &kNeedsSeekableFile,    &kNeedsFormat,       &kForeignFiles,   &kAppendUnderWay,
     &kDestinationChanged,   &kMixedFormats,      &kFileChanged,    &kPartitionColumn,
     &kPartitionsNeedFolder, &kPieceMissing,      &kNothingToInfer, &kCannotWatch,
     &kBadFilesState,        &kPartitionFolders,  &kPartitionValue, &kFormatNotWatched,
-    &kStreamGone,           &kPartitionTooLong,  &kObjectIsWhole};
+    &kStreamGone,           &kPartitionTooLong,  &kObjectIsWhole,  &kKeyReference};
 
 }  // namespace millrace::errors

@@ -252,22 +252,9 @@ int HiveColumns::Outcomes(size_t file, const Predicate& predicate) const {
   }
 }
 
-bool HiveColumns::Mentions(const Predicate& predicate) const {
-  return IndexOf(predicate.column) >= 0 ||
-         std::any_of(predicate.children.begin(), predicate.children.end(),
-                     [this](const auto& child) { return Mentions(*child); });
-}
-
 data::PredicatePtr HiveColumns::OfFiles(const data::PredicatePtr& predicate) const {
-  if (!predicate || !Mentions(*predicate)) return predicate;
-  if (predicate->kind != Predicate::Kind::kAnd) return nullptr;
-  auto out = std::make_shared<Predicate>(*predicate);
-  out->children.clear();
-  for (const auto& child : predicate->children) {
-    if (auto left = OfFiles(child)) out->children.push_back(std::move(left));
-  }
-  if (out->children.empty()) return nullptr;
-  return out;
+  return data::OnlyOf(predicate,
+                      [this](const std::string& name) { return IndexOf(name) < 0; });
 }
 
 }  // namespace millrace::files

@@ -54,7 +54,6 @@ class HiveColumns {
 
  private:
   int Outcomes(size_t file, const data::Predicate& predicate) const;
-  bool Mentions(const data::Predicate& predicate) const;
 
   arrow::FieldVector fields_;
   std::vector<arrow::ScalarVector> values_;  // by column and file

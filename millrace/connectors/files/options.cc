@@ -17,6 +17,21 @@ constexpr const char kOwner[] = "connector 'files'";
 OptionSpec PathOption(const char* doc) {
   return {.name = "path", .required = true, .doc = doc};
 }
+// The same in both directions, but for what it does.
+std::vector<OptionSpec> FlatOptions(const char* doc) {
+  return {{.name = "flatten",
+           .type = OptionType::kBool,
+           .default_value = "false",
+           .doc = doc},
+          {.name = "flatten_separator",
+           .default_value = "_",
+           .doc = "With flatten, what stands between the names of a column's path."},
+          {.name = "flatten_depth",
+           .type = OptionType::kInt,
+           .doc = "With flatten, how many structs inside one another are opened; when "
+                  "absent, all."}};
+}
+
 OptionSpec FormatOption() {
   return {.name = "format",
           .default_value = "auto",
@@ -104,6 +119,92 @@ void NameCompression(const std::string& path, connector::Options* given) {
   (*given)["compression"] = io::NameOf(io::CompressionOfPath(path));
 }
 
+// Structs as columns, where the options ask for that.
+Status Flatten(Parsed* parsed) {
+  const Config& own = parsed->own;
+  const bool flat = own.GetBool("flatten");
+  for (const char* name : {"flatten_separator", "flatten_depth"}) {
+    if (own.given(name) && !flat) {
+      return errors::kBadOption.Make({}, "{}: option '{}' goes with flatten", kOwner,
+                                     name);
+    }
+  }
+  if (!flat) return Status::OK();
+  formats::Flattening how{.separator = own.GetString("flatten_separator")};
+  if (own.has("flatten_depth")) how.depth = own.GetInt("flatten_depth");
+  if (how.depth < 1) {
+    return errors::kBadOption.Make({}, "{}: option 'flatten_depth': {} is less than 1",
+                                   kOwner, how.depth);
+  }
+  parsed->format = formats::MakeFlat(std::move(parsed->format), std::move(how));
+  return Status::OK();
+}
+
+// What `reference` of the option `name` refers to.
+Result<std::string> FollowReference(std::string_view name, std::string_view reference,
+                                    const connector::Surroundings& surroundings) {
+  constexpr std::string_view kVariable = "env:", kFile = "file:";
+  constexpr int64_t kMostBytes = 4096;
+  const std::string what = fmt::format("option '{}'", name);
+  if (reference.starts_with(kVariable)) {
+    const std::string variable(reference.substr(kVariable.size()));
+    auto value = surroundings.environment ? surroundings.environment(variable)
+                                          : std::optional<std::string>();
+    if (value) return *std::move(value);
+    return errors::kKeyReference.Make({}, "{}: the variable {} is not set", what,
+                                      variable);
+  }
+  if (!reference.starts_with(kFile)) {
+    return errors::kKeyReference.Make({}, "{} begins with neither env: nor file:", what);
+  }
+  const std::string path(reference.substr(kFile.size()));
+  auto file = surroundings.files->OpenRead(path);
+  if (!file.ok()) {
+    return errors::kKeyReference.Make({.file = path}, "{}: {}", what,
+                                      file.status().message());
+  }
+  ARROW_ASSIGN_OR_RAISE(const int64_t size, (*file)->GetSize());
+  std::string text(static_cast<size_t>(std::min(size, kMostBytes)), '\0');
+  ARROW_ASSIGN_OR_RAISE(
+      const int64_t got,
+      (*file)->ReadAt(0, static_cast<int64_t>(text.size()), text.data()));
+  text.resize(static_cast<size_t>(got));
+  while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
+  return text;
+}
+
+// Secret options of a format are references: what they refer to takes their place, and is
+// known to the format alone.
+Status FollowReferences(const ConfigSpec& spec,
+                        const connector::Surroundings& surroundings,
+                        connector::Options* given) {
+  for (auto& [name, value] : *given) {
+    const OptionSpec* option = spec.Find(name);
+    if (option == nullptr || !option->secret) continue;
+    if (option->type != OptionType::kList) {
+      ARROW_ASSIGN_OR_RAISE(value, FollowReference(name, value, surroundings));
+      continue;
+    }
+    std::string followed;
+    for (std::string_view left = value; !left.empty();) {
+      const std::string_view entry = left.substr(0, left.find(','));
+      left.remove_prefix(std::min(entry.size() + 1, left.size()));
+      const size_t equal = entry.find('=');
+      if (equal == std::string_view::npos) {
+        return errors::kKeyReference.Make({}, "option '{}' is no list of column=env:NAME",
+                                          name);
+      }
+      const size_t begin = std::min(entry.find_first_not_of(' '), equal);
+      ARROW_ASSIGN_OR_RAISE(const std::string text,
+                            FollowReference(name, entry.substr(equal + 1), surroundings));
+      followed += fmt::format("{}{}={}", followed.empty() ? "" : ",",
+                              entry.substr(begin, equal - begin), text);
+    }
+    value = std::move(followed);
+  }
+  return Status::OK();
+}
+
 Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& own,
                      const connector::Options& given,
                      const connector::Surroundings& surroundings,
@@ -133,8 +234,10 @@ Result<Parsed> Parse(const std::vector<FormatPtr>& formats, const ConfigSpec& ow
   const std::string owner =
       fmt::format("{} with format '{}'", kOwner, parsed.format->name());
   ARROW_RETURN_NOT_OK(own.Plus(of_format).Parse(owner, given, environment));
+  ARROW_RETURN_NOT_OK(FollowReferences(of_format, surroundings, &format_given));
   ARROW_ASSIGN_OR_RAISE(parsed.format_options,
                         of_format.Parse(owner, format_given, environment));
+  ARROW_RETURN_NOT_OK(Flatten(&parsed));
   return parsed;
 }
 
@@ -220,7 +323,10 @@ const ConfigSpec& OwnSourceSpec() {
        .doc = "Let the system tell changes in mode watch (inotify). Turn it off for "
               "folders that other machines write to."},
   });
-  return spec;
+  static const ConfigSpec with_flat = spec.Plus(ConfigSpec(FlatOptions(
+      "Read the fields of structs as columns: b in the struct a is a_b, NULL where a is. "
+      "Lists and maps stay as they are. Not for text whose rows hold no structs.")));
+  return with_flat;
 }
 
 const ConfigSpec& StoreSinkSpec() {
@@ -267,7 +373,10 @@ const ConfigSpec& OwnSinkSpec() {
        .doc = "Files that one writer holds open at a time; with more partitions than "
               "that, the one that waited longest for a row is finished first."},
   });
-  return spec;
+  static const ConfigSpec with_flat = spec.Plus(ConfigSpec(FlatOptions(
+      "Write the fields of structs as columns: b in the struct a is a_b, NULL where a "
+      "is. Lists and maps stay as they are.")));
+  return with_flat;
 }
 
 Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
@@ -279,6 +388,12 @@ Result<Parsed> ParseSource(const std::vector<FormatPtr>& formats,
   if (parsed.own.given("compatibility") && !parsed.own.has("schema_policy")) {
     return errors::kBadOption.Make(
         {}, "{}: option 'compatibility' goes with schema_policy", kOwner);
+  }
+  if (parsed.own.GetBool("flatten") &&
+      parsed.format->columns_told() == formats::ColumnsTold::kInHeader) {
+    return errors::kBadOption.Make(
+        {}, "{}: option 'flatten': rows of format '{}' hold no structs", kOwner,
+        parsed.format->name());
   }
   if (parsed.own.GetString("mode") == "watch" && parsed.remote) {
     return errors::kBadOption.Make({.file = io::ShownUrl(parsed.path)},

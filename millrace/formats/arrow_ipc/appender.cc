@@ -37,14 +37,21 @@ int32_t MetadataLength(const uint8_t* prefix) {
   return length;
 }
 
+// Without what fields say to other parts of the engine.
+std::shared_ptr<arrow::Schema> Plain(const arrow::Schema& schema) {
+  arrow::FieldVector fields;
+  for (const auto& field : schema.fields()) fields.push_back(field->RemoveMetadata());
+  return arrow::schema(std::move(fields));
+}
+
 // Puts messages into the file as they are; only their places are written anew.
 class IpcAppender final : public FileAppender {
  public:
-  IpcAppender(Form form, io::WritableFile& file, std::shared_ptr<arrow::Schema> schema,
+  IpcAppender(Form form, io::WritableFile& file, const arrow::Schema& schema,
               arrow::ipc::IpcWriteOptions options, arrow::MemoryPool* pool)
       : form_(form),
         stream_(file),
-        schema_(std::move(schema)),
+        schema_(Plain(schema)),
         options_(std::move(options)),
         pool_(pool) {}
 
@@ -146,8 +153,8 @@ Result<std::unique_ptr<FileAppender>> OpenIpcAppender(
                                    options.GetInt("batch_rows"));
   }
   ARROW_ASSIGN_OR_RAISE(auto writing, WriteOptionsOf(options, context.pool));
-  auto appender =
-      std::make_unique<IpcAppender>(form, file, schema, std::move(writing), context.pool);
+  auto appender = std::make_unique<IpcAppender>(form, file, *schema, std::move(writing),
+                                                context.pool);
   ARROW_RETURN_NOT_OK(Caught(errors::kIpcWrite, "", [&] { return appender->Begin(); }));
   return appender;
 }

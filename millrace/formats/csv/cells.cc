@@ -93,6 +93,32 @@ bool CsvCells::FindText(int64_t row, Field field, bool binary, std::string* scra
   return true;
 }
 
+template <CellKind kKind>
+Found LocalCells::Find(int64_t row, std::string* scratch, const char** b,
+                       const char** e) const {
+  if constexpr (kKind != CellKind::kNumber && kKind != CellKind::kExact) {
+    return FindValue(row, scratch, b, e);
+  }
+  std::string unescaped;
+  const Found found = FindValue(row, &unescaped, b, e);
+  if (found != Found::kValue) return found;
+  char* const begin = Padded(static_cast<size_t>(*e - *b), scratch);
+  const char* end = PlainNumber(dialect.numbers, *b, *e, begin);
+  if (end == nullptr || end == begin) return Found::kBad;
+  *b = begin;
+  *e = end;
+  return Found::kValue;
+}
+
+template Found LocalCells::Find<CellKind::kNumber>(int64_t, std::string*, const char**,
+                                                   const char**) const;
+template Found LocalCells::Find<CellKind::kExact>(int64_t, std::string*, const char**,
+                                                  const char**) const;
+template Found LocalCells::Find<CellKind::kTime>(int64_t, std::string*, const char**,
+                                                 const char**) const;
+template Found LocalCells::Find<CellKind::kWord>(int64_t, std::string*, const char**,
+                                                 const char**) const;
+
 BadValue CsvCells::Bad(int64_t row, const arrow::DataType& type) const {
   const Field field = FieldAt(rows, dialect, row, column);
   std::string text =

@@ -94,4 +94,32 @@ struct CsvCells {
                 std::string_view* out, std::vector<BadValue>* bad) const;
 };
 
+/// The same with numbers in the file's NumberForm, made plain on their way to the
+/// parsers.
+struct LocalCells : CsvCells {
+  explicit LocalCells(const CsvCells& cells) : CsvCells(cells) {}
+
+  template <CellKind kKind, class Put>
+  void ForEachPlain(int64_t from, int64_t n, Put&& put) const {
+    if constexpr (kKind != CellKind::kNumber && kKind != CellKind::kExact) {
+      CsvCells::ForEachPlain<kKind>(from, n, put);
+    } else {
+      // What is no number or a long one comes empty and is looked at on its own.
+      constexpr int64_t kShort = 64;
+      char number[kPadding + kShort + kPadding] = {};
+      char* const begin = number + kPadding;
+      CsvCells::ForEachPlain<kKind>(
+          from, n, [&](int64_t i, const char* b, const char* e) {
+            const bool is_short = e > b && e - b <= kShort;
+            char* end = is_short ? PlainNumber(dialect.numbers, b, e, begin) : nullptr;
+            if (end == nullptr) *(end = begin) = '\0';
+            put(i, begin, end);
+          });
+    }
+  }
+
+  template <CellKind>
+  Found Find(int64_t row, std::string* scratch, const char** b, const char** e) const;
+};
+
 }  // namespace millrace::formats::csv

@@ -9,8 +9,9 @@ namespace millrace::formats::csv {
 namespace {
 
 // How CSV spells values: every form that text_values.h knows.
+template <class CellsOf>
 struct CsvFormatValues {
-  using Cells = CsvCells;
+  using Cells = CellsOf;
   static bool Whole(const char* b, const char* e, int64_t* out) {
     return ParseInt64(b, e, out);
   }
@@ -32,15 +33,35 @@ struct CsvFormatValues {
   }
 };
 
+// A parser of cells whose numbers are in a form of their own.
+class LocalParser final : public ColumnParser<CsvCells> {
+ public:
+  explicit LocalParser(std::unique_ptr<ColumnParser<LocalCells>> parser)
+      : parser_(std::move(parser)) {}
+  Result<std::shared_ptr<arrow::Array>> Parse(const CsvCells& cells,
+                                              std::vector<BadValue>* bad) override {
+    return parser_->Parse(LocalCells(cells), bad);
+  }
+
+ private:
+  std::unique_ptr<ColumnParser<LocalCells>> parser_;
+};
+
 }  // namespace
 
 Result<std::unique_ptr<ColumnParser<CsvCells>>> MakeColumnParser(
-    const arrow::Field& field, bool dictionary, const ColumnSettings& settings) {
+    const arrow::Field& field, bool dictionary, const NumberForm& numbers,
+    const ColumnSettings& settings) {
   const auto& type = field.type();
   if (auto made = MakeStringParser<CsvCells>(type, dictionary, settings.pool)) {
     return made;
   }
-  if (auto made = ValueParsers<CsvFormatValues>::Make(type, settings)) return made;
+  if (!numbers.plain()) {
+    auto made = ValueParsers<CsvFormatValues<LocalCells>>::Make(type, settings);
+    if (made) return std::make_unique<LocalParser>(std::move(made));
+  } else if (auto made = ValueParsers<CsvFormatValues<CsvCells>>::Make(type, settings)) {
+    return made;
+  }
   if (type->id() == arrow::Type::FIXED_SIZE_BINARY) {
     return std::make_unique<GenericParser<CsvCells>>(type, settings.pool);
   }

@@ -1,7 +1,10 @@
 #include "millrace/formats/csv/column_writer.h"
 
+#include <algorithm>
+
 #include <arrow/array.h>
 #include <arrow/type.h>
+#include <arrow/type_traits.h>
 #include <arrow/util/bit_util.h>
 #include <arrow/util/decimal.h>
 
@@ -114,6 +117,11 @@ ColumnWriter::ColumnWriter(std::shared_ptr<arrow::Field> field,
     default: text_type_ = true;
   }
   quoted_ = !text_type_ && MustQuoteValues();
+  if (dialect.decimal != '.') {
+    if (kind_ == Kind::kFloat) kind_ = Kind::kLocalFloat;
+    if (kind_ == Kind::kDouble) kind_ = Kind::kLocalDouble;
+    if (kind_ == Kind::kDecimal128) kind_ = Kind::kLocalDecimal128;
+  }
 }
 
 const std::string& ColumnWriter::name() const { return field_->name(); }
@@ -126,19 +134,20 @@ bool ColumnWriter::MustQuoteValues() const {
   if (dialect_.quoting == Quoting::kNonNumeric) {
     return !numeric && kind_ != Kind::kDecimal128;
   }
-  std::string_view alphabet = "0123456789-";
+  std::string alphabet = "0123456789-";
   if (kind_ == Kind::kBool) alphabet = "truefals";
   if (kind_ == Kind::kFloat || kind_ == Kind::kDouble || kind_ == Kind::kDecimal128) {
-    alphabet = "0123456789-+.einfa";
+    alphabet = "0123456789-+einfa";
+    alphabet += dialect_.decimal;
   }
   if (kind_ == Kind::kDate32 || kind_ == Kind::kTimestamp || kind_ == Kind::kTime32 ||
       kind_ == Kind::kTime64) {
     alphabet = "0123456789-:. TZ";
   }
-  return alphabet.find(dialect_.delimiter) != std::string_view::npos ||
-         alphabet.find(dialect_.quote) != std::string_view::npos ||
+  return alphabet.find(dialect_.delimiter) != std::string::npos ||
+         alphabet.find(dialect_.quote) != std::string::npos ||
          (dialect_.escape >= 0 &&
-          alphabet.find(static_cast<char>(dialect_.escape)) != std::string_view::npos) ||
+          alphabet.find(static_cast<char>(dialect_.escape)) != std::string::npos) ||
          // A number may be spelled like the NULL of the dialect.
          (!dialect_.null.empty() &&
           dialect_.null.find_first_not_of(alphabet) == std::string::npos);
@@ -162,6 +171,14 @@ Status ColumnWriter::Bind(std::shared_ptr<arrow::Array> array) {
     const auto id = array_->type_id();
     if (id != arrow::Type::STRING && id != arrow::Type::LARGE_STRING) {
       ARROW_ASSIGN_OR_RAISE(array_, RenderText(*array_, pool_));
+      const auto type = field_->type()->id();
+      if (arrow::is_floating(type) || arrow::is_decimal(type)) {
+        auto& texts = static_cast<arrow::LargeStringArray&>(*array_);
+        if (texts.value_data() && texts.value_data()->is_mutable()) {
+          char* begin = reinterpret_cast<char*>(texts.value_data()->mutable_data());
+          SetDecimal(begin, begin + texts.total_values_length());
+        }
+      }
     }
     ARROW_RETURN_NOT_OK(BindText(*array_->data()));
   } else {
@@ -252,6 +269,12 @@ char* ColumnWriter::WriteDecimal(char* d, int64_t i) const {
   return FormatPadded(d + 1, magnitude % tens, scale_);
 }
 
+// `end`, behind a number that has the dialect's separator now.
+char* ColumnWriter::SetDecimal(char* begin, char* end) const {
+  if (end != nullptr) std::replace(begin, end, '.', dialect_.decimal);
+  return end;
+}
+
 char* ColumnWriter::WriteValue(char* d, int64_t i) {
   auto value = [this, i]<class T>(T) { return static_cast<const T*>(values_)[i]; };
   switch (kind_) {
@@ -278,6 +301,9 @@ char* ColumnWriter::WriteValue(char* d, int64_t i) {
     case Kind::kUInt32: return FormatUnsigned(d, value(uint32_t{}));
     case Kind::kUInt64: return FormatUnsigned(d, value(uint64_t{}));
     case Kind::kFloat: return FormatFloat(d, value(float{}));
+    case Kind::kLocalFloat: return SetDecimal(d, FormatFloat(d, value(float{})));
+    case Kind::kLocalDouble: return SetDecimal(d, real_.Format(d, value(double{})));
+    case Kind::kLocalDecimal128: return SetDecimal(d, WriteDecimal(d, i));
     case Kind::kTime32:
     case Kind::kTime64: {
       const uint64_t units = kind_ == Kind::kTime32

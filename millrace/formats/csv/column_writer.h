@@ -110,11 +110,14 @@ class ColumnWriter {
     kUInt64,
     kFloat,
     kDouble,
+    kLocalFloat,  // with a decimal separator other than the dot
+    kLocalDouble,
     kDate32,
     kTimestamp,
     kTime32,
     kTime64,
     kDecimal128,
+    kLocalDecimal128,
     kText,
     kLargeText,
     kRendered,
@@ -142,6 +145,7 @@ class ColumnWriter {
 
   char* WriteValue(char* d, int64_t i);
   char* WriteDecimal(char* d, int64_t i) const;
+  char* SetDecimal(char* begin, char* end) const;
   Status BindText(const arrow::ArrayData& data);
   Status BindDictionary(const arrow::Array& array);
   bool MustQuoteValues() const;

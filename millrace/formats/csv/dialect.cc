@@ -35,6 +35,14 @@ Status CheckDistinct(std::initializer_list<std::pair<std::string_view, int>> byt
   return Status::OK();
 }
 
+// What parts the digits of numbers can't be a part of them.
+Status CheckSeparator(std::string_view name, int byte) {
+  constexpr std::string_view kTaken = "0123456789+-eE\n\r";
+  if (byte < 0 || kTaken.find(static_cast<char>(byte)) == kTaken.npos)
+    return Status::OK();
+  return errors::kCsvBadDialect.Make({}, "{} is part of numbers or a line end", name);
+}
+
 Status AtLeast(const Config& options, std::string_view name, int64_t least) {
   if (options.GetInt(name) >= least) return Status::OK();
   return errors::kBadOption.Make({}, "csv: option '{}': {} is less than {}", name,
@@ -96,6 +104,14 @@ const ConfigSpec& ReadOptions() {
        .default_value = "",
        .doc = "Form of timestamps, with %Y %y %m %b %d %H %I %M %S %f %p %z %j %%; ISO "
               "8601 when empty."},
+      {.name = "decimal",
+       .type = OptionType::kChar,
+       .default_value = ".",
+       .doc = "Byte between the whole and the fraction of a number. With a comma, 1.5 is "
+              "no number."},
+      {.name = "thousands",
+       .default_value = "none",
+       .doc = "Byte between groups of three digits before the fraction, or 'none'."},
       {.name = "sample_rows",
        .type = OptionType::kInt,
        .default_value = "5000",
@@ -143,6 +159,11 @@ const ConfigSpec& WriteOptions() {
        .default_value = "lf",
        .choices = {"lf", "crlf"},
        .doc = "Line end."},
+      {.name = "decimal",
+       .type = OptionType::kChar,
+       .default_value = ".",
+       .doc = "Byte between the whole and the fraction of a number; a number that "
+              "contains the delimiter is quoted."},
       {.name = "timestamp_separator",
        .type = OptionType::kEnum,
        .default_value = "space",
@@ -150,6 +171,18 @@ const ConfigSpec& WriteOptions() {
        .doc = "What stands between the date and the time of a timestamp."},
   });
   return spec;
+}
+
+Result<NumberForm> MakeNumberForm(const Config& options) {
+  NumberForm out;
+  out.decimal = options.GetChar("decimal");
+  ARROW_ASSIGN_OR_RAISE(out.thousands, ByteOrNone(options, "thousands"));
+  const int decimal = static_cast<unsigned char>(out.decimal);
+  ARROW_RETURN_NOT_OK(CheckSeparator("decimal", decimal));
+  ARROW_RETURN_NOT_OK(CheckSeparator("thousands", out.thousands));
+  ARROW_RETURN_NOT_OK(
+      CheckDistinct({{"decimal", decimal}, {"thousands", out.thousands}}));
+  return out;
 }
 
 Result<Dialect> MakeDialect(const Config& options, std::string_view name) {
@@ -167,6 +200,14 @@ Result<Dialect> MakeDialect(const Config& options, std::string_view name) {
                      {"quote", out.quote},
                      {"escape", out.escape},
                      {"comment", out.comment}}));
+  ARROW_ASSIGN_OR_RAISE(out.numbers, MakeNumberForm(options));
+  ARROW_RETURN_NOT_OK(
+      CheckDistinct({{"decimal", static_cast<unsigned char>(out.numbers.decimal)},
+                     {"quote", out.quote},
+                     {"escape", out.escape}}));
+  ARROW_RETURN_NOT_OK(CheckDistinct({{"thousands", out.numbers.thousands},
+                                     {"quote", out.quote},
+                                     {"escape", out.escape}}));
   const std::string& header = options.GetString("header");
   out.header = header == "true"    ? Header::kPresent
                : header == "false" ? Header::kAbsent
@@ -212,6 +253,12 @@ Result<WriteDialect> MakeWriteDialect(const Config& options) {
       CheckDistinct({{"delimiter", static_cast<unsigned char>(out.delimiter)},
                      {"quote", static_cast<unsigned char>(out.quote)},
                      {"escape", out.escape}}));
+  out.decimal = options.GetChar("decimal");
+  const int decimal = static_cast<unsigned char>(out.decimal);
+  ARROW_RETURN_NOT_OK(CheckSeparator("decimal", decimal));
+  ARROW_RETURN_NOT_OK(CheckDistinct({{"quote", static_cast<unsigned char>(out.quote)},
+                                     {"escape", out.escape},
+                                     {"decimal", decimal}}));
   const std::string& quoting = options.GetString("quoting");
   out.quoting = quoting == "all"          ? Quoting::kAll
                 : quoting == "nonnumeric" ? Quoting::kNonNumeric

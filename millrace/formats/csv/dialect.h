@@ -8,6 +8,7 @@
 
 #include "millrace/base/config/config.h"
 #include "millrace/base/result.h"
+#include "millrace/formats/csv/number_form.h"
 
 namespace millrace::formats::csv {
 
@@ -34,6 +35,7 @@ struct Dialect {
   int64_t sample_bytes = 0;
   int64_t max_record_bytes = 0;
   std::string timestamp_format;  ///< empty: ISO 8601
+  NumberForm numbers;
 
   /// Structure is found byte by byte: an escaped or commented-out quote does not count.
   bool sequential() const { return escape >= 0 || comment >= 0; }
@@ -56,6 +58,9 @@ struct Dialect {
   }
 };
 
+/// From the options `decimal` and `thousands`.
+Result<NumberForm> MakeNumberForm(const Config& options);
+
 const ConfigSpec& ReadOptions();
 const ConfigSpec& WriteOptions();
 
@@ -74,6 +79,7 @@ struct WriteDialect {
   bool header = true;
   std::string null;
   std::string line_end = "\n";
+  char decimal = '.';
   bool iso_t = false;  ///< 'T' between date and time instead of a space
 };
 

@@ -11,30 +11,14 @@
 #include "millrace/formats/csv/errors.h"
 #include "millrace/formats/csv/index.h"
 #include "millrace/formats/csv/sample.h"
+#include "millrace/formats/csv/value_kinds.h"
 #include "millrace/formats/input.h"
-#include "millrace/formats/text_dictionary.h"
-#include "millrace/formats/text_values.h"
 
 namespace millrace::formats::csv {
 
 namespace {
 
-// Kinds of values met in a column, as bits.
-enum Kind : uint32_t {
-  kNothing = 0,
-  kBool = 1,
-  kInt = 2,
-  kReal = 4,
-  kRealWord = 8,  // nan, inf
-  kDate = 16,
-  kTimestamp = 32,
-  kZoned = 64,
-  kText = 128,
-};
-
 constexpr int64_t kPlaceRecords = 64 * 1024;  // looked at in a sampled place
-constexpr int64_t kDictionaryRows = 128;      // fewer say nothing about repetition
-constexpr int32_t kDictionaryEntries = 4096;
 
 // The plain text of a field; false for NULL.
 bool TextOf(Field field, const Dialect& dialect, std::string* out) {
@@ -47,47 +31,6 @@ bool TextOf(Field field, const Dialect& dialect, std::string* out) {
   out->resize(static_cast<size_t>(end - out->data()));
   out->erase(0, kPadding);
   return true;
-}
-
-Kind KindOf(std::string_view text, const Dialect& dialect) {
-  if (text.empty() || text.size() > 64) return kText;
-  // Value parsers read around the text.
-  char padded[kPadding * 3] = {};
-  char* b = padded + kPadding;
-  memcpy(b, text.data(), text.size());
-  const char* e = b + text.size();
-  Moment moment;
-  if (!dialect.timestamp_format.empty() &&
-      ParseMomentAs(dialect.timestamp_format, b, e, &moment)) {
-    return moment.zoned ? kZoned : kTimestamp;
-  }
-  int64_t whole;
-  if (ParseInt64(b, e, &whole)) return kInt;
-  const bool digits =
-      text.find_first_not_of("0123456789", text[0] == '-' || text[0] == '+') ==
-      std::string_view::npos;
-  double real;
-  if (!digits && ParseDouble(b, e, &real)) {
-    return text.find_first_of("0123456789") == std::string_view::npos ? kRealWord : kReal;
-  }
-  bool flag;
-  if (text.size() >= 4 && ParseBool(b, e, &flag)) return kBool;
-  if (ParseMoment(b, e, &moment)) {
-    return moment.zoned ? kZoned : text.size() == 10 ? kDate : kTimestamp;
-  }
-  return kText;
-}
-
-std::shared_ptr<arrow::DataType> TypeOf(uint32_t kinds) {
-  auto only = [kinds](uint32_t allowed) { return (kinds & ~allowed) == 0; };
-  if (kinds == kNothing) return arrow::utf8();
-  if (only(kBool)) return arrow::boolean();
-  if (only(kInt)) return arrow::int64();
-  if (only(kInt | kReal | kRealWord) && !only(kRealWord)) return arrow::float64();
-  if (only(kDate)) return arrow::date32();
-  if (only(kDate | kTimestamp)) return arrow::timestamp(arrow::TimeUnit::MICRO);
-  if (only(kZoned)) return arrow::timestamp(arrow::TimeUnit::MICRO, "UTC");
-  return arrow::utf8();
 }
 
 // '\r' when the first line outside quotes ends in a lone one.
@@ -134,11 +77,6 @@ class Inference {
   const InputHead& head() const { return head_; }
 
  private:
-  bool Repeats(size_t column) const {
-    return values_[column] >= kDictionaryRows &&
-           distinct_[column].size() <= kDictionaryEntries &&
-           distinct_[column].size() * 4 <= values_[column];
-  }
   Status FindFirstRecord();
   void TakeSeparatorLine(std::string_view text);
   bool DecideHeader(const Sample& sample);
@@ -155,9 +93,7 @@ class Inference {
   const OpenFile* first_;
   InputHead head_;
   size_t begin_ = 0;  // of the first record, header included, in the head
-  std::vector<uint32_t> kinds_;
-  std::vector<TextDictionary> distinct_;
-  std::vector<int64_t> values_;  // counted into distinct_
+  std::vector<ValueKinds> kinds_;
 };
 
 Status Inference::Run() {
@@ -184,9 +120,7 @@ Status Inference::Run() {
   ARROW_RETURN_NOT_OK(NameColumns(sample, header));
   if (first_ != nullptr) ARROW_RETURN_NOT_OK(CheckSameColumns());
   if (header) file_.data_begin += sample.end_of(0);
-  kinds_.assign(file_.names.size(), kNothing);
-  distinct_.resize(file_.names.size());
-  values_.assign(file_.names.size(), 0);
+  kinds_.resize(file_.names.size());
   Count(sample, header ? 1 : 0);
   if (declared_) return MapDeclared(header);
   if (!dialect_.all_varchar) ARROW_RETURN_NOT_OK(SamplePlaces());
@@ -260,7 +194,7 @@ bool Inference::DecideHeader(const Sample& sample) {
       if (field->name() == texts[static_cast<size_t>(c)]) return true;
       const auto id = field->type()->id();
       const bool is_text = arrow::is_base_binary_like(id);
-      fits = is_text || KindOf(texts[static_cast<size_t>(c)], dialect_) != kText;
+      fits = is_text || IsTyped(texts[static_cast<size_t>(c)], dialect_);
     }
     for (const auto& field : declared_->fields()) {
       if (std::find(texts.begin(), texts.end(), field->name()) == texts.end())
@@ -269,11 +203,11 @@ bool Inference::DecideHeader(const Sample& sample) {
     return true;
   }
   for (const std::string& name : texts) {
-    if (KindOf(name, dialect_) != kText) return false;
+    if (IsTyped(name, dialect_)) return false;
   }
   if (distinct) return true;
   for (int c = 0; sample.num_records() > 1 && c < sample.width(1); ++c) {
-    if (TextOf(sample.field(1, c), dialect_, &text) && KindOf(text, dialect_) != kText) {
+    if (TextOf(sample.field(1, c), dialect_, &text) && IsTyped(text, dialect_)) {
       return true;
     }
   }
@@ -353,7 +287,7 @@ Status Inference::MapDeclared(bool header) {
   }
   for (ColumnPlan& plan : file_.columns) {
     const size_t c = static_cast<size_t>(plan.file_column);
-    plan.dictionary = c < values_.size() && Repeats(c);
+    plan.dictionary = c < kinds_.size() && kinds_[c].repeats();
   }
   return Status::OK();
 }
@@ -366,16 +300,9 @@ void Inference::Count(const Sample& sample, int64_t from) {
     if (fields > width || (fields < width && dialect_.on_ragged != Ragged::kNull))
       continue;
     for (int c = 0; c < fields; ++c) {
-      const size_t column = static_cast<size_t>(c);
-      if (!TextOf(sample.field(r, c), dialect_, &text)) continue;
-      if (!text.empty() && !dialect_.all_varchar && (kinds_[column] & kText) == 0) {
-        kinds_[column] |= KindOf(text, dialect_);
+      if (TextOf(sample.field(r, c), dialect_, &text)) {
+        kinds_[static_cast<size_t>(c)].Observe(&text, dialect_);
       }
-      if (distinct_[column].size() > kDictionaryEntries) continue;
-      const size_t size = text.size();
-      text.resize(size + TextDictionary::kReadable);
-      distinct_[column].Find(text.data(), size);
-      ++values_[column];
     }
   }
 }
@@ -411,8 +338,8 @@ Status Inference::SamplePlaces() {
 void Inference::MakeSchema() {
   std::vector<std::shared_ptr<arrow::Field>> fields;
   for (size_t c = 0; c < file_.names.size(); ++c) {
-    fields.push_back(arrow::field(file_.names[c], TypeOf(kinds_[c])));
-    file_.columns.push_back({static_cast<int>(c), Repeats(c)});
+    fields.push_back(arrow::field(file_.names[c], kinds_[c].type()));
+    file_.columns.push_back({static_cast<int>(c), kinds_[c].repeats()});
   }
   file_.schema = arrow::schema(std::move(fields));
 }

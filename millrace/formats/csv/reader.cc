@@ -38,9 +38,9 @@ Result<std::unique_ptr<RangeReader>> CsvRangeReader::Make(
                                 .pool = context.pool};
   for (const int field : reader->projection()) {
     ARROW_ASSIGN_OR_RAISE(
-        auto parser,
-        MakeColumnParser(*open.schema->field(field),
-                         open.columns[static_cast<size_t>(field)].dictionary, settings));
+        auto parser, MakeColumnParser(*open.schema->field(field),
+                                      open.columns[static_cast<size_t>(field)].dictionary,
+                                      open.dialect.numbers, settings));
     reader->parsers_.push_back(std::move(parser));
   }
   return reader;

@@ -15,6 +15,7 @@
 
 #include "millrace/data/type_name.h"
 #include "millrace/formats/copy_bytes.h"
+#include "millrace/formats/parquet/encryption.h"
 #include "millrace/formats/parquet/parquet_internal.h"
 #include "millrace/formats/stored_columns.h"
 
@@ -25,27 +26,6 @@ namespace {
 constexpr std::string_view kMagic = "PAR1";
 constexpr int64_t kMagicSize = 4;
 constexpr int64_t kFooterBytes = 64 * 1024;  // to begin with
-
-// What other readers get back as types: the stream's schema, with dictionaries where the
-// input file had said so.
-Result<std::shared_ptr<const arrow::KeyValueMetadata>> ArrowSchemaMetadata(
-    const arrow::Schema& schema, arrow::MemoryPool* pool) {
-  arrow::FieldVector fields;
-  for (const auto& field : schema.fields()) {
-    const bool marked =
-        field->HasMetadata() && field->metadata()->Contains(kDictionaryMark);
-    fields.push_back(
-        marked ? field->WithType(arrow::dictionary(arrow::int32(), field->type()))
-                     ->RemoveMetadata()
-               : field);
-  }
-  ARROW_ASSIGN_OR_RAISE(auto bytes,
-                        arrow::ipc::SerializeSchema(*arrow::schema(fields), pool));
-  return arrow::key_value_metadata(
-      {"ARROW:schema"},
-      {arrow::util::base64_encode({reinterpret_cast<const char*>(bytes->data()),
-                                   static_cast<size_t>(bytes->size())})});
-}
 
 // Says in `to` what `from` says of a column chunk that has moved by `shift` bytes.
 void MoveChunk(const parquet::ColumnChunkMetaData& from, int64_t shift,
@@ -174,6 +154,25 @@ Status CheckType(const arrow::DataType& type, const std::string& column) {
 
 }  // namespace
 
+Result<std::shared_ptr<const arrow::KeyValueMetadata>> ArrowSchemaMetadata(
+    const arrow::Schema& schema, arrow::MemoryPool* pool) {
+  arrow::FieldVector fields;
+  for (const auto& field : schema.fields()) {
+    const bool marked =
+        field->HasMetadata() && field->metadata()->Contains(kDictionaryMark);
+    fields.push_back(
+        marked ? field->WithType(arrow::dictionary(arrow::int32(), field->type()))
+                     ->RemoveMetadata()
+               : field->RemoveMetadata());
+  }
+  ARROW_ASSIGN_OR_RAISE(auto bytes,
+                        arrow::ipc::SerializeSchema(*arrow::schema(fields), pool));
+  return arrow::key_value_metadata(
+      {"ARROW:schema"},
+      {arrow::util::base64_encode({reinterpret_cast<const char*>(bytes->data()),
+                                   static_cast<size_t>(bytes->size())})});
+}
+
 Result<std::unique_ptr<FileAppender>> OpenParquetAppender(
     io::WritableFile& file, const Config& options,
     const std::shared_ptr<arrow::Schema>& schema, const Context& context) {
@@ -184,6 +183,10 @@ Result<std::unique_ptr<FileAppender>> OpenParquetAppender(
   }
   for (const auto& field : schema->fields()) {
     ARROW_RETURN_NOT_OK(CheckType(*field->type(), field->name()));
+  }
+  ARROW_ASSIGN_OR_RAISE(Keys keys, MakeKeys(options));
+  if (Encrypts(options, keys)) {
+    return OpenEncryptedAppender(file, options, std::move(keys), schema, context);
   }
   ARROW_ASSIGN_OR_RAISE(auto properties,
                         WriterPropertiesFor(options, *schema, nullptr, context.pool));

@@ -26,7 +26,8 @@ class ParquetFormat final : public Format {
   Result<std::unique_ptr<FileReader>> OpenReader(
       Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
       const FileReader* like, const Context& context) const override {
-    return parquet_format::OpenParquetReader(std::move(input), declared, like, context);
+    return parquet_format::OpenParquetReader(std::move(input), options, declared, like,
+                                             context);
   }
   Result<std::unique_ptr<data::RowEncoder>> MakeEncoder(
       const Config& options, const std::shared_ptr<arrow::Schema>& schema,

@@ -17,13 +17,15 @@ class WriterProperties;
 
 namespace millrace::formats::parquet_format {
 
+struct Keys;
+
 const ConfigSpec& ReadSpec();
 const ConfigSpec& WriteSpec();
 
 /// `first`: a reader that this function made, of the first file of a set, or null.
 Result<std::unique_ptr<FileReader>> OpenParquetReader(
-    Input input, const std::shared_ptr<arrow::Schema>& declared, const FileReader* first,
-    const Context& context);
+    Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
+    const FileReader* first, const Context& context);
 
 /// Each piece is a whole Parquet file of one row group, for the appender to take apart.
 Result<std::unique_ptr<data::RowEncoder>> MakeParquetEncoder(
@@ -32,6 +34,16 @@ Result<std::unique_ptr<data::RowEncoder>> MakeParquetEncoder(
 Result<std::unique_ptr<FileAppender>> OpenParquetAppender(
     io::WritableFile& file, const Config& options,
     const std::shared_ptr<arrow::Schema>& schema, const Context& context);
+
+/// The same for files that are encrypted with `keys`, whose footer key there is.
+Result<std::unique_ptr<FileAppender>> OpenEncryptedAppender(
+    io::WritableFile& file, const Config& options, Keys keys,
+    const std::shared_ptr<arrow::Schema>& schema, const Context& context);
+
+/// What other readers get back as types: the stream's schema, with dictionaries where the
+/// input file had said so.
+Result<std::shared_ptr<const arrow::KeyValueMetadata>> ArrowSchemaMetadata(
+    const arrow::Schema& schema, arrow::MemoryPool* pool);
 
 /// What encoder and appender must agree on. `sample`: the first rows of a row group, or
 /// null.

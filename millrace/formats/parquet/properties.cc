@@ -6,6 +6,7 @@
 #include <arrow/util/compression.h>
 #include <parquet/properties.h>
 
+#include "millrace/formats/parquet/encryption.h"
 #include "millrace/formats/parquet/parquet_internal.h"
 
 namespace millrace::formats::parquet_format {
@@ -82,29 +83,33 @@ Result<std::shared_ptr<parquet::WriterProperties>> WriterPropertiesFor(
 }
 
 const ConfigSpec& WriteSpec() {
-  static const ConfigSpec spec({
-      {.name = "compression",
-       .type = OptionType::kEnum,
-       .default_value = "snappy",
-       .choices = {"none", "snappy", "gzip", "zstd", "lz4", "brotli"},
-       .doc = "Codec of the data pages."},
-      {.name = "compression_level",
-       .type = OptionType::kInt,
-       .doc = "Level of the codec, for gzip, zstd and brotli; the codec's own default "
-              "when absent."},
-      {.name = "row_group_rows",
-       .type = OptionType::kInt,
-       .default_value = "122880",
-       .doc =
-           "Rows in one row group. Up to 262144, a group also ends where a split of the "
-           "input does; above that only the last one is smaller."},
-      {.name = "dictionary",
-       .type = OptionType::kEnum,
-       .default_value = "auto",
-       .choices = {"auto", "always", "never"},
-       .doc =
-           "Dictionary-encode columns: those whose first values repeat, all, or none."},
-  });
+  static const ConfigSpec spec =
+      KeyOptions()
+          .Plus(EncryptionOptions())
+          .Plus(ConfigSpec({
+              {.name = "compression",
+               .type = OptionType::kEnum,
+               .default_value = "snappy",
+               .choices = {"none", "snappy", "gzip", "zstd", "lz4", "brotli"},
+               .doc = "Codec of the data pages."},
+              {.name = "compression_level",
+               .type = OptionType::kInt,
+               .doc = "Level of the codec, for gzip, zstd and brotli; the codec's own "
+                      "default "
+                      "when absent."},
+              {.name = "row_group_rows",
+               .type = OptionType::kInt,
+               .default_value = "122880",
+               .doc = "Rows in one row group. Up to 262144, a group also ends where a "
+                      "split of the "
+                      "input does; above that only the last one is smaller."},
+              {.name = "dictionary",
+               .type = OptionType::kEnum,
+               .default_value = "auto",
+               .choices = {"auto", "always", "never"},
+               .doc = "Dictionary-encode columns: those whose first values repeat, all, "
+                      "or none."},
+          }));
   return spec;
 }
 

@@ -6,6 +6,7 @@
 #include <arrow/scalar.h>
 #include <arrow/type.h>
 #include <parquet/arrow/reader.h>
+#include <parquet/exception.h>
 #include <parquet/metadata.h>
 #include <parquet/schema.h>
 #include <parquet/statistics.h>
@@ -36,7 +37,12 @@ bool ExtremesOf(const parquet::FileMetaData& metadata, int row_group,
     if (path.size() != 1 || path[0] != column) continue;
     if (schema.Column(i)->max_repetition_level() > 0) return false;
     auto group = metadata.RowGroup(row_group);
-    auto statistics = group->ColumnChunk(i)->statistics();
+    std::shared_ptr<parquet::Statistics> statistics;
+    try {
+      statistics = group->ColumnChunk(i)->statistics();
+    } catch (const parquet::ParquetException&) {
+      // It is encrypted with a key that is not there.
+    }
     if (!statistics) return false;
     out->rows = group->num_rows();
     if (statistics->HasNullCount()) out->nulls = statistics->null_count();

@@ -13,6 +13,7 @@
 
 #include "millrace/formats/input.h"
 #include "millrace/formats/parquet/columns_internal.h"
+#include "millrace/formats/parquet/encryption.h"
 #include "millrace/formats/parquet/errors.h"
 #include "millrace/formats/parquet/parquet_internal.h"
 #include "millrace/formats/range_list.h"
@@ -57,6 +58,7 @@ struct File {
   std::shared_ptr<arrow::io::RandomAccessFile> file;
   std::shared_ptr<parquet::FileMetaData> metadata;
   Columns columns;
+  Keys keys;
 };
 
 class ParquetRange final : public RangeReader {
@@ -79,7 +81,10 @@ class ParquetRange final : public RangeReader {
   }
 
   Result<ReadResult> Next(const Budget& budget, const Waker&) override {
-    return Caught(errors::kParquetBroken, file_->name, [&] { return NextRows(budget); });
+    auto read =
+        Caught(errors::kParquetBroken, file_->name, [&] { return NextRows(budget); });
+    if (read.ok() || file_->keys.empty()) return read;
+    return FailedDecryption(read.status(), file_->name, *file_->columns.schema, wanted_);
   }
 
  private:
@@ -148,6 +153,9 @@ class ParquetRange final : public RangeReader {
     properties.set_buffer_size(256 * 1024);
     parquet::ArrowReaderProperties arrow_properties(/*use_threads=*/false);
     arrow_properties.set_pre_buffer(false);
+    if (auto decryption = Decryption(file_->keys, file_->metadata->schema())) {
+      properties.file_decryption_properties(std::move(decryption));
+    }
     auto metadata = file_->metadata->RowGroup(group);
     const arrow::Schema& schema = *file_->columns.schema;
     if (pushdown_.columns) {
@@ -163,6 +171,8 @@ class ParquetRange final : public RangeReader {
     for (int column : wanted_) {
       for (int leaf : file_->columns.leaves[static_cast<size_t>(column)]) {
         leaves.push_back(leaf);
+        ARROW_RETURN_NOT_OK(
+            CheckKey(*file_->metadata, group, leaf, file_->name, file_->keys));
         auto chunk = metadata->ColumnChunk(leaf);
         ranges.push_back(BytesOf(*chunk));
         group_bytes_ += chunk->total_compressed_size();
@@ -292,34 +302,32 @@ class ParquetFile final : public FileReader {
 
 }  // namespace
 
-const ConfigSpec& ReadSpec() {
-  static const ConfigSpec spec;
-  return spec;
-}
+const ConfigSpec& ReadSpec() { return KeyOptions(); }
 
 Result<std::unique_ptr<FileReader>> OpenParquetReader(
-    Input input, const std::shared_ptr<arrow::Schema>& declared, const FileReader* first,
-    const Context& context) {
+    Input input, const Config& options, const std::shared_ptr<arrow::Schema>& declared,
+    const FileReader* first, const Context& context) {
   const std::string name = input.name;
+  ARROW_ASSIGN_OR_RAISE(Keys keys, MakeKeys(options));
   const Columns* first_columns =
       first != nullptr ? &static_cast<const ParquetFile*>(first)->columns() : nullptr;
-  return Caught(errors::kParquetBroken, name,
-                [&]() -> Result<std::unique_ptr<FileReader>> {
-                  auto file = std::make_shared<File>();
-                  file->name = name;
-                  file->file = input.file;
-                  parquet::ReaderProperties properties(context.pool);
-                  auto reader = parquet::ParquetFileReader::Open(file->file, properties);
-                  file->metadata = reader->metadata();
-                  parquet::ArrowReaderProperties arrow_properties(false);
-                  parquet::arrow::SchemaManifest manifest;
-                  ARROW_RETURN_NOT_OK(parquet::arrow::SchemaManifest::Make(
-                      file->metadata->schema(), file->metadata->key_value_metadata(),
-                      arrow_properties, &manifest));
-                  ARROW_ASSIGN_OR_RAISE(
-                      file->columns, MapColumns(manifest, declared, first_columns, name));
-                  return std::make_unique<ParquetFile>(std::move(file));
-                });
+  return Caught(
+      errors::kParquetBroken, name, [&]() -> Result<std::unique_ptr<FileReader>> {
+        auto file = std::make_shared<File>();
+        file->name = name;
+        file->file = input.file;
+        file->keys = std::move(keys);
+        ARROW_ASSIGN_OR_RAISE(file->metadata,
+                              OpenFooter(file->file, name, file->keys, context.pool));
+        parquet::ArrowReaderProperties arrow_properties(false);
+        parquet::arrow::SchemaManifest manifest;
+        ARROW_RETURN_NOT_OK(parquet::arrow::SchemaManifest::Make(
+            file->metadata->schema(), file->metadata->key_value_metadata(),
+            arrow_properties, &manifest));
+        ARROW_ASSIGN_OR_RAISE(file->columns,
+                              MapColumns(manifest, declared, first_columns, name));
+        return std::make_unique<ParquetFile>(std::move(file));
+      });
 }
 
 }  // namespace millrace::formats::parquet_format

@@ -53,6 +53,71 @@ TEST(CsvReader, AFirstLineNamesTheDelimiter) {
   EXPECT_FALSE(Read({.text = "sep=\"\na\n"}).ok());
 }
 
+TEST(CsvReader, NumbersWithADecimalComma) {
+  const std::string text =
+      "i;d;e;day;dot;both;at\n"
+      "1.234;1,5;-1,25e2;01.02.2024;1.5;1.234.567,25;2024-01-01 00:00:00.5\n"
+      "7;-0,125;3;02.02.2024;2.5;12;2024-01-01 00:00:00.25\n";
+  for (const int64_t range : {int64_t{1}, int64_t{1} << 40}) {
+    ASSERT_OK_AND_ASSIGN(
+        Outcome out,
+        Read({.text = text,
+              .options = {{"delimiter", ";"}, {"decimal", ","}, {"thousands", "."}},
+              .range_bytes = range}));
+    EXPECT_EQ(TypesOf(*out.schema),
+              "i:int64 d:double e:double day:string dot:string both:double "
+              "at:timestamp[us]");
+    EXPECT_EQ(out.rows, (Table{{"1234", "1.5", "-125", "01.02.2024", "1.5", "1234567.25",
+                                "2024-01-01 00:00:00.500000"},
+                               {"7", "-0.125", "3", "02.02.2024", "2.5", "12",
+                                "2024-01-01 00:00:00.250000"}}));
+  }
+  // Without thousands a dot is in no number, and quotes and blanks are as ever.
+  ASSERT_OK_AND_ASSIGN(
+      Outcome quoted,
+      Read({.text = "a,b,c\n\"1,5\",1.234,\" 2\"\nNA,1.5,7 \n",
+            .options = {{"decimal", ","}, {"null", "NA"}, {"trim", "true"}}}));
+  EXPECT_EQ(TypesOf(*quoted.schema), "a:double b:string c:string");
+  EXPECT_EQ(quoted.rows, (Table{{"1.5", "1.234", " 2"}, {N(), "1.5", "7"}}));
+}
+
+TEST(CsvReader, NumbersOfEveryDeclaredTypeInTheirForm) {
+  const auto schema = arrow::schema({
+      arrow::field("i", arrow::int16()),
+      arrow::field("u", arrow::uint64()),
+      arrow::field("f", arrow::float32()),
+      arrow::field("m", arrow::decimal128(20, 3)),
+      arrow::field("s", arrow::utf8()),
+  });
+  const std::string head = "i;u;f;m;s\n";
+  const std::string row =
+      "-1'234;18'446'744'073'709'551'615;1'000,5;12'345'678'901'234'567,125;1'0,5\n";
+  const Options options{{"delimiter", ";"}, {"decimal", ","}, {"thousands", "'"}};
+  ASSERT_OK_AND_ASSIGN(
+      Outcome out, Read({.text = head + row, .options = options, .declared = schema}));
+  EXPECT_EQ(out.rows, (Table{{"-1234", "18446744073709551615", "1000.5",
+                              "12345678901234567.125", "1'0,5"}}));
+  // Groups that are none, and separators in the wrong place.
+  for (const char* i :
+       {"12'34", "'123", "1234'567", "123'", "1''234", "1,5", "1.5", "'"}) {
+    const auto bad =
+        Read({.text = head + i + ";1;1;1;x\n", .options = options, .declared = schema});
+    EXPECT_EQ(ErrorNumber(bad.status()), errors::kCsvBadValue.number) << i;
+  }
+  for (const char* f : {"1,5'000", "1,5,5", "1.5", "1'23,5", ",", "1e1'000"}) {
+    const auto bad = Read(
+        {.text = head + "1;1;" + f + ";1;x\n", .options = options, .declared = schema});
+    EXPECT_EQ(ErrorNumber(bad.status()), errors::kCsvBadValue.number) << f;
+  }
+  for (const auto& [decimal, thousands] :
+       std::vector<std::pair<std::string, std::string>>{
+           {",", ","}, {"0", "none"}, {"-", "none"}, {"\"", "none"}, {".", "e"}}) {
+    const auto bad = Read({.text = head + row,
+                           .options = {{"decimal", decimal}, {"thousands", thousands}}});
+    EXPECT_EQ(ErrorNumber(bad.status()), errors::kCsvBadDialect.number) << decimal;
+  }
+}
+
 TEST(CsvReader, QuotedFields) {
   ASSERT_OK_AND_ASSIGN(Outcome out,
                        Read({.text = "a,b\n\"x,1\",\"li\nne\"\n\"say \"\"hi\"\"\",\"\"\n"

@@ -113,6 +113,40 @@ TEST(CsvWriter, ValuesThatContainTheDelimiterAreQuoted) {
   EXPECT_EQ(text, "\"1.5\".7\n");
 }
 
+TEST(CsvWriter, NumbersWithADecimalComma) {
+  const auto exact = [](std::shared_ptr<arrow::DataType> type, const char* value) {
+    return arrow::compute::Cast(Strings({{value}}), type)->make_array();
+  };
+  const auto doubles = Doubles({-1.5});
+  auto encoded = arrow::compute::DictionaryEncode(doubles);
+  ASSERT_TRUE(encoded.ok());
+  const auto rows = Batch({
+      {"d", doubles},
+      {"f", exact(arrow::float32(), "0.25")},
+      {"m", exact(arrow::decimal128(20, 3), "12345678901234567.125")},
+      {"w", exact(arrow::decimal256(60, 2), "-12.5")},
+      {"t", Strings({{"1.5"}})},
+      {"i", Int64s({7})},
+      {"at", exact(arrow::timestamp(arrow::TimeUnit::MICRO), "2024-01-01 00:00:00.5")},
+      {"e", encoded->make_array()},
+  });
+  ASSERT_OK_AND_ASSIGN(
+      std::string text,
+      WriteAll({rows}, {{"delimiter", ";"}, {"decimal", ","}, {"header", "false"}}));
+  EXPECT_EQ(text,
+            "-1,5;0,25;12345678901234567,125;-12,50;1.5;7;2024-01-01 00:00:00.5;-1,5\n");
+  ASSERT_OK_AND_ASSIGN(std::string quoted,
+                       WriteAll({rows}, {{"decimal", ","}, {"header", "false"}}));
+  EXPECT_EQ(quoted,
+            "\"-1,5\",\"0,25\",\"12345678901234567,125\",\"-12,50\",1.5,7,"
+            "2024-01-01 00:00:00.5,\"-1,5\"\n");
+  // The dot parts fields there, and numbers have none.
+  ASSERT_OK_AND_ASSIGN(std::string dots,
+                       WriteAll({Batch({{"d", doubles}, {"i", Int64s({7})}})},
+                                {{"decimal", ","}, {"delimiter", "."}}));
+  EXPECT_EQ(dots, "d.i\n-1,5.7\n");
+}
+
 TEST(CsvWriter, TimestampsAndDates) {
   const auto micros = arrow::timestamp(arrow::TimeUnit::MICRO);
   const auto zoned = arrow::timestamp(arrow::TimeUnit::MILLI, "Europe/Berlin");
