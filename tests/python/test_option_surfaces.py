@@ -305,6 +305,8 @@ CASES = [
     Case("sink", "mode", ["error", "append", "overwrite"], Scene({"in.csv": "a\n2\n", "out.csv": "a\n1\n"}, sink="out.csv")),
     Case("sink", "roll_rows", ["0", "20"], csv(NUMBERS, "out/"), sink={"format": "csv"}, settings={"batch_rows": "10"}),
     Case("sink", "roll_size", ["0", "50B"], csv(NUMBERS, "out/"), sink={"format": "csv"}, settings={"batch_rows": "10"}),
+    Case("sink", "roll_interval", ["0s", "200ms"], Scene({"in.csv": pausing}, "in.csv", "out/"), source={"format": "csv"},
+         sink={"format": "csv"}),
     Case("sink", "partition_by", ["", "a", "b"], csv("a,b,c\n1,2,3\n", "out/"), sink={"format": "csv"}),
     Case("sink", "max_open_files", ["1", "64"], csv("a,b\n1,1\n2,2\n1,3\n2,4\n", "out/"), sink={"format": "csv", "partition_by": "a"},
          settings={"batch_rows": "1"}),

@@ -73,6 +73,11 @@ class ResilientWriter final : public SinkWriter {
     return state;
   }
 
+  Status Tend(const Waker& waker) override {
+    const Status status = writer_->Tend(waker);
+    return status.ok() ? status : guard_->GivenUp(status);
+  }
+
   Future<CommitToken> Prepare(Epoch epoch, bool last) override {
     return std::make_shared<TimedPrepare>(guard_)->Start(writer_->Prepare(epoch, last));
   }

@@ -79,8 +79,7 @@ Result<std::unique_ptr<connector::Sink>> ObjectSink::Make(
   std::string key = path.substr(std::min(slash + 1, path.size()));
   const bool folder = key.empty() || key.ends_with('/') ||
                       !options.own.GetString("partition_by").empty() ||
-                      options.own.GetInt("roll_rows") > 0 ||
-                      options.own.GetInt("roll_size") > 0;
+                      RollOptionsOf(options.own).any();
   ObjectNames names;
   names.extension = "." + options.format->extension(options.format_options);
   if (surroundings.checkpointed) names.pipeline = surroundings.pipeline;

@@ -253,7 +253,14 @@ const ConfigSpec& OwnSinkSpec() {
       {.name = "roll_size",
        .type = OptionType::kBytes,
        .default_value = "0",
-       .doc = "Begin a new file in the folder after so many bytes; 0 for never."},
+       .doc = "Begin a new file in the folder after so many bytes; 0 for never. Of "
+              "Parquet and ORC, what rows in memory will become is judged by the file "
+              "before, so that the first one may be smaller."},
+      {.name = "roll_interval",
+       .type = OptionType::kDuration,
+       .default_value = "0s",
+       .doc = "End a file in the folder when it is so old, whether rows come or not; 0 "
+              "for never. It becomes visible with its epoch, as others do."},
       {.name = "partition_by",
        .default_value = "",
        .doc = "Columns, divided by commas, or expressions with a name (YEAR(at) AS "

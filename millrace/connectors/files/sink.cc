@@ -181,8 +181,7 @@ Result<std::unique_ptr<connector::SinkWriter>> FilesSink::Open(WriterId writer) 
     return MakeStreamWriter(std::move(options), destination().path, schema_,
                             surroundings_);
   }
-  options.roll_rows = options_.own.GetInt("roll_rows");
-  options.roll_bytes = options_.own.GetInt("roll_size");
+  options.roll = RollOptionsOf(options_.own);
   options.append_to_file = is(Kind::kFile) && mode_ == "append";
   options.replaces = mode_ != "error";
   // One writer stands for the sink as a whole.
