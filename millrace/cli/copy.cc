@@ -36,7 +36,7 @@ struct Copy {
   std::string mode;
   std::vector<std::string> key;
   std::string select;
-  std::string format, partition_by, schema;
+  std::string format, partition_by, sort_by, schema;
   int64_t head = -1;
   bool schema_only = false;
   std::string dead_letters, max_dead_letters;
@@ -148,6 +148,7 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
   if (!copy.validate.empty()) {
     auto checked = std::make_shared<plan::Table>(*sink);
     for (const std::string& condition : copy.validate)
+  if (!copy.sort_by.empty()) to["sort_by"] = copy.sort_by;
       checked->checks.push_back({"", condition});
     sink = std::move(checked);
   }
@@ -233,6 +234,9 @@ void AddCopy(CLI::App& app, Program& program) {
       return ExitCodeOf(status);
     };
   });
+  command->add_option("--sort-by", copy->sort_by,
+                      "Columns that the rows of every file are sorted by: 'country, at "
+                      "DESC NULLS FIRST'");
 }
 
 }  // namespace millrace::cli

@@ -29,6 +29,8 @@ Result<std::unique_ptr<Operator>> MakeJoin(const plan::Node& node,
                                            const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeSort(const plan::Node& node,
                                            const OperatorContext& context);
+Result<std::unique_ptr<Operator>> MakeArrange(const plan::Node& node,
+                                              const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeAggregate(const plan::Node& node,
                                                 const OperatorContext& context);
 /// The form of an aggregate whose windows are sessions.

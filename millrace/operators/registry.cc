@@ -7,6 +7,7 @@
 #include "millrace/base/error.h"
 #include "millrace/operators/factories_internal.h"
 #include "millrace/plan/aggregate_node.h"
+#include "millrace/plan/arrange_node.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
@@ -31,7 +32,7 @@ constexpr Row kFactories[] = {
     {plan::SortNode::kKind, MakeSort},           {plan::FilterNode::kKind, MakeFilter},
     {plan::ProjectNode::kKind, MakeProject},     {plan::LimitNode::kKind, MakeLimit},
     {plan::UnionNode::kKind, MakeUnion},         {plan::WindowNode::kKind, MakeWindow},
-    {plan::UnpivotNode::kKind, MakeUnpivot},
+    {plan::UnpivotNode::kKind, MakeUnpivot},     {plan::ArrangeNode::kKind, MakeArrange},
 };
 
 }  // namespace

@@ -308,6 +308,7 @@ CASES = [
     Case("sink", "roll_interval", ["0s", "200ms"], Scene({"in.csv": pausing}, "in.csv", "out/"), source={"format": "csv"},
          sink={"format": "csv"}),
     Case("sink", "partition_by", ["", "a", "b"], csv("a,b,c\n1,2,3\n", "out/"), sink={"format": "csv"}),
+    Case("sink", "sort_by", ["", "b DESC", "a"], csv("a,b\n2,1\n1,2\n1,3\n", "out/"), sink={"format": "csv"}),
     Case("sink", "max_open_files", ["1", "64"], csv("a,b\n1,1\n2,2\n1,3\n2,4\n", "out/"), sink={"format": "csv", "partition_by": "a"},
          settings={"batch_rows": "1"}),
     Case("sink", "delimiter", [",", ";"], typed("out.csv"), format="csv"),

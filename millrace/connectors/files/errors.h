@@ -98,12 +98,39 @@ inline constexpr ErrorSpec kObjectIsWhole{
     "name a folder, with a slash at the end: every run and every checkpoint adds objects "
     "to it"};
 
-inline constexpr const ErrorSpec* kFilesErrors[] = {
-    &kUnknownFormat,        &kDestinationExists, &kCannotAppend,   &kSchemaDiffers,
-    &kNeedsSeekableFile,    &kNeedsFormat,       &kForeignFiles,   &kAppendUnderWay,
-    &kDestinationChanged,   &kMixedFormats,      &kFileChanged,    &kPartitionColumn,
-    &kPartitionsNeedFolder, &kPieceMissing,      &kNothingToInfer, &kCannotWatch,
-    &kBadFilesState,        &kPartitionFolders,  &kPartitionValue, &kFormatNotWatched,
-    &kStreamGone,           &kPartitionTooLong,  &kObjectIsWhole};
+inline constexpr ErrorSpec kSortColumn{2424, arrow::StatusCode::Invalid, false,
+                                       "files can't be sorted by this column",
+                                       "name other columns in sort_by"};
+inline constexpr ErrorSpec kNotInOrder{
+    2425, arrow::StatusCode::Invalid, false,
+    "a file that is written piece by piece can't be in order",
+    "name a folder, with a slash at the end: each of its files is; or sort all rows by "
+    "ORDER BY in a query"};
+
+inline constexpr const ErrorSpec* kFilesErrors[] = {&kUnknownFormat,
+                                                    &kDestinationExists,
+                                                    &kCannotAppend,
+                                                    &kSchemaDiffers,
+                                                    &kNeedsSeekableFile,
+                                                    &kNeedsFormat,
+                                                    &kForeignFiles,
+                                                    &kAppendUnderWay,
+                                                    &kDestinationChanged,
+                                                    &kMixedFormats,
+                                                    &kFileChanged,
+                                                    &kPartitionColumn,
+                                                    &kPartitionsNeedFolder,
+                                                    &kPieceMissing,
+                                                    &kNothingToInfer,
+                                                    &kCannotWatch,
+                                                    &kBadFilesState,
+                                                    &kPartitionFolders,
+                                                    &kPartitionValue,
+                                                    &kFormatNotWatched,
+                                                    &kStreamGone,
+                                                    &kPartitionTooLong,
+                                                    &kObjectIsWhole,
+                                                    &kSortColumn,
+                                                    &kNotInOrder};
 
 }  // namespace millrace::errors

@@ -268,6 +268,13 @@ const ConfigSpec& OwnSinkSpec() {
               "the folder, as Hive and Spark name them: year=2024/country=DE. The files "
               "do not hold these columns. NULL and the empty text go to "
               "__HIVE_DEFAULT_PARTITION__."},
+      {.name = "sort_by",
+       .default_value = "",
+       .doc = "Columns, divided by commas, each perhaps with DESC and NULLS FIRST: the "
+              "rows of every file are in this order, and Parquet and Arrow files say so. "
+              "NULLs are last otherwise. What memory has no room for goes to the spill "
+              "folder. With checkpoints, files of different epochs overlap; a single "
+              "file then has no order (MR-2425)."},
       {.name = "max_open_files",
        .type = OptionType::kInt,
        .default_value = "64",
