@@ -12,6 +12,7 @@
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
 #include "millrace/plan/project_node.h"
+#include "millrace/plan/sample_node.h"
 #include "millrace/plan/sort_node.h"
 #include "millrace/plan/union_node.h"
 #include "millrace/plan/unpivot_node.h"
@@ -33,6 +34,7 @@ constexpr Row kFactories[] = {
     {plan::ProjectNode::kKind, MakeProject},     {plan::LimitNode::kKind, MakeLimit},
     {plan::UnionNode::kKind, MakeUnion},         {plan::WindowNode::kKind, MakeWindow},
     {plan::UnpivotNode::kKind, MakeUnpivot},     {plan::ArrangeNode::kKind, MakeArrange},
+    {plan::SampleNode::kKind, MakeSample},
 };
 
 }  // namespace
