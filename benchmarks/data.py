@@ -55,6 +55,18 @@ with orc.ORCWriter(sys.argv[1], compression="snappy", stripe_size=8 << 20) as ou
 """
 
 
+# Into the folder of the first argument, 200 rows a file, from the file of the second.
+SMALL_FILES = """
+import pathlib, sys, pyarrow.csv as pc, pyarrow.parquet as pq
+folder = pathlib.Path(sys.argv[1])
+folder.mkdir()
+rows = pq.read_table(sys.argv[2])
+for at in range(0, rows.num_rows, 200):
+    part, name = rows.slice(at, 200), folder / f"{at // 200:06}.{sys.argv[3]}"
+    pc.write_csv(part, name) if sys.argv[3] == "csv" else pq.write_table(part, name)
+"""
+
+
 def make(folder, name, scale):
     """The file `name` in `folder`; `scale` divides its number of rows."""
     path = folder / name
@@ -66,6 +78,12 @@ def make(folder, name, scale):
     if name in ("users_2m.avro", "users_2m.orc"):
         script = AVRO if name.endswith(".avro") else ORC
         subprocess.run([sys.executable, "-c", script, partial, make(folder, "users_2m.parquet", scale)], check=True)
+        partial.rename(path)
+        return path
+    if name in ("users_10k_parquet", "users_10k_csv"):
+        # 10,000 files of 2 M rows.
+        subprocess.run([sys.executable, "-c", SMALL_FILES, partial, make(folder, "users_2m.parquet", scale),
+                        name.removeprefix("users_10k_")], check=True)
         partial.rename(path)
         return path
     if name in ("users.csv.zst", "users.csv.gz"):

@@ -82,6 +82,11 @@ def copies():
                             "f = orc.ORCFile(source)\nwith pq.ParquetWriter(target, f.schema, compression='snappy') as w:\n"
                             "    for i in range(f.nstripes):\n        w.write_batch(f.read_stripe(i))"),
             }),
+        # Opening costs more than reading here, and the row groups of the output must not be as small as the files.
+        **{f"10k_{kind}_to_parquet": dict(
+            source=f"users_10k_{kind}", suffix="parquet", bar=2.0,
+            peers={"duckdb": (DUCKDB, f"duckdb.sql(f\"copy (from read_{kind}('{{source}}/*.{kind}')) to '{{target}}' (format parquet, compression snappy)\")")})
+           for kind in ("parquet", "csv")},
         "parquet_to_csv": dict(
             source="users.parquet", suffix="csv", bar=3.0,
             peers={

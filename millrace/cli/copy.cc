@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,6 +22,7 @@
 #include "millrace/io/object_store/open_store.h"
 #include "millrace/io/path.h"
 #include "millrace/plan/limit_node.h"
+#include "millrace/plan/sample_node.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/write_node.h"
 
@@ -36,8 +39,10 @@ struct Copy {
   std::string mode;
   std::vector<std::string> key;
   std::string select;
-  std::string format, partition_by, schema;
+  std::string format, partition_by, sort_by, schema;
   int64_t head = -1;
+  std::string sample;
+  std::optional<int64_t> seed;
   bool schema_only = false;
   std::string dead_letters, max_dead_letters;
   bool resume = false;
@@ -87,6 +92,42 @@ Status CheckUpsert(const Copy& copy, const engine::Engine& engine,
                                     spec->name);
 }
 
+// `rows` as --sample asks: "1000" are so many of them, "0.5%" each with that probability.
+Result<plan::NodePtr> Sampled(const Copy& copy, const engine::JobOptions& options,
+                              plan::NodePtr rows) {
+  if (copy.sample.empty()) {
+    if (copy.seed) return errors::kBadArgument.Make({}, "--seed goes with --sample only");
+    return rows;
+  }
+  if (!copy.select.empty()) {
+    return errors::kBadArgument.Make(
+        {}, "--sample takes rows of the source, it does not go with --select");
+  }
+  if (options.checkpoints == engine::WhenCheckpoints::kOn) {
+    return errors::kBadArgument.Make({}, "--sample does not go with checkpoints");
+  }
+  if (!rows->bounded()) {
+    return errors::kBadArgument.Make({}, "--sample needs a source that ends");
+  }
+  const int64_t seed = copy.seed.value_or(0);
+  const char* const end = copy.sample.data() + copy.sample.size();
+  if (copy.sample.ends_with('%')) {
+    double percent = -1;
+    const auto [at, error] = std::from_chars(copy.sample.data(), end - 1, percent);
+    if (error == std::errc() && at == end - 1 && percent >= 0 && percent <= 100) {
+      return plan::SampleNode::KeepShare(std::move(rows), seed, percent / 100);
+    }
+  } else {
+    int64_t count = -1;
+    const auto [at, error] = std::from_chars(copy.sample.data(), end, count);
+    if (error == std::errc() && at == end && count >= 0) {
+      return plan::SampleRows(rows, seed, count);
+    }
+  }
+  return errors::kBadArgument.Make(
+      {}, "--sample '{}' is neither a number of rows nor a share like 1%", copy.sample);
+}
+
 Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
   ARROW_ASSIGN_OR_RAISE(auto engine, program.MakeEngine());
   engine::JobOptions options;
@@ -108,6 +149,7 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
   if (!copy.mode.empty()) to["mode"] = copy.mode;
   if (!copy.format.empty()) to["format"] = copy.format;
   if (!copy.partition_by.empty()) to["partition_by"] = copy.partition_by;
+  if (!copy.sort_by.empty()) to["sort_by"] = copy.sort_by;
   std::shared_ptr<arrow::Schema> types;
   if (!copy.schema.empty()) {
     auto parsed = engine::ParseColumns(copy.schema);
@@ -131,6 +173,7 @@ Status Run(const Copy& copy, const Program& program, Terminal& terminal) {
     if (!planned.ok()) return WithWhere(planned.status(), {.file = kSelectName});
     rows = std::move(*planned);
   }
+  ARROW_ASSIGN_OR_RAISE(rows, Sampled(copy, options, std::move(rows)));
   if (copy.schema_only || copy.head >= 0)
     rows = plan::LimitNode::Make(std::move(rows), copy.schema_only ? 0 : copy.head);
   if (!copy.dead_letters.empty()) {
@@ -192,11 +235,19 @@ void AddCopy(CLI::App& app, Program& program) {
   command->add_option("--partition-by", copy->partition_by,
                       "Columns by whose values the rows go to folders of their own, and "
                       "expressions with a name: 'country, YEAR(at) AS year'");
+  command->add_option("--sort-by", copy->sort_by,
+                      "Columns that the rows of every file are sorted by: 'country, at "
+                      "DESC NULLS FIRST'");
   command->add_option("--schema", copy->schema,
                       "Types of the source's columns, 'id BIGINT, at TIMESTAMP'; those "
                       "that are not named are inferred");
   command->add_option("--head", copy->head, "Copy the first rows only, so many of them")
       ->check(CLI::NonNegativeNumber);
+  command->add_option("--sample", copy->sample,
+                      "Copy a random sample: so many rows (1000), or each with a "
+                      "probability (0.5%); the same for the same seed and files");
+  command->add_option("--seed", copy->seed,
+                      "What the sample is drawn from; 0 when absent");
   command->add_flag("--schema-only", copy->schema_only,
                     "Make the destination with its columns, and copy no row");
   command

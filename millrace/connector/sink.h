@@ -61,6 +61,9 @@ class SinkWriter {
   /// Rows that the sink's encoder made; called only where the sink gives encoders.
   virtual Result<WriteState> WriteEncoded(const data::EncodedRows& rows,
                                           const Waker& waker);
+  /// No row follows for now: do what is due. A writer that wants to be asked at some
+  /// moment has the waker of the last Write fire then.
+  virtual Status Tend(const Waker& waker) { return Status::OK(); }
   /// Everything written since the last Prepare becomes one durable, invisible piece of
   /// `epoch`. `last`: nothing will be written any more. Returns at once; rows of the next
   /// epoch may be offered while the future is pending, and a writer that can't take them

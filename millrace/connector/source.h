@@ -137,8 +137,8 @@ class Source {
   virtual Status Setup() = 0;
   /// Undo Setup, when the pipeline is removed for good.
   virtual Status Teardown() = 0;
-  /// Called once, before the first Open. Splits found earlier stay; Discover may tell
-  /// more of them afterwards.
+  /// Called once, before the first Open. Discover may tell more of the splits afterwards,
+  /// and may cut those of a run that restores nothing differently.
   virtual Accepted Push(const Pushdown& pushdown) = 0;
   /// Known without reading anything.
   virtual Replay replay() const = 0;

@@ -5,7 +5,8 @@
 
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
-#include <arrow/util/byte_size.h>
+
+#include "millrace/data/byte_size.h"
 
 namespace millrace::formats {
 
@@ -16,8 +17,7 @@ Status GroupEncoder::Encode(const std::shared_ptr<arrow::RecordBatch>& rows,
     const int64_t take = std::min(rest->num_rows(), group_rows_ - held_rows_);
     held_.push_back(take == rest->num_rows() ? rest : rest->Slice(0, take));
     held_rows_ += take;
-    ARROW_ASSIGN_OR_RAISE(const int64_t bytes,
-                          arrow::util::ReferencedBufferSize(*held_.back()));
+    ARROW_ASSIGN_OR_RAISE(const int64_t bytes, data::ReferencedBytes(*held_.back()));
     held_bytes_ += bytes;
     rest = rest->Slice(take);
     if (held_rows_ >= group_rows_) ARROW_RETURN_NOT_OK(Flush(out));

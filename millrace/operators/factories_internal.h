@@ -22,6 +22,8 @@ Result<std::unique_ptr<Operator>> MakeUnion(const plan::Node& node,
                                             const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeUnpivot(const plan::Node& node,
                                               const OperatorContext& context);
+Result<std::unique_ptr<Operator>> MakeSample(const plan::Node& node,
+                                             const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeWindow(const plan::Node& node,
                                              const OperatorContext& context);
 
@@ -29,6 +31,8 @@ Result<std::unique_ptr<Operator>> MakeJoin(const plan::Node& node,
                                            const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeSort(const plan::Node& node,
                                            const OperatorContext& context);
+Result<std::unique_ptr<Operator>> MakeArrange(const plan::Node& node,
+                                              const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeAggregate(const plan::Node& node,
                                                 const OperatorContext& context);
 /// The form of an aggregate whose windows are sessions.

@@ -7,10 +7,12 @@
 #include "millrace/base/error.h"
 #include "millrace/operators/factories_internal.h"
 #include "millrace/plan/aggregate_node.h"
+#include "millrace/plan/arrange_node.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
 #include "millrace/plan/project_node.h"
+#include "millrace/plan/sample_node.h"
 #include "millrace/plan/sort_node.h"
 #include "millrace/plan/union_node.h"
 #include "millrace/plan/unpivot_node.h"
@@ -31,7 +33,8 @@ constexpr Row kFactories[] = {
     {plan::SortNode::kKind, MakeSort},           {plan::FilterNode::kKind, MakeFilter},
     {plan::ProjectNode::kKind, MakeProject},     {plan::LimitNode::kKind, MakeLimit},
     {plan::UnionNode::kKind, MakeUnion},         {plan::WindowNode::kKind, MakeWindow},
-    {plan::UnpivotNode::kKind, MakeUnpivot},
+    {plan::UnpivotNode::kKind, MakeUnpivot},     {plan::ArrangeNode::kKind, MakeArrange},
+    {plan::SampleNode::kKind, MakeSample},
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include <arrow/type.h>
 
+#include "millrace/plan/arrange_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/sort_node.h"
 
@@ -86,6 +87,25 @@ std::string SortNode::Describe() const {
 
 NodePtr SortNode::WithInputs(std::vector<NodePtr> inputs) const {
   return Make(std::move(inputs[0]), keys_, limit_, offset_);
+}
+
+ArrangeNode::ArrangeNode(NodePtr input, SchemaPtr schema)
+    : Node({std::move(input)}, std::move(schema)) {}
+
+NodePtr ArrangeNode::Make(NodePtr input, std::vector<data::SortColumn> order) {
+  auto schema = input->schema();
+  auto node =
+      std::shared_ptr<ArrangeNode>(new ArrangeNode(std::move(input), std::move(schema)));
+  node->order_ = std::move(order);
+  return node;
+}
+
+std::string ArrangeNode::Describe() const {
+  return "each file by " + data::ToText(order_);
+}
+
+NodePtr ArrangeNode::WithInputs(std::vector<NodePtr> inputs) const {
+  return Make(std::move(inputs[0]), order_);
 }
 
 }  // namespace millrace::plan

@@ -1,6 +1,7 @@
 #include "millrace/plan/parallelize.h"
 
 #include "millrace/plan/aggregate_node.h"
+#include "millrace/plan/arrange_node.h"
 #include "millrace/plan/exchange_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
@@ -29,6 +30,9 @@ class Cutter {
       return CutAggregate(*aggregate, node);
     if (const auto* join = As<JoinNode>(node)) return CutJoin(*join);
     if (As<SortNode>(node) != nullptr || As<LimitNode>(node) != nullptr)
+      return CutSingle(node);
+    // What one writer gets is one order.
+    if (As<ArrangeNode>(node) != nullptr && !options_.parallel_sink)
       return CutSingle(node);
     if (As<WriteNode>(node) != nullptr && !options_.parallel_sink) return CutSingle(node);
     if (As<ValuesNode>(node) != nullptr) return {node, true};

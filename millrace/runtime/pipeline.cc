@@ -22,7 +22,8 @@ namespace {
 bool KeepsSplitOrder(const plan::NodePtr& node) {
   // The first split of an endless source would be waited for for ever.
   if (node->kind() == plan::ScanNode::kKind) return node->bounded();
-  if (node->kind() == "filter" || node->kind() == "project" || node->kind() == "window") {
+  if (node->kind() == "filter" || node->kind() == "project" || node->kind() == "window" ||
+      node->kind() == "sample") {
     return KeepsSplitOrder(node->input());
   }
   // Rows leave a join in the order of its probe side, as long as it reports no unmatched

@@ -46,6 +46,10 @@ Result<PushState> WriteRoot::Push(operators::Event& event, const Waker& waker) {
   return PushState::kAccepted;
 }
 
+Status WriteRoot::Drain(const Waker& waker) {
+  return writer_ ? writer_->Tend(waker) : Status::OK();
+}
+
 Result<PushState> WriteRoot::OnEnd(const Waker& waker) {
   if (!last_) {
     last_ = writer_->Prepare(checkpoint_->epoch(), /*last=*/true);

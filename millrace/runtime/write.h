@@ -20,6 +20,7 @@ class WriteRoot final : public EventSink {
   WriteRoot(std::unique_ptr<connector::SinkWriter> writer, TaskCheckpoint* checkpoint,
             std::unique_ptr<RowRules> rules, Progress* progress);
   Result<PushState> Push(operators::Event& event, const Waker& waker) override;
+  Status Drain(const Waker& waker) override;
 
  private:
   Result<PushState> OnEnd(const Waker& waker);

@@ -85,6 +85,7 @@ Result<plan::NodePtr> MakeWrite(plan::NodePtr rows, plan::TablePtr table,
   }
   // Behind the rules, which are about the columns that the query gives.
   ARROW_RETURN_NOT_OK(ProjectPartitions(&rows, &table, context));
+  ARROW_RETURN_NOT_OK(ArrangeRows(&rows, *table));
   return plan::WriteNode::Make(std::move(rows), std::move(table), std::move(rules),
                                on_invalid);
 }

@@ -22,6 +22,10 @@ Scope ScopeOf(const arrow::Schema& schema);
 Status ProjectPartitions(plan::NodePtr* rows, plan::TablePtr* table,
                          const PlannerContext& context);
 
+/// Where `table` has the option sort_by, put `rows` in that order, those of one partition
+/// together.
+Status ArrangeRows(plan::NodePtr* rows, const plan::Table& table);
+
 /// `condition` over rows of `schema`; must be boolean.
 Result<expr::ExprPtr> BindCheck(const Expression& condition,
                                 const std::shared_ptr<arrow::Schema>& schema,

@@ -305,7 +305,7 @@ def test_completion(millrace, tmp_path):
         return done.stdout.split()
 
     assert complete("millrace", "co") == ["copy", "connectors", "completion"]
-    assert complete("millrace", "copy", "--se") == ["--select"]
+    assert complete("millrace", "copy", "--sel") == ["--select"]
     assert complete("millrace", "run", "x.sql", "--s") == ["--set", "--shards"]
     assert complete("millrace", "--log") == ["--log-format"]
     assert complete("millrace", "copy", "peo") == []

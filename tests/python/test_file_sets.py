@@ -65,6 +65,19 @@ def test_parquet_columns_are_found_by_name(tmp_path):
     assert sql(tmp_path, "SELECT c, a FROM '*.parquet' WHERE a > 1").stdout == "c,a\n1.5,2\n2.5,3\n"
 
 
+def test_many_small_files_become_large_row_groups_in_their_order(tmp_path):
+    expected = pa.table({"n": list(range(3000)), "word": [f"word {n % 7}" if n % 5 else None for n in range(3000)]})
+    for at in range(0, 3000, 10):
+        pq.write_table(expected.slice(at, 10), tmp_path / f"{at:05}.parquet")
+    done = run(tmp_path, "--shards", "2", "copy", "*.parquet", "all.parquet")
+    assert done.returncode == 0, done.stderr
+    written = pq.ParquetFile(tmp_path / "all.parquet")
+    assert written.read().equals(expected) and written.num_row_groups <= 32
+    (tmp_path / "02000.parquet").write_bytes(b"PAR1, but nothing else")
+    done = run(tmp_path, "copy", "0*.parquet", "again.parquet")
+    assert done.returncode == 1 and "02000.parquet" in done.stderr, done.stderr
+
+
 @pytest.mark.parametrize("second", [dict(a=[1]), dict(a=[1], b=["x"], d=[1]), dict(a=["text"], b=["x"])])
 def test_parquet_with_other_columns_is_refused(tmp_path, second):
     pq.write_table(table(a=[1], b=["x"]), tmp_path / "1.parquet")

@@ -4,8 +4,9 @@ import shutil
 
 import duckdb
 import pyarrow.dataset
+import pyarrow.parquet as pq
 import pytest
-from program import binary, millrace, root  # noqa: F401 (fixtures)
+from program import binary, millrace, root, wait_for  # noqa: F401 (fixtures)
 
 
 def rows_of(folder, extension):
@@ -236,3 +237,66 @@ def test_a_value_too_long_for_a_folder_is_refused_before_anything_is_decided(mil
     # What the hint says.
     millrace(*copy, "LEFT(p, 20) AS part")
     assert len(list(tmp_path.rglob("part-*.csv"))) == 3
+
+
+def order_of(file):
+    group = pq.ParquetFile(file).metadata.row_group(0)
+    return [(group.column(c.column_index).path_in_schema, c.descending, c.nulls_first) for c in group.sorting_columns]
+
+
+def test_every_file_is_sorted(millrace, tmp_path):
+    """Per partition and where files roll, by several writers, in little memory; DuckDB says what the order is."""
+    duckdb.sql(f"COPY (SELECT i AS id, i % 3 AS kind, CASE WHEN i % 11 > 0 THEN hash(i) % 1000 END AS a, 'text ' || hash(i * 7) % 100 AS b "
+               f"FROM range(300000) t(i)) TO '{tmp_path}/in.csv' (HEADER)")
+    millrace("--shards", "2", "--memory", "64MiB", "copy", "in.csv", "out/", "--format", "parquet", "--partition-by", "kind",
+             "--sort-by", "a DESC NULLS FIRST, \"b\"", "--to", "roll_rows=40000")
+    files = sorted((tmp_path / "out").rglob("*.parquet"))
+    assert len(files) >= 9
+    for file in files:
+        assert order_of(file) == [("a", True, True), ("b", False, False)]
+        assert duckdb.sql(f"SELECT count(*) FROM (SELECT (a, b) AS now, lag((a, b)) OVER (ORDER BY file_row_number) AS before FROM "
+                          f"(SELECT coalesce(-a::BIGINT, -5000) AS a, b, file_row_number FROM read_parquet('{file}', file_row_number = true))) "
+                          "WHERE before > now").fetchall() == [(0,)], file
+    everything = f"SELECT id, kind, a, b FROM read_parquet('{tmp_path}/out/**/*.parquet', hive_partitioning = true)"
+    assert duckdb.sql(f"SELECT count(*), sum(id), sum(kind * id), sum(a), count(a), sum(hash(b) % 1000) FROM ({everything})").fetchall() == \
+        duckdb.sql(f"SELECT count(*), sum(id), sum(kind * id), sum(a), count(a), sum(hash(b) % 1000) FROM '{tmp_path}/in.csv'").fetchall()
+
+
+def test_one_sorted_file(millrace, tmp_path):
+    (tmp_path / "in.csv").write_text("a,b\n2,x\n,y\n3,z\n1,w\n2,v\n")
+    millrace("copy", "in.csv", "out.csv", "--sort-by", "a desc")
+    assert (tmp_path / "out.csv").read_text() == "a,b\n3,z\n2,x\n2,v\n1,w\n,y\n"
+    for words, number in [(["--mode", "append"], "MR-2425"), (["--resume", "--mode", "overwrite"], "MR-2425")]:
+        assert number in millrace("copy", "in.csv", "out.csv", "--sort-by", "a", *words, code=1).stderr
+    assert "MR-2424" in millrace("copy", "in.csv", "new.csv", "--sort-by", "bb", code=1).stderr
+    assert "MR-1003" in millrace("copy", "in.csv", "new.csv", "--sort-by", "a,,b", code=2).stderr
+    assert not (tmp_path / "new.csv").exists()
+
+
+def test_an_epoch_is_sorted(millrace, tmp_path):
+    (tmp_path / "in").mkdir()
+    for number, values in enumerate([[3, 1, 2], [9, 7, 8]]):
+        (tmp_path / f"in/{number}.csv").write_text("a\n" + "".join(f"{value}\n" for value in values))
+    (tmp_path / "p.sql").write_text("CREATE SOURCE s WITH (connector = 'files', path = 'in/', format = 'csv', mode = 'watch'); CREATE SINK t WITH "
+                                    "(connector = 'files', path = 'out/', format = 'csv', sort_by = 'a DESC', mode = 'append'); "
+                                    "SET name = 'sorted'; SET checkpoint_interval = '300ms'; INSERT INTO t SELECT a FROM s")
+    process = millrace.start("--shards", "1", "run", "p.sql")
+    try:
+        wait_for(lambda: sum(len(f.read_text().split()) - 1 for f in (tmp_path / "out").glob("*.csv")) == 6)
+        (tmp_path / "in/2.csv").write_text("a\n5\n6\n4\n")
+        wait_for(lambda: sum(len(f.read_text().split()) - 1 for f in (tmp_path / "out").glob("*.csv")) == 9)
+    finally:
+        process.terminate()
+        process.wait(60)
+    for file in (tmp_path / "out").glob("*.csv"):
+        values = [int(word) for word in file.read_text().split()[1:]]
+        assert values == sorted(values, reverse=True)
+
+
+def test_rolled_parquet_is_as_large_as_asked(millrace, tmp_path):
+    duckdb.sql(f"COPY (SELECT i AS id, hash(i) % 5000 AS a, 'the same words again and again' AS b FROM range(600000) t(i)) TO '{tmp_path}/in.csv'")
+    millrace("--shards", "1", "copy", "in.csv", "out/", "--format", "parquet", "--to", "roll_size=200KB", "--from", "split_size=1GiB")
+    sizes = [file.stat().st_size for file in sorted((tmp_path / "out").glob("*.parquet"))]
+    assert len(sizes) >= 4
+    # The first judges rows by their size in memory, the last has what is left.
+    assert all(150_000 <= size <= 250_000 for size in sizes[1:-1]), sizes

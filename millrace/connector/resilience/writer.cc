@@ -3,11 +3,11 @@
 
 #include <arrow/buffer.h>
 #include <arrow/record_batch.h>
-#include <arrow/util/byte_size.h>
 
 #include "millrace/connector/resilience/errors.h"
 #include "millrace/connector/resilience/patience.h"
 #include "millrace/connector/resilience/sink.h"
+#include "millrace/data/byte_size.h"
 
 namespace millrace::connector::resilience {
 
@@ -56,8 +56,7 @@ class ResilientWriter final : public SinkWriter {
                           Checked(writer_->Write(batch, waker), waker));
     if (state == WriteState::kAccepted && guard_->limits_rate()) {
       // Slices share buffers: only what the rows need counts.
-      ARROW_ASSIGN_OR_RAISE(const int64_t bytes,
-                            arrow::util::ReferencedBufferSize(*batch.rows));
+      ARROW_ASSIGN_OR_RAISE(const int64_t bytes, data::ReferencedBytes(*batch.rows));
       guard_->Passed(batch.num_rows(), bytes);
     }
     return state;
@@ -72,6 +71,11 @@ class ResilientWriter final : public SinkWriter {
       guard_->Passed(rows.rows, rows.bytes == nullptr ? 0 : rows.bytes->size());
     }
     return state;
+  }
+
+  Status Tend(const Waker& waker) override {
+    const Status status = writer_->Tend(waker);
+    return status.ok() ? status : guard_->GivenUp(status);
   }
 
   Future<CommitToken> Prepare(Epoch epoch, bool last) override {

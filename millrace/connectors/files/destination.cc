@@ -1,6 +1,7 @@
 #include "millrace/connectors/files/destination.h"
 
 #include "millrace/connectors/files/errors.h"
+#include "millrace/connectors/files/roll.h"
 #include "millrace/io/path.h"
 
 namespace millrace::files {
@@ -18,8 +19,7 @@ Result<Destination> ResolveDestination(io::FileSystem& files, const Parsed& opti
     out.kind = Destination::Kind::kStream;
     return out;
   }
-  const bool rolls = partitions || options.own.GetInt("roll_rows") > 0 ||
-                     options.own.GetInt("roll_size") > 0;
+  const bool rolls = partitions || RollOptionsOf(options.own).any();
   if (options.path.ends_with('/') || rolls || (info.ok() && info->directory)) {
     out.kind = Destination::Kind::kFolder;
     out.directory = options.path;

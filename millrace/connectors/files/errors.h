@@ -98,6 +98,15 @@ inline constexpr ErrorSpec kObjectIsWhole{
     "name a folder, with a slash at the end: every run and every checkpoint adds objects "
     "to it"};
 
+inline constexpr ErrorSpec kSortColumn{2424, arrow::StatusCode::Invalid, false,
+                                       "files can't be sorted by this column",
+                                       "name other columns in sort_by"};
+inline constexpr ErrorSpec kNotInOrder{
+    2425, arrow::StatusCode::Invalid, false,
+    "a file that is written piece by piece can't be in order",
+    "name a folder, with a slash at the end: each of its files is; or sort all rows by "
+    "ORDER BY in a query"};
+
 inline constexpr ErrorSpec kKeyReference{
     2427, arrow::StatusCode::Invalid, false, "a key can't be found",
     "name the variable or the file that holds it: env:NAME or file:PATH; keys themselves "
@@ -109,6 +118,7 @@ inline constexpr const ErrorSpec* kFilesErrors[] = {
     &kDestinationChanged,   &kMixedFormats,      &kFileChanged,    &kPartitionColumn,
     &kPartitionsNeedFolder, &kPieceMissing,      &kNothingToInfer, &kCannotWatch,
     &kBadFilesState,        &kPartitionFolders,  &kPartitionValue, &kFormatNotWatched,
-    &kStreamGone,           &kPartitionTooLong,  &kObjectIsWhole,  &kKeyReference};
+    &kStreamGone,           &kPartitionTooLong,  &kObjectIsWhole,  &kSortColumn,
+    &kNotInOrder,           &kKeyReference};
 
 }  // namespace millrace::errors

@@ -9,6 +9,7 @@
 #include "millrace/base/failpoint.h"
 #include "millrace/connectors/files/errors.h"
 #include "millrace/connectors/files/part_writer.h"
+#include "millrace/connectors/files/row_order.h"
 #include "millrace/io/errors.h"
 #include "millrace/io/object_store/open_store.h"
 #include "millrace/io/path.h"
@@ -79,8 +80,7 @@ Result<std::unique_ptr<connector::Sink>> ObjectSink::Make(
   std::string key = path.substr(std::min(slash + 1, path.size()));
   const bool folder = key.empty() || key.ends_with('/') ||
                       !options.own.GetString("partition_by").empty() ||
-                      options.own.GetInt("roll_rows") > 0 ||
-                      options.own.GetInt("roll_size") > 0;
+                      RollOptionsOf(options.own).any();
   ObjectNames names;
   names.extension = "." + options.format->extension(options.format_options);
   if (surroundings.checkpointed) names.pipeline = surroundings.pipeline;
@@ -169,8 +169,10 @@ Status ObjectSink::Preflight(connector::Report& report) {
 
 Status ObjectSink::EnsureTable(const std::shared_ptr<arrow::Schema>& schema,
                                const std::vector<std::string>&) {
-  ARROW_ASSIGN_OR_RAISE(Partitions partitions,
-                        Partitions::Make(options_.own.GetString("partition_by"), schema));
+  ARROW_ASSIGN_OR_RAISE(const auto ordered, WithRowOrder(schema, options_));
+  ARROW_ASSIGN_OR_RAISE(
+      Partitions partitions,
+      Partitions::Make(options_.own.GetString("partition_by"), ordered));
   partitions_ = std::make_shared<const Partitions>(std::move(partitions));
   if (!later_run()) return BeginFirst();
   ARROW_ASSIGN_OR_RAISE(beginning_, LoadBeginning(store(), names_.BeginningKey()));

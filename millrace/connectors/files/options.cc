@@ -359,7 +359,14 @@ const ConfigSpec& OwnSinkSpec() {
       {.name = "roll_size",
        .type = OptionType::kBytes,
        .default_value = "0",
-       .doc = "Begin a new file in the folder after so many bytes; 0 for never."},
+       .doc = "Begin a new file in the folder after so many bytes; 0 for never. Of "
+              "Parquet and ORC, what rows in memory will become is judged by the file "
+              "before, so that the first one may be smaller."},
+      {.name = "roll_interval",
+       .type = OptionType::kDuration,
+       .default_value = "0s",
+       .doc = "End a file in the folder when it is so old, whether rows come or not; 0 "
+              "for never. It becomes visible with its epoch, as others do."},
       {.name = "partition_by",
        .default_value = "",
        .doc = "Columns, divided by commas, or expressions with a name (YEAR(at) AS "
@@ -367,6 +374,13 @@ const ConfigSpec& OwnSinkSpec() {
               "the folder, as Hive and Spark name them: year=2024/country=DE. The files "
               "do not hold these columns. NULL and the empty text go to "
               "__HIVE_DEFAULT_PARTITION__."},
+      {.name = "sort_by",
+       .default_value = "",
+       .doc = "Columns, divided by commas, each perhaps with DESC and NULLS FIRST: the "
+              "rows of every file are in this order, and Parquet and Arrow files say so. "
+              "NULLs are last otherwise. What memory has no room for goes to the spill "
+              "folder. With checkpoints, files of different epochs overlap; a single "
+              "file then has no order (MR-2425)."},
       {.name = "max_open_files",
        .type = OptionType::kInt,
        .default_value = "64",

@@ -11,14 +11,13 @@ namespace millrace::files {
 
 namespace {
 
-constexpr int64_t kRowsPerSizeLook = 4096;
-
 // A part with its format writer.
 struct OpenPart {
   std::shared_ptr<PendingPart> part;
   std::unique_ptr<formats::FileWriter> writer;
   int64_t rows = 0;
   int64_t used = 0;  // when rows came last, by a counter
+  int64_t end = 0;   // when it is to be ended, as Roll says
 };
 
 class PartWriter final : public connector::SinkWriter {
@@ -29,6 +28,7 @@ class PartWriter final : public connector::SinkWriter {
         writer_(writer),
         memory_(surroundings.memory),
         executor_(surroundings.executor),
+        roll_(options_.roll, surroundings),
         epoch_(options_.next_epoch) {
     ++options_.place->writing;
   }
@@ -48,10 +48,11 @@ class PartWriter final : public connector::SinkWriter {
     ARROW_ASSIGN_OR_RAISE(const bool takes, options_.place->Takes(waker));
     if (!takes) return connector::WriteState::kBlocked;
     if (batch.num_rows() == 0) return connector::WriteState::kAccepted;
+    ARROW_RETURN_NOT_OK(CloseDue());
     ARROW_ASSIGN_OR_RAISE(auto parts,
                           options_.partitions->Split(batch.rows, memory_->pool()));
     for (Partitions::Part& part : parts) {
-      ARROW_RETURN_NOT_OK(WritePart(part.folder, std::move(part.rows)));
+      ARROW_RETURN_NOT_OK(WritePart(part.folder, std::move(part.rows), waker));
     }
     rows_ += batch.num_rows();
     return connector::WriteState::kAccepted;
@@ -63,11 +64,16 @@ class PartWriter final : public connector::SinkWriter {
     ARROW_RETURN_NOT_OK(failed_);
     ARROW_ASSIGN_OR_RAISE(const bool takes, options_.place->Takes(waker));
     if (!takes) return connector::WriteState::kBlocked;
-    ARROW_ASSIGN_OR_RAISE(OpenPart * part, PartOf(""));
+    ARROW_ASSIGN_OR_RAISE(OpenPart * part, PartOf("", waker));
     ARROW_RETURN_NOT_OK(part->writer->Append(rows));
     part->rows += rows.rows;
     rows_ += rows.rows;
     return connector::WriteState::kAccepted;
+  }
+
+  Status Tend(const Waker&) override {
+    ARROW_RETURN_NOT_OK(failed_);
+    return CloseDue();
   }
 
   Future<connector::CommitToken> Prepare(Epoch epoch, bool last) override {
@@ -109,29 +115,34 @@ class PartWriter final : public connector::SinkWriter {
   }
 
  private:
-  Status WritePart(const std::string& folder, std::shared_ptr<arrow::RecordBatch> rows) {
+  Status WritePart(const std::string& folder, std::shared_ptr<arrow::RecordBatch> rows,
+                   const Waker& waker) {
     while (rows->num_rows() > 0) {
-      ARROW_ASSIGN_OR_RAISE(OpenPart * part, PartOf(folder));
+      ARROW_ASSIGN_OR_RAISE(OpenPart * part, PartOf(folder, waker));
       part->used = ++clock_;
-      int64_t take = rows->num_rows();
-      if (options_.roll_rows > 0) take = std::min(take, options_.roll_rows - part->rows);
-      // A file's size is looked at after so many rows.
-      if (options_.roll_bytes > 0) take = std::min(take, kRowsPerSizeLook);
+      const int64_t take = roll_.Take(rows->num_rows(), part->rows);
       ARROW_RETURN_NOT_OK(
           part->writer->Write(take == rows->num_rows() ? rows : rows->Slice(0, take)));
       part->rows += take;
       rows = rows->Slice(take);
-      const bool full_rows = options_.roll_rows > 0 && part->rows >= options_.roll_rows;
-      const bool full_bytes =
-          options_.roll_bytes > 0 &&
-          part->part->file().position() + part->writer->buffered_bytes() >=
-              options_.roll_bytes;
-      if (full_rows || full_bytes) ARROW_RETURN_NOT_OK(CloseOne(folder));
+      if (roll_.IsFull(part->rows, part->part->file(), *part->writer)) {
+        ARROW_RETURN_NOT_OK(CloseOne(folder));
+      }
     }
     return Status::OK();
   }
 
-  Result<OpenPart*> PartOf(const std::string& folder) {
+  Status CloseDue() {
+    if (options_.roll.nanos <= 0) return Status::OK();
+    std::vector<std::string> due;
+    for (const auto& [folder, open] : open_) {
+      if (roll_.IsDue(open.end)) due.push_back(folder);
+    }
+    for (const std::string& folder : due) ARROW_RETURN_NOT_OK(CloseOne(folder));
+    return Status::OK();
+  }
+
+  Result<OpenPart*> PartOf(const std::string& folder, const Waker& waker) {
     if (auto found = open_.find(folder); found != open_.end()) return &found->second;
     if (static_cast<int64_t>(open_.size()) >= options_.max_open_files) {
       auto oldest = open_.begin();
@@ -141,6 +152,7 @@ class PartWriter final : public connector::SinkWriter {
       ARROW_RETURN_NOT_OK(CloseOne(std::string(oldest->first)));
     }
     OpenPart part;
+    part.end = roll_.Begin(waker);
     ARROW_ASSIGN_OR_RAISE(part.part,
                           options_.place->Begin(writer_, epoch_, ordinal_++, folder));
     auto& kept = open_[folder] = std::move(part);
@@ -154,7 +166,7 @@ class PartWriter final : public connector::SinkWriter {
 
   Status CloseOne(const std::string& folder) {
     auto found = open_.find(folder);
-    ARROW_RETURN_NOT_OK(found->second.writer->Finish());
+    ARROW_RETURN_NOT_OK(roll_.Finish(found->second.part->file(), *found->second.writer));
     OpenPart open = std::move(found->second);
     open_.erase(found);
     open.writer.reset();
@@ -167,7 +179,7 @@ class PartWriter final : public connector::SinkWriter {
   Status CloseAll(bool last) {
     ARROW_RETURN_NOT_OK(failpoint::Reach("files.prepare"));
     if (last && options_.always_a_file && !options_.place->began) {
-      ARROW_RETURN_NOT_OK(PartOf("").status());
+      ARROW_RETURN_NOT_OK(PartOf("", Waker()).status());
     }
     while (!open_.empty()) {
       ARROW_RETURN_NOT_OK(CloseOne(std::string(open_.begin()->first)));
@@ -179,6 +191,7 @@ class PartWriter final : public connector::SinkWriter {
   const WriterId writer_;
   const std::shared_ptr<MemoryBudget> memory_;
   Executor* const executor_;
+  Roll roll_;
   std::unordered_map<std::string, OpenPart> open_;  // by folder
   PartPlace::Parts closed_;                         // of this epoch
   std::vector<Future<>> finishing_;                 // closed_
@@ -197,8 +210,7 @@ PartOptions PartOptionsOf(const Parsed& options,
   PartOptions out;
   out.format = options.format;
   out.format_options = options.format_options;
-  out.roll_rows = options.own.GetInt("roll_rows");
-  out.roll_bytes = options.own.GetInt("roll_size");
+  out.roll = RollOptionsOf(options.own);
   out.max_open_files = std::max<int64_t>(options.own.GetInt("max_open_files"), 1);
   // One writer stands for the sink as a whole.
   out.always_a_file = writer.value == 0 && partitions->empty();

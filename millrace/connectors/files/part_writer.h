@@ -7,6 +7,7 @@
 #include "millrace/connectors/files/options.h"
 #include "millrace/connectors/files/part_place.h"
 #include "millrace/connectors/files/partitions.h"
+#include "millrace/connectors/files/roll.h"
 
 namespace millrace::files {
 
@@ -17,8 +18,7 @@ struct PartOptions {
   std::shared_ptr<PartPlace> place;
   std::shared_ptr<const Partitions> partitions;
   int64_t next_epoch = 1;  ///< of the first rows
-  int64_t roll_rows = 0;
-  int64_t roll_bytes = 0;
+  RollOptions roll;
   int64_t max_open_files = 64;
   bool always_a_file = false;  ///< a file at the end though no row ever came
 };

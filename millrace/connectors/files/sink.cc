@@ -8,6 +8,7 @@
 #include "millrace/connectors/files/existing.h"
 #include "millrace/connectors/files/part_writer.h"
 #include "millrace/connectors/files/piece_writer.h"
+#include "millrace/connectors/files/row_order.h"
 #include "millrace/connectors/files/writer.h"
 #include "millrace/io/errors.h"
 #include "millrace/io/path.h"
@@ -27,6 +28,8 @@ Result<std::unique_ptr<connector::Sink>> FilesSink::Make(
     Parsed options, connector::Surroundings surroundings) {
   ARROW_ASSIGN_OR_RAISE(Destination destination,
                         ResolveDestination(*surroundings.files, options));
+  ARROW_RETURN_NOT_OK(CheckRowOrder(options, destination.kind == Kind::kFolder,
+                                    surroundings.checkpointed));
   return std::unique_ptr<connector::Sink>(
       new FilesSink(std::move(options), std::move(destination), std::move(surroundings)));
 }
@@ -97,13 +100,13 @@ Status FilesSink::Preflight(connector::Report& report) {
 
 Status FilesSink::EnsureTable(const std::shared_ptr<arrow::Schema>& schema,
                               const std::vector<std::string>&) {
-  schema_ = schema;
+  ARROW_ASSIGN_OR_RAISE(schema_, WithRowOrder(schema, options_));
   if (is(Kind::kStream)) return Status::OK();
   if (!later_run()) ARROW_RETURN_NOT_OK(CheckDestination());
   if (is(Kind::kFolder)) {
     ARROW_ASSIGN_OR_RAISE(
         Partitions partitions,
-        Partitions::Make(options_.own.GetString("partition_by"), schema));
+        Partitions::Make(options_.own.GetString("partition_by"), schema_));
     partitions_ = std::make_shared<const Partitions>(std::move(partitions));
   }
   const std::string& directory = destination().directory;
@@ -181,8 +184,7 @@ Result<std::unique_ptr<connector::SinkWriter>> FilesSink::Open(WriterId writer) 
     return MakeStreamWriter(std::move(options), destination().path, schema_,
                             surroundings_);
   }
-  options.roll_rows = options_.own.GetInt("roll_rows");
-  options.roll_bytes = options_.own.GetInt("roll_size");
+  options.roll = RollOptionsOf(options_.own);
   options.append_to_file = is(Kind::kFile) && mode_ == "append";
   options.replaces = mode_ != "error";
   // One writer stands for the sink as a whole.

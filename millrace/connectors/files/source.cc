@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
+#include <iterator>
 #include <limits>
 #include <set>
 
@@ -20,8 +22,14 @@ namespace millrace::files {
 
 namespace {
 
-// A split's description is "<file> <range>", the range −1 for all of the file.
+// A split's description is "<file> <range>", the range −1 for all of the file, or
+// "<file> +<count>" for so many whole files one after another.
 constexpr int64_t kWholeFile = -1;
+// Small files share splits as long as there are so many of them: more than that only
+// costs, above all in row groups of a few hundred rows each.
+constexpr int64_t kSplitsOfSmallFiles = 16;
+// What packed text becomes.
+constexpr int64_t kUsualRatio = 8;
 // Of unpacked frames: several readers are inside ranges that they have looked at before.
 constexpr int64_t kLeastFrameCache = 8 << 20;
 constexpr int64_t kMostFrameCache = 256 << 20;
@@ -95,18 +103,81 @@ class FileSplitReader final : public connector::SplitReader {
   std::unique_ptr<formats::RangeReader> range_;
 };
 
-// File and range of a split.
-std::pair<size_t, int64_t> Described(const connector::Split& split) {
-  const std::string& text = split.description;
-  const size_t space = text.find(' ');
+// Reads whole files, one after another. A position is "<index of the file> <the file's
+// own position>".
+class FileRunReader final : public connector::SplitReader {
+ public:
+  using OpenFile =
+      std::function<Result<std::unique_ptr<connector::SplitReader>>(size_t index)>;
+
+  FileRunReader(size_t count, OpenFile open) : count_(count), open_(std::move(open)) {}
+
+  Status Seek(const data::Position& position) override {
+    if (position.empty()) return Status::OK();
+    const std::string& bytes = position.bytes();
+    const size_t space = bytes.find(' ');
+    auto [end, error] = std::from_chars(bytes.data(), bytes.data() + space, at_);
+    if (space == std::string::npos || error != std::errc() || at_ >= count_) {
+      return errors::kInternal.Make({}, "a position that this split never gave out");
+    }
+    ARROW_ASSIGN_OR_RAISE(file_, open_(at_));
+    return file_->Seek(data::Position(bytes.substr(space + 1)));
+  }
+
+  Result<connector::PollResult> Poll(const Budget& budget, const Waker& waker) override {
+    connector::PollResult out;
+    // What files without rows tell goes out with the next that has some.
+    for (; at_ < count_; ++at_, file_.reset()) {
+      if (!file_) {
+        ARROW_ASSIGN_OR_RAISE(file_, open_(at_));
+      }
+      ARROW_ASSIGN_OR_RAISE(connector::PollResult polled, file_->Poll(budget, waker));
+      polled.bytes_read += out.bytes_read;
+      polled.dead_letters.insert(polled.dead_letters.begin(),
+                                 std::make_move_iterator(out.dead_letters.begin()),
+                                 std::make_move_iterator(out.dead_letters.end()));
+      out = std::move(polled);
+      if (out.state == connector::PollState::kEnd) continue;
+      if (out.state == connector::PollState::kBatch) {
+        out.batch.end = data::Position(std::to_string(at_) + " " + out.batch.end.bytes());
+      }
+      return out;
+    }
+    out.state = connector::PollState::kEnd;
+    return out;
+  }
+
+ private:
+  const size_t count_;
+  const OpenFile open_;
+  size_t at_ = 0;
+  std::unique_ptr<connector::SplitReader> file_;
+};
+
+// What a split reads.
+struct Described {
+  explicit Described(const connector::Split& split) {
+    const std::string& text = split.description;
+    const char* const end = text.data() + text.size();
+    const size_t space = text.find(' ');
+    if (space == std::string::npos) return;
+    std::from_chars(text.data(), text.data() + space, file);
+    const char* behind = text.data() + space + 1;
+    if (behind < end && *behind == '+') {
+      std::from_chars(behind + 1, end, count);
+    } else {
+      std::from_chars(behind, end, range);
+    }
+  }
+  /// Are all of its files among `files`?
+  bool Within(size_t files) const {
+    return file < files && count >= 1 && count <= files - file;
+  }
+
   size_t file = std::numeric_limits<size_t>::max();
   int64_t range = kWholeFile;
-  if (space != std::string::npos) {
-    std::from_chars(text.data(), text.data() + space, file);
-    std::from_chars(text.data() + space + 1, text.data() + text.size(), range);
-  }
-  return {file, range};
-}
+  size_t count = 1;
+};
 
 std::string ColumnNames(const arrow::Schema& schema) {
   std::string out;
@@ -299,9 +370,7 @@ Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
 
 // Large enough to be read in parallel, as far as a look at the folder tells.
 bool FilesSource::MayHaveParts(const io::FileInfo& info) const {
-  constexpr int64_t kUsualRatio = 8;
-  const bool packed = CompressionNamed(options_, info.path) != io::Compression::kNone;
-  return info.size > (packed ? split_size_ / kUsualRatio : split_size_);
+  return WeightOf(info) > split_size_;
 }
 
 Result<std::shared_ptr<arrow::Schema>> FilesSource::InferSchema() {
@@ -365,13 +434,13 @@ Status FilesSource::Restore(const std::string& discovery_state,
   splits_.clear();
   std::set<size_t> ranged;
   for (const connector::SplitState& state : unfinished) {
-    const auto [file, range] = Described(state.split);
-    if (file >= files_.size()) {
+    const Described described(state.split);
+    if (!described.Within(files_.size())) {
       return errors::kInternal.Make({},
                                     "a checkpoint names a file that it does not list");
     }
-    if (range != kWholeFile && ranged.insert(file).second) {
-      ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[file]));
+    if (described.range != kWholeFile && ranged.insert(described.file).second) {
+      ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[described.file]));
       ARROW_RETURN_NOT_OK(reader->Ranges(split_size_).status());
     }
     splits_.push_back(state.split);
@@ -399,42 +468,91 @@ Status FilesSource::CompareFiles() {
 
 Result<std::vector<connector::Split>> FilesSource::Discover() {
   if (restored_ || !splits_.empty()) {
+    // Nobody has read any: time is known to go by splits only now.
+    if (!restored_ && event_time_) ARROW_RETURN_NOT_OK(CutSplits());
     ARROW_RETURN_NOT_OK(FindEventTimes());
     return splits_;
   }
   ARROW_RETURN_NOT_OK(InferSchema().status());
   ARROW_RETURN_NOT_OK(CompareFiles());
-  const int64_t target = split_size_;
-  std::vector<connector::Split>& splits = splits_;
-  auto add = [&splits](const std::string& name, size_t file, int64_t range, int64_t bytes,
-                       int64_t rows) {
+  ARROW_RETURN_NOT_OK(CutSplits());
+  return splits_;
+}
+
+Status FilesSource::CutSplits() {
+  splits_.clear();
+  auto add = [this](std::string name, std::string description, int64_t bytes,
+                    int64_t rows) {
     connector::Split split;
-    split.id = SplitId{static_cast<int64_t>(splits.size())};
-    split.name = name;
-    split.description = std::to_string(file) + " " + std::to_string(range);
+    split.id = SplitId{static_cast<int64_t>(splits_.size())};
+    split.name = std::move(name);
+    split.description = std::move(description);
     split.approximate_bytes = bytes;
     split.approximate_rows = rows;
-    splits.push_back(std::move(split));
+    splits_.push_back(std::move(split));
   };
-  for (size_t i = 0; i < files_.size(); ++i) {
+  const int64_t run_weight = RunWeight();
+  for (size_t i = 0; i < files_.size();) {
     const io::FileInfo& info = files_[i]->info;
     if (!MayMatch(i)) {
-      add(info.path, i, kWholeFile, 0, 0);
+      add(info.path, fmt::format("{} {}", i, kWholeFile), 0, 0);
+      ++i;
       continue;
     }
     if (!info.seekable || !MayHaveParts(info)) {
-      add(info.path, i, kWholeFile, std::max<int64_t>(info.size, 0), -1);
+      const size_t count = RunFrom(i, run_weight);
+      if (count == 1) {
+        add(info.path, fmt::format("{} {}", i, kWholeFile),
+            std::max<int64_t>(info.size, 0), -1);
+      } else {
+        int64_t bytes = 0;
+        for (size_t f = i; f < i + count; ++f) bytes += files_[f]->info.size;
+        add(fmt::format("{} and {} more", info.path, count - 1),
+            fmt::format("{} +{}", i, count), bytes, -1);
+      }
+      i += count;
       continue;
     }
     ARROW_ASSIGN_OR_RAISE(auto reader, OpenFile(*files_[i]));
-    ARROW_ASSIGN_OR_RAISE(auto ranges, reader->Ranges(target));
+    ARROW_ASSIGN_OR_RAISE(auto ranges, reader->Ranges(split_size_));
     for (size_t r = 0; r < ranges.size(); ++r) {
-      add(fmt::format("{}[{}/{}]", info.path, r + 1, ranges.size()), i,
-          static_cast<int64_t>(r), ranges[r].approximate_bytes,
+      add(fmt::format("{}[{}/{}]", info.path, r + 1, ranges.size()),
+          fmt::format("{} {}", i, r), ranges[r].approximate_bytes,
           ranges[r].approximate_rows);
     }
+    ++i;
   }
-  return splits;
+  return Status::OK();
+}
+
+// As MayHaveParts compares it with the size of a split.
+int64_t FilesSource::WeightOf(const io::FileInfo& info) const {
+  const bool packed = CompressionNamed(options_, info.path) != io::Compression::kNone;
+  return packed ? info.size * kUsualRatio : info.size;
+}
+
+// The weight of the small files that one split reads. 0 where each is a split: time goes
+// by splits, and the rows of a later file may be older than those of the one before.
+int64_t FilesSource::RunWeight() const {
+  if (event_time_) return 0;
+  int64_t all = 0;
+  for (const auto& file : files_) {
+    if (file->info.seekable && !MayHaveParts(file->info)) all += WeightOf(file->info);
+  }
+  return std::min(split_size_, all / kSplitsOfSmallFiles);
+}
+
+// How many files the split has that begins with small file `first`.
+size_t FilesSource::RunFrom(size_t first, int64_t run_weight) const {
+  int64_t weight = 0;
+  size_t end = first;
+  for (; end < files_.size(); ++end) {
+    const io::FileInfo& info = files_[end]->info;
+    if (!info.seekable || MayHaveParts(info) || !MayMatch(end)) break;
+    weight += WeightOf(info);
+    if (weight > run_weight) break;
+  }
+  return std::max<size_t>(end - first, 1);
 }
 
 // Unread splits hold the watermark back at the minimum that their statistics give. Only
@@ -443,10 +561,11 @@ Result<std::vector<connector::Split>> FilesSource::Discover() {
 Status FilesSource::FindEventTimes() {
   if (!event_time_) return Status::OK();
   for (connector::Split& split : splits_) {
-    const auto [file, range] = Described(split);
-    if (range == kWholeFile) continue;
-    ARROW_ASSIGN_OR_RAISE(auto reader, OpenRows(file));
-    if (auto least = reader->MinEventTime(static_cast<size_t>(range), *event_time_)) {
+    const Described described(split);
+    if (described.range == kWholeFile) continue;
+    ARROW_ASSIGN_OR_RAISE(auto reader, OpenRows(described.file));
+    if (auto least =
+            reader->MinEventTime(static_cast<size_t>(described.range), *event_time_)) {
       split.min_event_time = *least;
     }
   }
@@ -487,11 +606,20 @@ Result<std::unique_ptr<connector::SplitReader>> FilesSource::Open(
 
 Result<std::unique_ptr<connector::SplitReader>> FilesSource::OpenHere(
     const connector::Split& split) {
-  const auto [file, range] = Described(split);
-  if (file >= files_.size()) {
+  const Described described(split);
+  if (!described.Within(files_.size())) {
     return errors::kInternal.Make({}, "split '{}' is none of this source",
                                   split.description);
   }
+  if (described.count == 1) return OpenSplit(described.file, described.range);
+  return std::make_unique<FileRunReader>(described.count,
+                                         [this, first = described.file](size_t index) {
+                                           return OpenSplit(first + index, kWholeFile);
+                                         });
+}
+
+Result<std::unique_ptr<connector::SplitReader>> FilesSource::OpenSplit(size_t file,
+                                                                       int64_t range) {
   // What a pipe gave is gone: a second reader would begin in the middle.
   File& opened = *files_[file];
   if (!opened.info.seekable && opened.taken.exchange(true)) {

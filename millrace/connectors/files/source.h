@@ -12,9 +12,9 @@
 
 namespace millrace::files {
 
-/// Reads the files of one path. Every file becomes one split, a large one several, in the
-/// order of names and offsets. The first file's schema (or the declared one) is the
-/// schema of all; a file that differs is an error.
+/// Reads the files of one path. Every file becomes one split, a large one several, and
+/// many small ones share some, in the order of names and offsets. The first file's schema
+/// (or the declared one) is the schema of all; a file that differs is an error.
 class FilesSource final : public connector::Source {
  public:
   FilesSource(Parsed options, std::shared_ptr<arrow::Schema> declared,
@@ -48,6 +48,7 @@ class FilesSource final : public connector::Source {
   Status Expand();
   Status FindHiveColumns();
   Status CompareFiles();
+  Status CutSplits();
   Status FindEventTimes();
   Status OpenStream(File& file);
   /// With the file's own columns.
@@ -56,9 +57,13 @@ class FilesSource final : public connector::Source {
   Result<std::shared_ptr<formats::FileReader>> OpenFirst();
   /// May block where the files are remote.
   Result<std::unique_ptr<connector::SplitReader>> OpenHere(const connector::Split& split);
+  Result<std::unique_ptr<connector::SplitReader>> OpenSplit(size_t file, int64_t range);
   /// With all columns.
   Result<std::shared_ptr<formats::FileReader>> OpenRows(size_t file);
   bool MayHaveParts(const io::FileInfo& info) const;
+  int64_t WeightOf(const io::FileInfo& info) const;
+  int64_t RunWeight() const;
+  size_t RunFrom(size_t first, int64_t run_weight) const;
   bool MayMatch(size_t file) const { return hive_->MayMatch(file, pushdown_.predicate); }
   formats::Context FormatContext() const;
 

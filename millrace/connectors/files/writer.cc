@@ -11,14 +11,13 @@ namespace millrace::files {
 
 namespace {
 
-constexpr int64_t kRowsPerLook = 4096;
-
 // One temporary file with its format writer.
 struct OpenFile {
   Staged staged;
   std::unique_ptr<io::WritableFile> file;
   std::unique_ptr<formats::FileWriter> writer;
   int64_t rows = 0;
+  int64_t end = 0;  // when it is to be ended, as Roll says
 };
 
 class FileSinkWriter final : public connector::SinkWriter {
@@ -29,7 +28,8 @@ class FileSinkWriter final : public connector::SinkWriter {
       : options_(std::move(options)),
         writer_(writer),
         schema_(std::move(schema)),
-        memory_(surroundings.memory) {}
+        memory_(surroundings.memory),
+        roll_(options_.roll, surroundings) {}
 
   ~FileSinkWriter() override {
     // Reached without Prepare only when the pipeline failed; a leftover that can't be
@@ -38,27 +38,29 @@ class FileSinkWriter final : public connector::SinkWriter {
     for (const Staged& staged : finished_) (void)files().Remove(staged.temporary);
   }
 
-  Result<connector::WriteState> Write(const data::Batch& batch, const Waker&) override {
+  Result<connector::WriteState> Write(const data::Batch& batch,
+                                      const Waker& waker) override {
+    ARROW_RETURN_NOT_OK(EndDue());
     std::shared_ptr<arrow::RecordBatch> rows = batch.rows;
     while (rows->num_rows() > 0) {
-      if (!open_) ARROW_RETURN_NOT_OK(Begin());
-      int64_t take = rows->num_rows();
-      if (options_.roll_rows > 0) take = std::min(take, options_.roll_rows - open_->rows);
-      // A file's size is looked at after so many rows.
-      if (options_.roll_bytes > 0) take = std::min(take, kRowsPerLook);
+      if (!open_) {
+        ARROW_RETURN_NOT_OK(Begin());
+        open_->end = roll_.Begin(waker);
+      }
+      const int64_t take = roll_.Take(rows->num_rows(), open_->rows);
       ARROW_RETURN_NOT_OK(
           open_->writer->Write(take == rows->num_rows() ? rows : rows->Slice(0, take)));
       open_->rows += take;
       rows_ += take;
       rows = rows->Slice(take);
-      const bool full_rows = options_.roll_rows > 0 && open_->rows >= options_.roll_rows;
-      const bool full_bytes = options_.roll_bytes > 0 &&
-                              open_->file->position() + open_->writer->buffered_bytes() >=
-                                  options_.roll_bytes;
-      if (full_rows || full_bytes) ARROW_RETURN_NOT_OK(End());
+      if (roll_.IsFull(open_->rows, *open_->file, *open_->writer)) {
+        ARROW_RETURN_NOT_OK(End());
+      }
     }
     return connector::WriteState::kAccepted;
   }
+
+  Status Tend(const Waker&) override { return EndDue(); }
 
   // Only the writer of a single file is offered these: nothing rolls.
   Result<connector::WriteState> WriteEncoded(const data::EncodedRows& rows,
@@ -133,8 +135,10 @@ class FileSinkWriter final : public connector::SinkWriter {
     return Status::OK();
   }
 
+  Status EndDue() { return open_ && roll_.IsDue(open_->end) ? End() : Status::OK(); }
+
   Status End() {
-    ARROW_RETURN_NOT_OK(open_->writer->Finish());
+    ARROW_RETURN_NOT_OK(roll_.Finish(*open_->file, *open_->writer));
     ARROW_RETURN_NOT_OK(failpoint::Reach("files.stage.sync"));
     ARROW_RETURN_NOT_OK(open_->file->Sync());
     bytes_ += open_->file->position() - std::exchange(copied_, 0);
@@ -150,6 +154,7 @@ class FileSinkWriter final : public connector::SinkWriter {
   const WriterId writer_;
   const std::shared_ptr<arrow::Schema> schema_;
   const std::shared_ptr<MemoryBudget> memory_;
+  Roll roll_;
   std::optional<OpenFile> open_;
   std::vector<Staged> finished_;
   std::optional<CommitPlan::Unchanged> copied_from_;

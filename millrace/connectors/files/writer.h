@@ -6,6 +6,7 @@
 
 #include "millrace/connector/sink.h"
 #include "millrace/connectors/files/options.h"
+#include "millrace/connectors/files/roll.h"
 #include "millrace/connectors/files/staging.h"
 
 namespace millrace::files {
@@ -14,8 +15,7 @@ namespace millrace::files {
 struct WriterOptions {
   FormatPtr format;
   Config format_options;
-  int64_t roll_rows = 0;
-  int64_t roll_bytes = 0;
+  RollOptions roll;
   bool append_to_file = false;  ///< begin with a copy of the destination file
   bool always_a_file = false;   ///< make a file even when no row comes
   bool replaces = true;         ///< false: a name that is there at commit is an error

@@ -337,7 +337,9 @@ int64_t FilesBelow(const fs::path& folder) {
 TEST_F(Simulation, FullDiskLeavesNothingBehind) {
   const fs::path out = folder_ / "out";
   for (const char* to : {"copy.csv'", "parts/', format = 'csv', roll_rows = '150'",
-                         "parts/', format = 'csv', partition_by = 'k'"}) {
+                         "parts/', format = 'csv', partition_by = 'k'",
+                         "parts/', format = 'csv', roll_interval = '1ms'",
+                         "parts/', format = 'csv', partition_by = 'k', sort_by = 'v'"}) {
     const std::string insert =
         "CREATE SINK out WITH (connector = 'files', retry_backoff = '1ms', path = '" +
         (out / to).string() + "); INSERT INTO out SELECT id, v, k FROM events";

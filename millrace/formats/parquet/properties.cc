@@ -4,8 +4,10 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 #include <arrow/util/compression.h>
+#include <arrow/util/key_value_metadata.h>
 #include <parquet/properties.h>
 
+#include "millrace/data/sort_order.h"
 #include "millrace/formats/parquet/encryption.h"
 #include "millrace/formats/parquet/parquet_internal.h"
 
@@ -38,6 +40,32 @@ double DistinctShare(const arrow::Array& array) {
   return rows == 0 ? 0.0 : static_cast<double>(seen.size()) / static_cast<double>(rows);
 }
 
+int LeavesOf(const arrow::DataType& type) {
+  if (!arrow::is_nested(type.id())) return 1;
+  int leaves = 0;
+  for (const auto& field : type.fields()) leaves += LeavesOf(*field->type());
+  return leaves;
+}
+
+// The order that the rows come in, as far as the file holds its columns.
+Result<std::vector<parquet::SortingColumn>> OrderOf(const arrow::Schema& schema) {
+  std::vector<parquet::SortingColumn> out;
+  const int mark =
+      schema.HasMetadata() ? schema.metadata()->FindKey(data::kSortOrderMark) : -1;
+  if (mark < 0) return out;
+  ARROW_ASSIGN_OR_RAISE(const auto order,
+                        data::ParseSortOrder(schema.metadata()->value(mark)));
+  for (const data::SortColumn& column : order) {
+    const int index = schema.GetFieldIndex(column.name);
+    // The name of the file's folder: the same in all of its rows.
+    if (index < 0) continue;
+    int leaf = 0;
+    for (int i = 0; i < index; ++i) leaf += LeavesOf(*schema.field(i)->type());
+    out.push_back({leaf, column.descending, column.nulls_first});
+  }
+  return out;
+}
+
 }  // namespace
 
 Result<std::shared_ptr<parquet::WriterProperties>> WriterPropertiesFor(
@@ -49,6 +77,8 @@ Result<std::shared_ptr<parquet::WriterProperties>> WriterPropertiesFor(
   builder.created_by("millrace");
   builder.disable_write_page_index();
   builder.max_row_group_length(options.GetInt("row_group_rows"));
+  ARROW_ASSIGN_OR_RAISE(auto order, OrderOf(schema));
+  builder.set_sorting_columns(std::move(order));
   const std::string& codec = options.GetString("compression");
   // "lz4" alone names the framed form, which Parquet has not.
   ARROW_ASSIGN_OR_RAISE(

@@ -2,9 +2,12 @@
 #include <numeric>
 
 #include <arrow/array.h>
+#include <arrow/buffer.h>
 #include <arrow/io/interfaces.h>
+#include <arrow/io/memory.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
+#include <arrow/util/key_value_metadata.h>
 #include <parquet/arrow/reader.h>
 #include <parquet/arrow/schema.h>
 #include <parquet/file_reader.h>
@@ -27,7 +30,15 @@ namespace {
 // instead of text).
 constexpr int64_t kMaxDictionaryPageBytes = 128 * 1024;
 
+// In a smaller row group hardly anything repeats often enough, and somebody would have to
+// unify the dictionaries of many.
+constexpr int64_t kLeastDictionaryRows = 4096;
+
 constexpr int64_t kMaxBatchRows = 64 * 1024;
+
+// A file that is no larger is read in one piece, footer and all, instead of with a
+// request and a buffer a column.
+constexpr int64_t kSmallFileBytes = 256 * 1024;
 
 // Whether every data page of the column in this row group is dictionary-encoded with a
 // small dictionary.
@@ -56,10 +67,35 @@ arrow::io::ReadRange BytesOf(const parquet::ColumnChunkMetaData& chunk) {
 struct File {
   std::string name;
   std::shared_ptr<arrow::io::RandomAccessFile> file;
+  bool in_memory = false;
   std::shared_ptr<parquet::FileMetaData> metadata;
   Columns columns;
   Keys keys;
 };
+
+// `file` or, where it is small, its bytes. A file that ends early is left to the library,
+// which says what is missing.
+Result<std::shared_ptr<arrow::io::RandomAccessFile>> Whole(
+    const std::shared_ptr<arrow::io::RandomAccessFile>& file, int64_t size,
+    arrow::MemoryPool* pool) {
+  if (size > kSmallFileBytes) return file;
+  ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> bytes,
+                        arrow::AllocateBuffer(size, pool));
+  ARROW_ASSIGN_OR_RAISE(const int64_t got, file->ReadAt(0, size, bytes->mutable_data()));
+  if (got < size) return file;
+  return std::make_shared<arrow::io::BufferReader>(std::move(bytes));
+}
+
+// The same columns in the same order and types.
+bool SameColumns(const parquet::FileMetaData& one, const parquet::FileMetaData& other) {
+  constexpr const char* kArrowSchema = "ARROW:schema";
+  const auto stored = [](const parquet::FileMetaData& metadata) -> std::string {
+    const auto& pairs = metadata.key_value_metadata();
+    const int at = pairs ? pairs->FindKey(kArrowSchema) : -1;
+    return at < 0 ? std::string() : pairs->value(at);
+  };
+  return one.schema()->Equals(*other.schema()) && stored(one) == stored(other);
+}
 
 class ParquetRange final : public RangeReader {
  public:
@@ -149,8 +185,10 @@ class ParquetRange final : public RangeReader {
     parquet::ReaderProperties properties(context_.pool);
     // Pages instead of whole column chunks in memory: a row group of a million rows needs
     // a megabyte a column.
-    properties.enable_buffered_stream();
-    properties.set_buffer_size(256 * 1024);
+    if (!file_->in_memory) {
+      properties.enable_buffered_stream();
+      properties.set_buffer_size(256 * 1024);
+    }
     parquet::ArrowReaderProperties arrow_properties(/*use_threads=*/false);
     arrow_properties.set_pre_buffer(false);
     if (auto decryption = Decryption(file_->keys, file_->metadata->schema())) {
@@ -179,7 +217,8 @@ class ParquetRange final : public RangeReader {
         decoded_bytes += chunk->total_uncompressed_size();
         const auto type = schema.field(column)->type()->id();
         if ((type == arrow::Type::STRING || type == arrow::Type::BINARY) &&
-            file_->columns.same_types && HasSmallDictionary(*chunk)) {
+            file_->columns.same_types && metadata->num_rows() >= kLeastDictionaryRows &&
+            HasSmallDictionary(*chunk)) {
           arrow_properties.set_read_dictionary(leaf, true);
         }
       }
@@ -237,7 +276,7 @@ class ParquetFile final : public FileReader {
     return file_->columns.schema;
   }
 
-  const Columns& columns() const { return file_->columns; }
+  const File& file() const { return *file_; }
 
   Result<std::vector<Range>> Ranges(int64_t target_bytes) override {
     return ranges_.Once([&] { return Cut(target_bytes); });
@@ -309,23 +348,31 @@ Result<std::unique_ptr<FileReader>> OpenParquetReader(
     const FileReader* first, const Context& context) {
   const std::string name = input.name;
   ARROW_ASSIGN_OR_RAISE(Keys keys, MakeKeys(options));
-  const Columns* first_columns =
-      first != nullptr ? &static_cast<const ParquetFile*>(first)->columns() : nullptr;
+  const File* like =
+      first != nullptr ? &static_cast<const ParquetFile*>(first)->file() : nullptr;
   return Caught(
       errors::kParquetBroken, name, [&]() -> Result<std::unique_ptr<FileReader>> {
         auto file = std::make_shared<File>();
         file->name = name;
-        file->file = input.file;
+        ARROW_ASSIGN_OR_RAISE(file->file,
+                              Whole(input.file, input.file_size, context.pool));
+        file->in_memory = file->file != input.file;
         file->keys = std::move(keys);
         ARROW_ASSIGN_OR_RAISE(file->metadata,
                               OpenFooter(file->file, name, file->keys, context.pool));
+        // One of thousands that were written alike.
+        if (like != nullptr && SameColumns(*like->metadata, *file->metadata)) {
+          file->columns = like->columns;
+          return std::make_unique<ParquetFile>(std::move(file));
+        }
         parquet::ArrowReaderProperties arrow_properties(false);
         parquet::arrow::SchemaManifest manifest;
         ARROW_RETURN_NOT_OK(parquet::arrow::SchemaManifest::Make(
             file->metadata->schema(), file->metadata->key_value_metadata(),
             arrow_properties, &manifest));
-        ARROW_ASSIGN_OR_RAISE(file->columns,
-                              MapColumns(manifest, declared, first_columns, name));
+        ARROW_ASSIGN_OR_RAISE(
+            file->columns, MapColumns(manifest, declared,
+                                      like != nullptr ? &like->columns : nullptr, name));
         return std::make_unique<ParquetFile>(std::move(file));
       });
 }

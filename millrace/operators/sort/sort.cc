@@ -1,4 +1,4 @@
-// ORDER BY, and top-N where a LIMIT stands on it.
+// ORDER BY, top-N where a LIMIT stands on it, and the order of what is written.
 //
 // Rows that memory has no room for are put out as sorted runs, which are merged at the
 // end. In a snapshot: the rows in an order that gives the same result when they are
@@ -11,13 +11,16 @@
 #include <arrow/buffer.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/record_batch.h>
+#include <arrow/type.h>
 
+#include "millrace/base/error.h"
 #include "millrace/operators/evaluation.h"
 #include "millrace/operators/factories_internal.h"
 #include "millrace/operators/rows_buffer.h"
 #include "millrace/operators/sort/sort_key.h"
 #include "millrace/operators/sort/sorted_runs.h"
 #include "millrace/operators/state_rows.h"
+#include "millrace/plan/arrange_node.h"
 #include "millrace/plan/sort_node.h"
 
 namespace millrace::operators {
@@ -30,20 +33,29 @@ constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 constexpr int64_t kSlack = 64 * 1024;
 // Joining and sorting the rows in memory takes about as much again.
 constexpr int64_t kShareOfBudget = 3;
+// Of those that sort what they write there is one a shard.
+constexpr int64_t kShareOfEach = 24;
 // Less than this in memory is no run: what presses lies elsewhere.
 constexpr int64_t kMinRunBytes = 256 * 1024;
 
+// What a sort node asks for.
+struct Order {
+  std::vector<plan::SortKey> keys;
+  int64_t offset = 0;
+  int64_t needed = kNoLimit;  // the offset included
+  bool each_epoch = false;    // nothing stays behind a barrier
+};
+
 class Sort final : public UnaryOperator {
  public:
-  Sort(const plan::SortNode& node, const OperatorContext& context)
-      : keys_(node.keys()),
-        offset_(node.offset()),
-        needed_(node.limit() && *node.limit() <= kNoLimit - node.offset()
-                    ? *node.limit() + node.offset()
-                    : kNoLimit),
+  Sort(Order order, std::shared_ptr<arrow::Schema> schema, const OperatorContext& context)
+      : keys_(std::move(order.keys)),
+        offset_(order.offset),
+        needed_(order.needed),
+        each_epoch_(order.each_epoch),
         batch_rows_(context.batch_rows),
         spill_(context.spill),
-        schema_(node.schema()),
+        schema_(std::move(schema)),
         evaluation_(context),
         buffer_(schema_, context.memory->pool()),
         sort_keys_(context.memory),
@@ -81,7 +93,12 @@ class Sort final : public UnaryOperator {
     return OpState::kNeedInput;
   }
 
+  Result<OpState> OnBarrier(Output& out) override {
+    return each_epoch_ ? OnEnd(out) : OpState::kNeedInput;
+  }
+
   Result<OpState> OnEnd(Output& out) override {
+    if (each_epoch_ && runs_.empty() && buffer_.rows() == 0) return OpState::kNeedInput;
     if (!runs_.empty()) {
       if (buffer_.rows() > 0) ARROW_RETURN_NOT_OK(SpillRun());
       merge_ = runs_.Merge();
@@ -103,8 +120,10 @@ class Sort final : public UnaryOperator {
     ARROW_ASSIGN_OR_RAISE(batch.rows, Gather(*all_, next_, rows));
     next_ += rows;
     out.Push(std::move(batch));
-    return next_ < static_cast<int64_t>(order_.size()) ? OpState::kHasOutput
-                                                       : OpState::kNeedInput;
+    if (next_ < static_cast<int64_t>(order_.size())) return OpState::kHasOutput;
+    all_.reset();
+    order_.clear();
+    return OpState::kNeedInput;
   }
 
  private:
@@ -122,7 +141,8 @@ class Sort final : public UnaryOperator {
     }
     const int64_t held = buffer_.bytes() + sort_keys_.bytes();
     const MemoryBudget& memory = *evaluation_.memory();
-    const bool full = spill_ != nullptr && (held > memory.limit() / kShareOfBudget ||
+    const int64_t share = each_epoch_ ? kShareOfEach : kShareOfBudget;
+    const bool full = spill_ != nullptr && (held > memory.limit() / share ||
                                             (memory.pressed() && held > kMinRunBytes));
     return full ? SpillRun() : Status::OK();
   }
@@ -222,6 +242,7 @@ class Sort final : public UnaryOperator {
   const std::vector<plan::SortKey> keys_;
   const int64_t offset_;
   const int64_t needed_;
+  const bool each_epoch_;
   const int64_t batch_rows_;
   SpillSpace* const spill_;
   const std::shared_ptr<arrow::Schema> schema_;
@@ -246,7 +267,31 @@ class Sort final : public UnaryOperator {
 
 Result<std::unique_ptr<Operator>> MakeSort(const plan::Node& node,
                                            const OperatorContext& context) {
-  return std::make_unique<Sort>(static_cast<const plan::SortNode&>(node), context);
+  const auto& sort = static_cast<const plan::SortNode&>(node);
+  Order order;
+  order.keys = sort.keys();
+  order.offset = sort.offset();
+  if (sort.limit() && *sort.limit() <= kNoLimit - sort.offset()) {
+    order.needed = *sort.limit() + sort.offset();
+  }
+  return std::make_unique<Sort>(std::move(order), node.schema(), context);
+}
+
+Result<std::unique_ptr<Operator>> MakeArrange(const plan::Node& node,
+                                              const OperatorContext& context) {
+  Order order;
+  order.each_epoch = true;
+  const arrow::Schema& schema = *node.schema();
+  for (const auto& column : static_cast<const plan::ArrangeNode&>(node).order()) {
+    const int index = schema.GetFieldIndex(column.name);
+    if (index < 0) {
+      return errors::kInternal.Make({.column = column.name}, "no column to sort by");
+    }
+    order.keys.push_back(
+        {expr::Expr::Column(index, column.name, schema.field(index)->type()),
+         column.descending, column.nulls_first});
+  }
+  return std::make_unique<Sort>(std::move(order), node.schema(), context);
 }
 
 }  // namespace millrace::operators

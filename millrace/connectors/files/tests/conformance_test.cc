@@ -175,6 +175,30 @@ TEST_P(FilesConformance, ManyFiles) {
   connector::testkit::CheckSource(test);
 }
 
+// Small files share splits, whose positions go on in the middle of any of them.
+TEST_P(FilesConformance, ManySmallFilesShareSplits) {
+  connector::testkit::SourceCase test;
+  test.rows = Sample(240);
+  for (int i = 0; i < 80; ++i) {
+    Write(Path(std::to_string(100 + i) + "." + GetParam().name),
+          test.rows->Slice(i * 3, 3));
+  }
+  test.make = [&] { return MakeSource({{"path", Path("*." + GetParam().name)}}); };
+  test.overshoot = GetParam().overshoot;
+  test.least_splits = 16;
+  connector::testkit::CheckSource(test);
+
+  ASSERT_OK_AND_ASSIGN(auto source, test.make());
+  ASSERT_OK_AND_ASSIGN(auto splits, source->Discover());
+  EXPECT_LE(splits.size(), 24U);
+  // Event time goes by splits: the rows of one file may be older than those before it.
+  connector::Pushdown pushdown;
+  pushdown.event_time = 0;
+  source->Push(pushdown);
+  ASSERT_OK_AND_ASSIGN(splits, source->Discover());
+  EXPECT_EQ(splits.size(), 80U);
+}
+
 // Columns of folders are columns like others, in every split and behind every position.
 TEST_P(FilesConformance, PartitionsInManySplits) {
   connector::testkit::SourceCase test;

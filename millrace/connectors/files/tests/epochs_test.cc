@@ -342,6 +342,44 @@ TEST_P(FilesEpochs, AWriterMayHaveNothingToSayAtTheEnd) {
   EXPECT_EQ(std::distance(fs::directory_iterator(target_), {}), 1);
 }
 
+// A file ends when it is old enough, by the clock that was given: when rows come, and
+// when none does.
+TEST_P(FilesEpochs, AFileEndsWhenItIsOld) {
+  constexpr int64_t kSecond = 1'000'000'000;
+  ManualClock clock;
+  surroundings_.clock = &clock;
+  for (const int64_t attempt : {0, 1}) {
+    target_ = (folder_ / ("aging-" + std::to_string(attempt))).string();
+    ASSERT_OK_AND_ASSIGN(auto sink, MakeSink({{"path", target_ + "/"},
+                                              {"format", GetParam()},
+                                              {"roll_interval", "5s"}},
+                                             "p", attempt, nullptr));
+    ASSERT_OK(sink->EnsureTable(Sample(1)->schema(), {}));
+    ASSERT_OK_AND_ASSIGN(auto writer, sink->Open(WriterId{0}));
+    const auto write = [&](int64_t first) {
+      return connector::testkit::WriteRows(*writer, Sample(2, first));
+    };
+    ASSERT_OK(write(0));
+    clock.Advance(4 * kSecond);
+    ASSERT_OK(writer->Tend(Waker()));
+    ASSERT_OK(write(2));
+    clock.Advance(kSecond);  // the first is five seconds old, its last rows one
+    ASSERT_OK(writer->Tend(Waker()));
+    clock.Advance(60 * kSecond);
+    ASSERT_OK(writer->Tend(Waker()));
+    ASSERT_OK(write(4));
+    clock.Advance(5 * kSecond);
+    ASSERT_OK(write(6));
+    auto token = writer->Prepare(Epoch{1}, true);
+    ASSERT_OK(token.status());
+    ASSERT_OK(sink->committer().Commit(Epoch{1}, {*token.result()}).status());
+    sink.reset();
+    EXPECT_EQ(std::distance(fs::directory_iterator(target_), {}), 3);
+    ASSERT_OK_AND_ASSIGN(const Rows seen, Read(target_));
+    EXPECT_EQ(seen.size(), 8);
+  }
+}
+
 // Copies without checkpoints fill the same folder, before and after the commit.
 TEST_P(FilesEpochs, CopiesBesideAPipeline) {
   const EpochCase test = Case("/", {{"mode", "append"}}, false);
