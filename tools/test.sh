@@ -32,7 +32,7 @@ step "servers for the end-to-end tests"
 tools/install_servers.sh
 
 step "end-to-end tests"
-.venv/bin/python -m pytest -q tests/python
+.venv/bin/python -m pytest -q -n 2 --dist worksteal tests/python
 
 step "AddressSanitizer and UBSan build"
 tools/build.sh asan

@@ -16,6 +16,7 @@ import time
 import duckdb
 import pytest
 
+import test_object_checkpoints
 import test_object_sink
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -344,7 +345,7 @@ def test_every_failpoint_is_killed_at():
     for path in [*ROOT.glob("millrace/**/*.cc"), *ROOT.glob("tests/crash/*.cc")]:
         named.update(re.findall(r'failpoint::Reach\(\s*"([^"]+)"', path.read_text()))
     lists = [EDGES, STATE_EDGES, STAGE_EDGES, *SINK_EDGES.values(), *WAY_EDGES.values(), test_object_sink.EDGES,
-             *test_object_sink.MORE.values()]
+             *test_object_sink.MORE.values(), test_object_checkpoints.EDGES, [test_object_checkpoints.LAST_EDGE]]
     assert named == {edge for edges in lists for edge in edges}
 
 

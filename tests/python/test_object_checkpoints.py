@@ -77,6 +77,7 @@ EDGES = ["checkpoint.barrier", "checkpoint.prepared", "checkpoint.pending", "che
          "checkpoint.renamed", "checkpoint.decided", "checkpoint.commit", "checkpoint.committed", "checkpoint.acknowledged", "head.put",
          "head.put.done", "checkpoint.forget"]
 STATE_EDGES = ["checkpoint.snapshot", "checkpoint.snapshot.done"]
+LAST_EDGE = "checkpoint.forgotten"  # behind which the pipeline begins anew
 
 
 @pytest.mark.parametrize("shards", [1, 4])
@@ -117,7 +118,7 @@ def test_killed_at_every_change_of_the_head(gateway, numbers, tmp_path, expected
 def test_once_it_is_forgotten_it_begins_anew(gateway, numbers, tmp_path):
     """Cut off behind that, what is left of it does no harm."""
     pipeline = Pipeline(tmp_path, gateway.bucket(), numbers)
-    code, text = pipeline.run("checkpoint.forgotten")
+    code, text = pipeline.run(LAST_EDGE)
     assert code == -signal.SIGKILL and pipeline.state(), text
     code, text = pipeline.run()
     assert code == 1 and "MR-2402" in text, text
@@ -344,7 +345,7 @@ settings: {{checkpoints: on, state_dir: s3://{one.name}/st, state_region: us-eas
     env = {**os.environ, **one.env, "HOME": str(tmp_path), "MILLRACE_STATE_DIR": f"s3://{one.name}/st"}
     run = lambda file, **more: subprocess.run([BINARY, "run", file], cwd=tmp_path, env={**env, **more}, capture_output=True, text=True,
                                               timeout=100)
-    for point in ("checkpoint.decided@2", "checkpoint.forgotten", ""):
+    for point in ("checkpoint.decided@2", LAST_EDGE, ""):
         done = run("two.sql", MILLRACE_FAILPOINT=point) if point else run("two.sql")
         assert done.returncode == (-signal.SIGKILL if point else 0), done.stderr
     for folder in ("a", "b"):

@@ -5,14 +5,14 @@
 #include <span>
 
 #include <arrow/array.h>
-#include <arrow/builder.h>
-#include <arrow/compute/api_vector.h>
+#include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
 #include "millrace/operators/aggregate/group_slots.h"
 #include "millrace/operators/aggregate/reduction_probe.h"
 #include "millrace/operators/factories_internal.h"
+#include "millrace/operators/window/runs.h"
 #include "millrace/operators/window/slicing.h"
 #include "millrace/plan/scan_node.h"
 
@@ -185,7 +185,7 @@ class WindowedGroupBy final : public AggregateBase {
  protected:
   Result<OpState> OnBatch(data::Batch batch, Output& out) override {
     std::shared_ptr<arrow::RecordBatch> rows = batch.rows;
-    ARROW_ASSIGN_OR_RAISE(std::vector<Run> runs, RunsOf(rows));
+    ARROW_ASSIGN_OR_RAISE(std::vector<SlotRun> runs, RunsOf(rows));
     if (runs.empty()) return OpState::kNeedInput;
     ARROW_ASSIGN_OR_RAISE(KeyArrays keys, Keys(*rows));
     if (passes_rows()) {
@@ -222,12 +222,6 @@ class WindowedGroupBy final : public AggregateBase {
   Result<OpState> OnEnd(Output& out) override { return FlushAll(out); }
 
  private:
-  // Rows [begin, end) of a batch that lie in one slot.
-  struct Run {
-    int64_t slot, begin, end;
-  };
-  static constexpr int64_t kMinRunRows = 64;
-
   // A window [s, e) is complete when the watermark has reached its last microsecond.
   void Close(int64_t watermark) {
     closed_ = watermark;
@@ -245,12 +239,12 @@ class WindowedGroupBy final : public AggregateBase {
   }
 
   // The runs of `rows`, which become those that are kept.
-  Result<std::vector<Run>> RunsOf(std::shared_ptr<arrow::RecordBatch>& rows) {
+  Result<std::vector<SlotRun>> RunsOf(std::shared_ptr<arrow::RecordBatch>& rows) {
     const arrow::Array& column = *rows->column(time_column_);
     const int64_t* times = column.data()->GetValues<int64_t>(1);
     const bool nulls = column.null_count() != 0;
     const int64_t count = rows->num_rows();
-    std::vector<Run> runs;
+    std::vector<SlotRun> runs;
     int64_t kept = 0, late = 0, without_time = 0;
     for (int64_t begin = 0; begin < count;) {
       if (nulls && column.IsNull(begin)) {
@@ -275,9 +269,9 @@ class WindowedGroupBy final : public AggregateBase {
     counters_->without_time.fetch_add(without_time, std::memory_order_relaxed);
     counters_->late.fetch_add(late, std::memory_order_relaxed);
     if (kept == count || kept == 0) return runs;
-    ARROW_ASSIGN_OR_RAISE(rows, Chosen(rows, runs));
+    ARROW_ASSIGN_OR_RAISE(rows, RowsOf(rows, runs, evaluation_));
     int64_t at = 0;
-    for (Run& run : runs) {
+    for (SlotRun& run : runs) {
       const int64_t length = run.end - run.begin;
       run = {run.slot, at, at + length};
       at += length;
@@ -285,65 +279,31 @@ class WindowedGroupBy final : public AggregateBase {
     return runs;
   }
 
-  Result<std::shared_ptr<arrow::RecordBatch>> Chosen(
-      const std::shared_ptr<arrow::RecordBatch>& rows, std::span<const Run> runs) {
-    arrow::Int32Builder chosen(evaluation_.pool());
-    for (const Run& run : runs) {
-      for (int64_t i = run.begin; i < run.end; ++i) {
-        ARROW_RETURN_NOT_OK(chosen.Append(static_cast<int32_t>(i)));
-      }
-    }
-    ARROW_ASSIGN_OR_RAISE(auto indices, chosen.Finish());
-    ARROW_ASSIGN_OR_RAISE(
-        arrow::Datum taken,
-        arrow::compute::Take(rows, indices, arrow::compute::TakeOptions::NoBoundsCheck(),
-                             evaluation_.arrow()));
-    return taken.record_batch();
-  }
-
   // The slot of each row.
-  Result<std::shared_ptr<arrow::Array>> Windows(const std::vector<Run>& runs,
+  Result<std::shared_ptr<arrow::Array>> Windows(const std::vector<SlotRun>& runs,
                                                 int64_t rows) const {
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> data,
                           arrow::AllocateBuffer(rows * 8, evaluation_.pool()));
     auto* out = reinterpret_cast<int64_t*>(data->mutable_data());
-    for (const Run& run : runs) std::fill(out + run.begin, out + run.end, run.slot);
+    for (const SlotRun& run : runs) std::fill(out + run.begin, out + run.end, run.slot);
     return arrow::MakeArray(
         arrow::ArrayData::Make(arrow::int64(), rows, {nullptr, std::move(data)}, 0));
   }
 
-  // Runs are added as slices of the batch, without looking at their time again. A batch
-  // that jumps between windows is put in order first, or every run would be a row.
   Status AddByWindow(const std::shared_ptr<arrow::RecordBatch>& rows,
-                     const KeyArrays& keys, std::vector<Run> runs) {
-    if (static_cast<int64_t>(runs.size()) * kMinRunRows > rows->num_rows() &&
-        runs.size() > 4) {
-      return AddSorted(rows, std::move(runs));
-    }
-    for (const Run& run : runs) {
-      KeyArrays part;
-      for (const auto& key : keys)
-        part.push_back(key->Slice(run.begin, run.end - run.begin));
-      ARROW_RETURN_NOT_OK(
-          AddTo(run.slot, *rows->Slice(run.begin, run.end - run.begin), part));
-    }
-    return Status::OK();
-  }
-
-  Status AddSorted(const std::shared_ptr<arrow::RecordBatch>& rows,
-                   std::vector<Run> runs) {
-    std::stable_sort(runs.begin(), runs.end(),
-                     [](const Run& a, const Run& b) { return a.slot < b.slot; });
-    for (size_t first = 0; first < runs.size();) {
-      size_t last = first;
-      while (last < runs.size() && runs[last].slot == runs[first].slot) ++last;
-      ARROW_ASSIGN_OR_RAISE(auto part,
-                            Chosen(rows, std::span(runs).subspan(first, last - first)));
-      ARROW_ASSIGN_OR_RAISE(KeyArrays keys, Keys(*part));
-      ARROW_RETURN_NOT_OK(AddTo(runs[first].slot, *part, keys));
-      first = last;
-    }
-    return Status::OK();
+                     const KeyArrays& keys, std::vector<SlotRun> runs) {
+    return ForEachSlot(runs, [&](std::span<const SlotRun> its) -> Status {
+      ARROW_ASSIGN_OR_RAISE(auto part, RowsOf(rows, its, evaluation_));
+      if (its.size() > 1) {
+        ARROW_ASSIGN_OR_RAISE(KeyArrays its_keys, Keys(*part));
+        return AddTo(its.front().slot, *part, its_keys);
+      }
+      KeyArrays its_keys;
+      for (const auto& key : keys) {
+        its_keys.push_back(key->Slice(its.front().begin, part->num_rows()));
+      }
+      return AddTo(its.front().slot, *part, its_keys);
+    });
   }
 
   static constexpr const char* kClosed = "closed";

@@ -6,13 +6,13 @@
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
-#include <arrow/compute/api_vector.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
 #include "millrace/base/error.h"
 #include "millrace/operators/evaluation.h"
 #include "millrace/operators/factories_internal.h"
+#include "millrace/operators/window/runs.h"
 #include "millrace/operators/window/slicing.h"
 #include "millrace/plan/window_node.h"
 
@@ -54,17 +54,6 @@ class AssignBase : public UnaryOperator {
     }
     return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), rows.num_rows(),
                                     std::move(columns));
-  }
-
-  Result<Rows> Take(const Rows& rows, const std::vector<int32_t>& chosen) {
-    ARROW_ASSIGN_OR_RAISE(
-        arrow::Datum taken,
-        arrow::compute::Take(rows,
-                             arrow::Int32Array(static_cast<int64_t>(chosen.size()),
-                                               arrow::Buffer::Wrap(chosen)),
-                             arrow::compute::TakeOptions::NoBoundsCheck(),
-                             evaluation_.arrow()));
-    return taken.record_batch();
   }
 
   const int time_column_;
@@ -112,11 +101,9 @@ class AssignTumbling final : public AssignBase {
     const arrow::Array& times = *(*rows)->column(time_column_);
     if (times.null_count() == 0) return Status::OK();
     counters_->without_time.fetch_add(times.null_count(), std::memory_order_relaxed);
-    std::vector<int32_t> chosen;
-    for (int64_t i = 0; i < times.length(); ++i) {
-      if (times.IsValid(i)) chosen.push_back(static_cast<int32_t>(i));
-    }
-    return Take(*rows, chosen).Value(rows);
+    const std::vector<SlotRun> runs =
+        RunsWhere(times.length(), [&](int64_t row) { return times.IsValid(row); });
+    return RowsOf(*rows, runs, evaluation_).Value(rows);
   }
 };
 
@@ -133,7 +120,7 @@ class AssignSeveral final : public AssignBase {
     const arrow::Array& times = *batch.rows->column(time_column_);
     const int64_t* values = times.data()->GetValues<int64_t>(1);
     const int64_t count = batch.num_rows();
-    std::vector<Run> runs;
+    std::vector<SlotRun> runs;
     Slicing::Range range;
     int64_t without_time = 0;
     for (int64_t i = 0; i < count; ++i) {
@@ -142,24 +129,18 @@ class AssignSeveral final : public AssignBase {
         continue;
       }
       if (runs.empty() || !range.Holds(values[i])) range = slicing_.Find(values[i]);
-      if (!runs.empty() && runs.back().slice == range.slice && runs.back().end == i) {
+      if (!runs.empty() && runs.back().slot == range.slice && runs.back().end == i) {
         runs.back().end = i + 1;
       } else {
         runs.push_back({range.slice, i, i + 1});
       }
     }
     counters_->without_time.fetch_add(without_time, std::memory_order_relaxed);
-    if (static_cast<int64_t>(runs.size()) * kMinRunRows > count && runs.size() > 4) {
-      std::stable_sort(runs.begin(), runs.end(),
-                       [](const Run& a, const Run& b) { return a.slice < b.slice; });
-    }
-    for (size_t first = 0; first < runs.size();) {
-      size_t last = first + 1;
-      while (last < runs.size() && runs[last].slice == runs[first].slice) ++last;
-      ARROW_ASSIGN_OR_RAISE(Rows rows, Together(batch.rows, runs, first, last));
-      Wait(runs[first].slice, std::move(rows));
-      first = last;
-    }
+    ARROW_RETURN_NOT_OK(ForEachSlot(runs, [&](std::span<const SlotRun> its) -> Status {
+      ARROW_ASSIGN_OR_RAISE(Rows rows, RowsOf(batch.rows, its, evaluation_));
+      Wait(its.front().slot, std::move(rows));
+      return Status::OK();
+    }));
     return Continue(out);
   }
 
@@ -178,28 +159,10 @@ class AssignSeveral final : public AssignBase {
   }
 
  private:
-  struct Run {
-    int64_t slice, begin, end;
-  };
   struct Waiting {
     Rows rows;
     int64_t window, last;
   };
-  static constexpr int64_t kMinRunRows = 64;
-
-  Result<Rows> Together(const Rows& all, const std::vector<Run>& runs, size_t first,
-                        size_t last) {
-    if (last == first + 1) {
-      return all->Slice(runs[first].begin, runs[first].end - runs[first].begin);
-    }
-    std::vector<int32_t> chosen;
-    for (size_t run = first; run < last; ++run) {
-      for (int64_t i = runs[run].begin; i < runs[run].end; ++i) {
-        chosen.push_back(static_cast<int32_t>(i));
-      }
-    }
-    return Take(all, chosen);
-  }
 
   void Wait(int64_t slice, Rows rows) {
     int64_t window = slicing_.FirstWindow(slice);

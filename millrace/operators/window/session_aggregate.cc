@@ -9,7 +9,6 @@
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
-#include <arrow/compute/api_vector.h>
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
@@ -20,6 +19,7 @@
 #include "millrace/operators/factories_internal.h"
 #include "millrace/operators/state_rows.h"
 #include "millrace/operators/window/open_sessions.h"
+#include "millrace/operators/window/runs.h"
 
 namespace millrace::operators {
 
@@ -195,21 +195,11 @@ class SessionAggregate final : public UnaryOperator {
     if (without_time + late == 0) return Status::OK();
     counters_->without_time.fetch_add(without_time, std::memory_order_relaxed);
     counters_->late.fetch_add(late, std::memory_order_relaxed);
-    std::vector<int32_t> chosen;
-    size_t kept = 0;
-    for (size_t i = 0; i < assigned_.size(); ++i) {
-      if (assigned_[i] == OpenSessions::kNone) continue;
-      chosen.push_back(static_cast<int32_t>(i));
-      assigned_[kept++] = assigned_[i];
-    }
-    assigned_.resize(kept);
-    ARROW_ASSIGN_OR_RAISE(
-        arrow::Datum taken,
-        arrow::compute::Take(
-            *rows,
-            arrow::Int32Array(static_cast<int64_t>(kept), arrow::Buffer::Wrap(chosen)),
-            arrow::compute::TakeOptions::NoBoundsCheck(), evaluation_.arrow()));
-    *rows = taken.record_batch();
+    const std::vector<SlotRun> runs = RunsWhere(count, [this](int64_t row) {
+      return assigned_[static_cast<size_t>(row)] != OpenSessions::kNone;
+    });
+    std::erase(assigned_, OpenSessions::kNone);
+    ARROW_ASSIGN_OR_RAISE(*rows, RowsOf(*rows, runs, evaluation_));
     return Status::OK();
   }
 
