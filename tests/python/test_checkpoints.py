@@ -33,7 +33,6 @@ class Life:
 
     def __call__(self, *options, failpoint=None, code=0, shards=2, query=None):
         # So that there is time for many epochs.
-        # So that there is time for many epochs.
         slow = f", rate_limit_rows = '{SLOW}'" if failpoint else ""
         (self.folder / "life.sql").write_text(f"""
             SET name = 'life'; SET checkpoints = 'on'; SET checkpoint_interval = '1ms'; SET batch_rows = 100;
@@ -570,7 +569,7 @@ def test_the_limit_of_dead_letters_counts_those_of_earlier_runs(millrace, tmp_pa
         SET name = 'd'; SET checkpoints = 'on'; SET checkpoint_interval = '1ms'; SET batch_rows = 20;
         SET dead_letters = 'letters.ndjson'; SET max_dead_letters = 200;
         CREATE SOURCE s (id BIGINT) WITH (connector = 'files', path = 'in.csv', on_error = 'dead_letter', split_size = '200B',
-          rate_limit_rows = '1000');
+          rate_limit_rows = '200');
         CREATE SINK o WITH (connector = 'files', path = 'out/', format = 'csv');
         INSERT INTO o SELECT * FROM s;""")
     millrace("--shards", 1, "run", "d.sql", env={"MILLRACE_FAILPOINT": "checkpoint.acknowledged@3"}, code=-signal.SIGKILL)

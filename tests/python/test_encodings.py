@@ -124,7 +124,7 @@ def test_a_copy_goes_on_where_it_was_killed(millrace, tmp_path):
     data = rows("utf-16le", 200_000)
     (tmp_path / "in.csv").write_bytes(text("csv", data).encode("utf-16-le"))
     words = ["copy", "in.csv", "out.ndjson", "--from", "encoding=utf-16le", "--resume", "-o", "checkpoint_interval=10ms",
-             "--from", "rate_limit_rows=60000"]
+             "--from", "rate_limit_rows=20000"]
     process = millrace.start(*words, stderr=subprocess.DEVNULL)
     wait_for(lambda: list(tmp_path.glob("**/*.manifest*")) or list(tmp_path.rglob("manifest*")) or process.poll() is not None)
     process.send_signal(signal.SIGKILL)

@@ -241,7 +241,7 @@ def damaged(bucket, key, at):
 
 
 def test_damage(millrace, gateway, numbers, tmp_path):
-    pipeline = Pipeline(tmp_path, gateway.bucket(), numbers, "groups")
+    pipeline = Pipeline(tmp_path, gateway.bucket(), numbers, "groups", rate=20_000)
     code, text = pipeline.run("checkpoint.acknowledged@4")
     assert code == -signal.SIGKILL, text
     place = ["--state-dir", f"s3://{pipeline.bucket.name}/ck pt/a", "-o", f"state_endpoint={gateway.endpoint}"]
@@ -263,7 +263,7 @@ def test_damage(millrace, gateway, numbers, tmp_path):
 
 
 def test_damaged_state_and_head(millrace, gateway, numbers, tmp_path):
-    pipeline = Pipeline(tmp_path, gateway.bucket(), numbers, "groups")
+    pipeline = Pipeline(tmp_path, gateway.bucket(), numbers, "groups", rate=20_000)
     code, text = pipeline.run("checkpoint.acknowledged@4")
     assert code == -signal.SIGKILL, text
     state = sorted(key for key in pipeline.state() if key.endswith(".state"))

@@ -316,7 +316,7 @@ def test_what_fails_leaves_nothing(binary, gateway, numbers, tmp_path, edge, che
 
 @pytest.mark.parametrize("failpoint", ["files.prepared@2", "checkpoint.decided@2", "objects.part@2"])
 def test_drop_aborts_the_uploads(millrace, binary, bucket, numbers, tmp_path, failpoint):
-    pipeline = Pipeline(tmp_path, bucket, numbers, "folder")
+    pipeline = Pipeline(tmp_path, bucket, numbers, "folder", rate=50_000)
     code, text = pipeline.run(binary, failpoint)
     assert code == -signal.SIGKILL, text
     assert bucket.uploads()

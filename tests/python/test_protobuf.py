@@ -448,12 +448,15 @@ def test_what_can_not_be_written(millrace, tmp_path):
 def test_restart_after_a_crash(millrace, tmp_path):
     simple = compiled(tmp_path, SIMPLE)("Simple")
     (tmp_path / "a.pb").write_bytes(delimited(simple(a=i, b=f"row {i}") for i in range(5000)))
-    (tmp_path / "p.sql").write_text("""
+    script = """
         SET name = 'p'; SET checkpoints = 'on'; SET checkpoint_interval = '1ms'; SET batch_rows = 50;
-        CREATE SOURCE s WITH (connector = 'files', path = 'a.pb', descriptor = 't.desc', message = 'Simple', split_size = '20KiB', rate_limit_rows = '20000');
+        CREATE SOURCE s WITH (connector = 'files', path = 'a.pb', descriptor = 't.desc', message = 'Simple', split_size = '20KiB', rate_limit_rows = {rate});
         CREATE SINK o WITH (connector = 'files', path = 'out/', format = 'csv');
-        INSERT INTO o SELECT a FROM s;""")
+        INSERT INTO o SELECT a FROM s;"""
+    # Slow enough for three checkpoints on a disk that takes its time.
+    (tmp_path / "p.sql").write_text(script.format(rate=500))
     millrace("run", "p.sql", env={"MILLRACE_FAILPOINT": "checkpoint.acknowledged@3"}, code=-signal.SIGKILL)
+    (tmp_path / "p.sql").write_text(script.format(rate=100_000))
     millrace("run", "p.sql")
     found = [int(line) for path in (tmp_path / "out").glob("part-*.csv") for line in path.read_text().splitlines()[1:]]
     assert sorted(found) == list(range(5000))
