@@ -418,6 +418,7 @@ ELSEWHERE = {
 
 # Options of the other connectors, which have no path, so that `copy` can't name them: where they are tested.
 OTHERS = {
+    ("source", "nexmark"): {option: "test_generators.py" for option in ("table", "events", "event_rate", "disorder", "seed", "splits")},
     ("sink", "blackhole"): {},
     ("sink", "print"): {option: "test_print_and_blackhole.py" for option in ("format", "stream", "prefix")},
 }
