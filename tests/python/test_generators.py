@@ -10,7 +10,7 @@ import signal
 
 import pytest
 
-from program import binary, millrace  # noqa: F401 (fixtures)
+from program import ROOT, binary, millrace  # noqa: F401 (fixtures)
 
 GOLDEN, MASK = 0x9E3779B97F4A7C15, 2 ** 64 - 1
 
@@ -197,6 +197,113 @@ def test_nexmark_refuses_what_cannot_be(millrace, option, value, number):
     assert f"MR-{number}" in done.stderr
 
 
+COLUMNS = """(id BIGINT, k INT, p DOUBLE, n DOUBLE, l DOUBLE, w DOUBLE, z BIGINT, c VARCHAR, t VARCHAR, at TIMESTAMP, b BOOLEAN,
+    s VARCHAR, o VARCHAR)"""
+FIELDS = {"k.kind": "uniform", "k.min": -2, "k.max": 3, "p.min": 5, "p.max": 7, "n.kind": "normal", "n.mean": 10, "n.stddev": 2,
+          "l.kind": "log_normal", "l.mean": 1, "l.stddev": 0.5, "w.kind": "random_walk", "w.start": 100, "w.step": 3,
+          "z.kind": "zipf", "z.max": 50, "z.exponent": 1.5, "c.kind": "choice", "c.values": "x,y,z", "c.weights": "1,0,3",
+          "t.length": 11, "at.start": "2024-02-28 23:00:00", "at.step": "90s", "s.kind": "sequence", "s.start": 7, "s.step": -3,
+          "o.null_share": 0.25}
+
+
+def datagen(count=None, fields=FIELDS, **options):
+    out = {"connector": "datagen", **{f"fields.{name}": value for name, value in fields.items()}, **options}
+    return out if count is None else {**out, "rows": count}
+
+
+def column(name, seed=1):
+    """The seed of a column."""
+    value = 0xCBF29CE484222325
+    for byte in name.encode():
+        value = (value ^ byte) * 0x100000001B3 & MASK
+    return mixed(seed ^ value)
+
+
+def normal(seed, stream, n):
+    return math.sqrt(-2 * math.log(1 - unit(draw(seed, stream, n)))) * math.cos(2 * math.pi * unit(draw(seed, stream + 1, n)))
+
+
+def walk(seed, count):
+    """From 0: a block of 1024 steps is shifted so that it leads as far as one draw says."""
+    out, begin = [], 0.0
+    for block in range((count + 1023) // 1024):
+        steps = [normal(seed, 1, block * 1024 + i) for i in range(1024)]
+        leads = normal(seed, 3, block) * 32
+        out += [begin + sum(steps[:i]) + (leads - sum(steps)) * i / 1024 for i in range(1024)]
+        begin += leads
+    return out[:count]
+
+
+def test_datagen_keeps_to_its_kinds(millrace):
+    count = 3000
+    found = rows(millrace, {f"{name}": value for name, value in datagen(count).items()}, columns=COLUMNS, shards=1)
+    assert len(found) == count
+    steps = walk(column("w"), count)
+    for i, row in enumerate(found):
+        first = {name: draw(column(name), 1, i) for name in row}
+        assert row["id"] == i and row["s"] == str(7 - 3 * i)
+        assert row["k"] == -2 + below(first["k"], 6)
+        assert row["p"] == 5 + 2 * unit(first["p"])
+        assert row["n"] == pytest.approx(10 + 2 * normal(column("n"), 1, i), rel=1e-12)
+        assert row["l"] == pytest.approx(math.exp(1 + 0.5 * normal(column("l"), 1, i)), rel=1e-12)
+        assert row["w"] == pytest.approx(100 + 3 * steps[i], rel=1e-9)
+        assert row["c"] == ("x" if unit(first["c"]) * 4 < 1 else "z")
+        assert row["b"] == (unit(first["b"]) >= 0.5)
+        assert row["t"] == letters(first["t"], 11)
+        assert millis(row["at"]) == 1709161200000 + 90_000 * i
+        assert row["o"] == (None if unit(draw(column("o"), 9, i)) < 0.25 else letters(first["o"], 8))
+    # Rank k in proportion to k ** -1.5, within five standard deviations.
+    whole = sum(k ** -1.5 for k in range(1, 51))
+    for k in (1, 2, 3, 10):
+        share = k ** -1.5 / whole
+        assert abs(sum(row["z"] == k for row in found) - count * share) < 5 * math.sqrt(count * share)
+    assert {row["z"] for row in found} <= set(range(1, 51))
+
+
+def test_datagen_is_the_same_in_any_parts(millrace):
+    query = """SELECT COUNT(*) AS n, SUM(id) AS i, SUM(k) AS k, SUM(z) AS z, MIN(w) AS l, MAX(w) AS h, MAX(t) AS t, COUNT(o) AS o,
+        COUNT(DISTINCT c) AS c, MAX(at) AS a FROM t"""
+    seen = [rows(millrace, datagen(100_000, **options), query, shards=shards, columns=COLUMNS)
+            for options, shards in [({}, 1), ({"splits": 1}, 4), ({"splits": 7}, 1), ({"splits": 7}, 4)]]
+    assert seen[0][0]["n"] == 100_000 and seen[0][0]["i"] == 100_000 * 99_999 // 2
+    assert all(one == seen[0] for one in seen)
+    assert rows(millrace, datagen(100_000, seed=2), query, columns=COLUMNS) != seen[0]
+    # A column does not depend on those beside it.
+    assert rows(millrace, datagen(100_000, {"w.kind": "random_walk", "w.start": 100, "w.step": 3}), "SELECT MAX(w) AS h FROM t",
+                columns="(w DOUBLE, more INT)")[0]["h"] == seen[0][0]["h"]
+
+
+@pytest.mark.parametrize("columns, options, number", [
+    ("", {}, 2474), ("(a INT)", {"fields.b.kind": "uniform"}, 1001), ("(a INT)", {"fields.a.kidn": "uniform"}, 1001),
+    ("(a INT)", {"fields.a.kind": "unifrom"}, 1003), ("(a INT)", {"fields.a.mean": 3}, 1003), ("(a INT)", {"rows": -1}, 1003),
+    ("(a INT)", {"splits": 0}, 1003), ("(a INT)", {"seed": "x"}, 1003), ("(a INT)", {"fields.a.null_share": 1.5}, 1003),
+    ("(a INT)", {"fields.a.start": "x"}, 1003), ("(a INT)", {"fields.a.kind": "uniform", "fields.a.min": 101}, 1003),
+    ("(a INT)", {"fields.a.kind": "zipf", "fields.a.exponent": 0}, 1003), ("(a INT)", {"fields.a.kind": "choice"}, 1003),
+    ("(a INT)", {"fields.a.kind": "choice", "fields.a.values": "1,2", "fields.a.weights": "1"}, 1003),
+    ("(a INT)", {"fields.a.kind": "choice", "fields.a.values": "1,x"}, 2473),
+    ("(a INT)", {"fields.a.kind": "choice", "fields.a.values": "x"}, 2473),
+    ("(a DOUBLE)", {"fields.a.kind": "normal", "fields.a.stddev": -1}, 1003),
+    ("(a VARCHAR)", {"fields.a.length": -1}, 1003), ("(a TIMESTAMP)", {"fields.a.start": "noon"}, 1003),
+    ("(a TIMESTAMP)", {"fields.a.step": "5 apples"}, 1003), ("(a TINYINT)", {"rows": 200}, 2473)])
+def test_datagen_refuses_what_cannot_be(millrace, columns, options, number):
+    words = ", ".join(f"{name} = '{value}'" for name, value in {"connector": "datagen", "rows": 100, **options}.items())
+    process = millrace.start("sql", "-c", f"CREATE SOURCE t {columns} WITH ({words}); SELECT COUNT(a) FROM t", stdout=-1, stderr=-1,
+                             text=True)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode in (1, 2) and f"MR-{number}" in err, err
+
+
+def test_datagen_in_yaml(millrace, tmp_path):
+    (tmp_path / "p.yaml").write_text("source:\n  connector: datagen\n  rows: 2\n  columns: {id: BIGINT, Word: VARCHAR}\n"
+                                     "  fields.id.start: 5\n  fields.word.kind: choice\n  fields.word.values: [x]\n"
+                                     "sink: {connector: print}\n")
+    assert millrace("run", "p.yaml").stdout == '{"id":5,"Word":"x"}\n{"id":6,"Word":"x"}\n'
+    schema = json.loads((ROOT / "api/pipeline.schema.json").read_text())["$defs"]["source_datagen"]
+    patterns = schema["patternProperties"]
+    assert [re.search(pattern, "fields.word.kind") is not None for pattern in patterns].count(True) == 1
+    assert not any(re.search(pattern, "fields.word.kidn") or re.search(pattern, "fields..kind") for pattern in patterns)
+
+
 def script(folder, source, query, settings=""):
     (folder / "life.sql").write_text(f"""
         SET name = 'life'; SET checkpoints = 'on'; SET checkpoint_interval = '1ms'; SET batch_rows = 500; {settings}
@@ -214,7 +321,10 @@ def written(folder):
 
 @pytest.mark.parametrize("source", [
     "(dateTime TIMESTAMP, auction BIGINT, bidder BIGINT, WATERMARK FOR dateTime AS dateTime - INTERVAL '1' SECOND) "
-    "WITH (connector = 'nexmark', events = 30000, disorder = 100, splits = 4"])
+    "WITH (connector = 'nexmark', events = 30000, disorder = 100, splits = 4",
+    "(dateTime TIMESTAMP, auction BIGINT, bidder BIGINT, WATERMARK FOR dateTime AS dateTime) "
+    "WITH (connector = 'datagen', rows = 30000, splits = 4, fields.datetime.step = '100us', fields.auction.kind = 'zipf', "
+    "fields.bidder.kind = 'random_walk', fields.bidder.step = 1000"])
 def test_exactly_once_through_kills(millrace, tmp_path, source):
     query = """SELECT window_start, auction, COUNT(*) AS n, SUM(bidder) AS b
         FROM TUMBLE(t, dateTime, INTERVAL '1' SECOND) GROUP BY window_start, auction"""
@@ -226,9 +336,8 @@ def test_exactly_once_through_kills(millrace, tmp_path, source):
     script(tmp_path, source + ")", query)
     millrace("run", "life.sql")
     found = written(tmp_path)
-    options = re.search(r"WITH \((.*)", source)[1]
     done = millrace("--shards", 1, "sql", "--format", "csv", "-c",
-                    f"CREATE SOURCE t WITH ({options}); SELECT DATE_TRUNC('second', dateTime) AS w, auction, COUNT(*) AS n, "
+                    f"CREATE SOURCE t {source}); SELECT DATE_TRUNC('second', dateTime) AS w, auction, COUNT(*) AS n, "
                     "SUM(bidder) AS b FROM t GROUP BY 1, 2")
     expected = [row for row in csv.reader(io.StringIO(done.stdout)) if row and row[0][:2] == "20"]
     assert runs == 3 and len(expected) > 100

@@ -96,3 +96,6 @@ def test_generators(run_examples):
     assert re.search(r"2015-07-15 00:00:00 +\| +92000 ", said) and re.search(r"2015-07-15 00:00:10 +\| +92000 ", said)
     assert re.findall(r"^person> .*\"id\":(\d+)", said, re.M) == ["1000", "1001", "1002", "1003"]
     assert "wrote 920,000 rows" in said
+    # 36,000 trades in an hour, half of them of the first symbol.
+    assert re.search(r"2024-01-01 09:00:00 +\| AAA +\| +(8[89]|9[012])\d\d ", said)
+    assert re.search(r"2024-01-01 09:30:00 +\| CCC +\| +3[4567]\d\d ", said)

@@ -17,7 +17,15 @@ inline constexpr ErrorSpec kBadGeneratorPosition{
     "a checkpoint does not say how far rows were generated",
     "the checkpoint is damaged: drop it and begin again"};
 
+inline constexpr ErrorSpec kDoesNotFit{
+    2473, arrow::StatusCode::Invalid, false, "a generated value does not fit its column",
+    "declare the column with another type, or change its fields options"};
+inline constexpr ErrorSpec kNothingDeclared{
+    2474, arrow::StatusCode::Invalid, false, "a generator needs columns",
+    "declare the columns: their names and types say what is to be made"};
+
 inline constexpr const ErrorSpec* kGeneratorErrors[] = {
-    &kNotGenerated, &kGeneratorChanged, &kBadGeneratorPosition};
+    &kNotGenerated, &kGeneratorChanged, &kBadGeneratorPosition, &kDoesNotFit,
+    &kNothingDeclared};
 
 }  // namespace millrace::errors

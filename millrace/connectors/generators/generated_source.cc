@@ -9,6 +9,7 @@
 #include <arrow/type.h>
 
 #include "millrace/connectors/generators/errors.h"
+#include "millrace/connectors/generators/names.h"
 #include "millrace/formats/input.h"
 
 namespace millrace::generators {
@@ -199,11 +200,6 @@ class GeneratedSource final : public connector::Source {
   bool restored_ = false;
   std::vector<int64_t> unfinished_;
 };
-
-std::string Lowered(std::string text) {
-  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  return text;
-}
 
 }  // namespace
 

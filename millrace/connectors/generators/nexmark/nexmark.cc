@@ -19,10 +19,10 @@ namespace {
 
 using nexmark::Kind;
 
-constexpr const char kOwner[] = "connector 'nexmark'";
+constexpr const char kNexmark[] = "connector 'nexmark'";
 constexpr Kind kKinds[] = {Kind::kPerson, Kind::kAuction, Kind::kBid};
 
-const ConfigSpec& SourceSpec() {
+const ConfigSpec& NexmarkSpec() {
   static const ConfigSpec spec({
       {.name = "table",
        .type = OptionType::kEnum,
@@ -200,7 +200,7 @@ std::pair<arrow::FieldVector, std::vector<Wanted>> ColumnsOf(std::optional<Kind>
 
 Status CheckRange(const Config& config, const char* name, int64_t least) {
   if (!config.has(name) || config.GetInt(name) >= least) return Status::OK();
-  return errors::kBadOption.Make({}, "{}: option '{}' is at least {}", kOwner, name,
+  return errors::kBadOption.Make({}, "{}: option '{}' is at least {}", kNexmark, name,
                                  least);
 }
 
@@ -219,7 +219,7 @@ Result<GeneratedTable> MakeTable(const Config& config,
     // The places would not be a permutation: one event of each group would come again
     // and again.
     return errors::kBadOption.Make({}, "{}: option 'disorder' can't be a multiple of {}",
-                                   kOwner, nexmark::kDisorderFactor);
+                                   kNexmark, nexmark::kDisorderFactor);
   }
   std::optional<Kind> only;
   for (const Kind kind : kKinds) {
@@ -227,7 +227,7 @@ Result<GeneratedTable> MakeTable(const Config& config,
   }
   auto [fields, all] = ColumnsOf(only);
   ARROW_ASSIGN_OR_RAISE(const std::vector<int> columns,
-                        DeclaredColumns(kOwner, *arrow::schema(fields), declared));
+                        DeclaredColumns(kNexmark, *arrow::schema(fields), declared));
   std::vector<Wanted> wanted;
   for (const int column : columns) wanted.push_back(all[static_cast<size_t>(column)]);
   GeneratedTable table;
@@ -260,16 +260,17 @@ connector::ConnectorSpec MakeNexmarkConnector() {
   spec.guarantee =
       "An event is a function of its number and the seed, so a run goes on exactly where "
       "another stopped.";
-  spec.source_options.push_back({"source", SourceSpec()});
+  spec.source_options.push_back({"source", NexmarkSpec()});
   spec.make_source = [](const connector::Options& options,
                         const std::shared_ptr<arrow::Schema>& declared,
                         const connector::Surroundings& surroundings)
       -> Result<std::unique_ptr<connector::Source>> {
-    ARROW_ASSIGN_OR_RAISE(const Config config,
-                          SourceSpec().Parse(kOwner, options, surroundings.environment));
+    ARROW_ASSIGN_OR_RAISE(
+        const Config config,
+        NexmarkSpec().Parse(kNexmark, options, surroundings.environment));
     ARROW_ASSIGN_OR_RAISE(GeneratedTable table,
                           MakeTable(config, declared, surroundings.memory->pool()));
-    return MakeGeneratedSource(kOwner, std::move(table), surroundings);
+    return MakeGeneratedSource(kNexmark, std::move(table), surroundings);
   };
   return spec;
 }

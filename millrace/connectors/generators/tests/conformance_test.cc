@@ -2,6 +2,8 @@
 #include <arrow/api.h>
 
 #include "millrace/connector/testkit/source_checks.h"
+#include "millrace/connectors/generators/datagen/datagen.h"
+#include "millrace/connectors/generators/datagen/distributions.h"
 #include "millrace/connectors/generators/nexmark/nexmark.h"
 
 namespace millrace::generators {
@@ -53,6 +55,44 @@ TEST(NexmarkConformance, EveryTable) {
     Check(MakeNexmarkConnector(),
           {{"table", table}, {"events", "205"}, {"splits", "3"}, {"disorder", "20"}});
   }
+}
+
+TEST(DatagenConformance, EveryKind) {
+  const auto schema = arrow::schema(
+      {arrow::field("id", arrow::int64()), arrow::field("walk", arrow::float64()),
+       arrow::field("word", arrow::utf8()),
+       arrow::field("price", arrow::decimal128(9, 2)),
+       arrow::field("day", arrow::date32()), arrow::field("text", arrow::utf8())});
+  Check(MakeDatagenConnector(),
+        {{"rows", "205"},
+         {"splits", "3"},
+         {"fields.walk.kind", "random_walk"},
+         {"fields.word.kind", "choice"},
+         {"fields.word.values", "a,b"},
+         {"fields.word.null_share", "0.5"},
+         {"fields.day.step", "12h"}},
+        schema);
+}
+
+// Whoever asks, and in whichever order.
+TEST(Walk, IsTheSameFromAnywhere) {
+  datagen::Walk forwards(42);
+  std::vector<double> values;
+  for (int64_t n = 0; n < 5000; ++n) values.push_back(forwards.At(n));
+  EXPECT_EQ(values[0], 0);
+  datagen::Walk backwards(42);
+  for (int64_t n = 4999; n >= 0; n -= 7) {
+    EXPECT_EQ(backwards.At(n), values[static_cast<size_t>(n)]) << n;
+  }
+  // Steps are standard normal, also from one block to the next.
+  double squares = 0;
+  for (size_t n = 1; n < values.size(); ++n) {
+    const double step = values[n] - values[n - 1];
+    EXPECT_LT(std::abs(step), 6) << n;
+    squares += step * step;
+  }
+  // The variance of 4999 squares has a standard deviation of 0.02.
+  EXPECT_NEAR(squares / 4999, 1, 0.1);
 }
 
 TEST(Nexmark, AnEndlessOneIsDealtOutInBlocks) {
