@@ -1,6 +1,7 @@
 #include "millrace/connector/errors.h"
 #include "millrace/connector/resilience/errors.h"
 #include "millrace/connectors/files/errors.h"
+#include "millrace/connectors/generators/errors.h"
 #include "millrace/data/errors.h"
 #include "millrace/engine/engine.h"
 #include "millrace/engine/errors.h"
@@ -35,6 +36,7 @@ std::vector<const ErrorSpec*> AllErrors() {
       errors::kIpcErrors,         errors::kAvroErrors,      errors::kRuntimeErrors,
       errors::kCompressionErrors, errors::kOrcErrors,       errors::kProtobufErrors,
       errors::kTextErrors,        errors::kFlatErrors,      errors::kFixedErrors};
+      errors::kTextErrors,        errors::kGeneratorErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

@@ -6,7 +6,11 @@
 #include <algorithm>
 #include <cstdlib>
 
+#include "millrace/connectors/blackhole/blackhole.h"
 #include "millrace/connectors/files/files.h"
+#include "millrace/connectors/generators/datagen/datagen.h"
+#include "millrace/connectors/generators/nexmark/nexmark.h"
+#include "millrace/connectors/print/print.h"
 #include "millrace/functions/functions.h"
 
 namespace millrace::engine {
@@ -79,6 +83,10 @@ Status Engine::RegisterBuiltIns() {
   formats_.push_back(formats::MakeArrowFormat());
   formats_.push_back(formats::MakeArrowStreamFormat());
   ARROW_RETURN_NOT_OK(connectors_.Add(files::MakeFilesConnector(formats_)));
+  ARROW_RETURN_NOT_OK(connectors_.Add(blackhole::MakeBlackholeConnector()));
+  ARROW_RETURN_NOT_OK(connectors_.Add(generators::MakeDatagenConnector()));
+  ARROW_RETURN_NOT_OK(connectors_.Add(generators::MakeNexmarkConnector()));
+  ARROW_RETURN_NOT_OK(connectors_.Add(print::MakePrintConnector(formats_)));
   return functions::RegisterAll(functions_);
 }
 

@@ -47,6 +47,13 @@ Json OptionSchema(const OptionSpec& option, const std::string& group) {
   return out;
 }
 
+// Dots as regular expressions have them.
+std::string Escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '.' ? std::string("\\.") : std::string(1, c);
+  return out;
+}
+
 // One connector on one side. An option that several formats have may be written as any of
 // them takes it.
 Json ConnectorSchema(const connector::ConnectorSpec& spec, bool source) {
@@ -66,21 +73,32 @@ Json ConnectorSchema(const connector::ConnectorSpec& spec, bool source) {
         required.push_back(option.name);
     }
   }
+  Json patterns = Json::object();
   Json properties = {{"connector", {{"const", spec.name}, {"description", spec.doc}}}};
   for (const std::string& name : order) {
     Json& all = variants[name];
-    properties[name] = all.size() == 1 ? all[0] : Json{{"anyOf", all}};
+    const Json schema = all.size() == 1 ? all[0] : Json{{"anyOf", all}};
+    // "fields.<column>.kind" is one option for each column.
+    const size_t open = name.find('<'), close = name.find('>');
+    if (open == std::string::npos || close == std::string::npos) {
+      properties[name] = schema;
+    } else {
+      patterns["^" + Escaped(name.substr(0, open)) + ".+" +
+               Escaped(name.substr(close + 1)) + "$"] = schema;
+    }
   }
   if (source) {
     properties["columns"] = {{"$ref", "#/$defs/columns"}};
     properties["watermark"] = {{"$ref", "#/$defs/watermark"}};
   }
   if (!source) properties["validate"] = {{"$ref", "#/$defs/validate"}};
-  return {{"type", "object"},
-          {"description", spec.doc},
-          {"properties", properties},
-          {"required", required},
-          {"additionalProperties", false}};
+  Json out = {{"type", "object"},
+              {"description", spec.doc},
+              {"properties", properties},
+              {"required", required},
+              {"additionalProperties", false}};
+  if (!patterns.empty()) out["patternProperties"] = patterns;
+  return out;
 }
 
 Json Definitions() {

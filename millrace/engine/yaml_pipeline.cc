@@ -278,7 +278,7 @@ class Reader {
     for (const auto& group : source ? spec.source_options : spec.sink_options) {
       for (const OptionSpec& option : group.options.options()) {
         names.push_back(option.name);
-        if (Lowered(entry.key) != option.name) continue;
+        if (ConfigSpec({option}).Find(entry.key) == nullptr) continue;
         ++specs;
         if (!option.choices.empty()) {
           choices +=

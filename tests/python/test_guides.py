@@ -88,3 +88,14 @@ def test_windows_are_put_out_once_whoever_is_idle_first(millrace, tmp_path):
             if minute > 0:
                 expected.append(f"2024-01-01 00:0{minute - 1}:00,k{(minute - 1) % 3},1")
             assert rows(tmp_path / "counts") == expected
+
+
+def test_generators(run_examples):
+    said = run_examples("generators.md")
+    # 200,000 events are 20 s of 10,000 events, 46 of 50 of them bids.
+    assert re.search(r"2015-07-15 00:00:00 +\| +92000 ", said) and re.search(r"2015-07-15 00:00:10 +\| +92000 ", said)
+    assert re.findall(r"^person> .*\"id\":(\d+)", said, re.M) == ["1000", "1001", "1002", "1003"]
+    assert "wrote 920,000 rows" in said
+    # 36,000 trades in an hour, half of them of the first symbol.
+    assert re.search(r"2024-01-01 09:00:00 +\| AAA +\| +(8[89]|9[012])\d\d ", said)
+    assert re.search(r"2024-01-01 09:30:00 +\| CCC +\| +3[4567]\d\d ", said)

@@ -416,6 +416,32 @@ ELSEWHERE = {
 }
 
 
+# Options of the other connectors, which have no path, so that `copy` can't name them: where they are tested.
+OTHERS = {
+    ("source", "nexmark"): {option: "test_generators.py" for option in ("table", "events", "event_rate", "disorder", "seed", "splits")},
+    ("source", "datagen"): {option: "test_generators.py" for option in ("rows", "seed", "splits", *(
+        fr"^fields\..+\.{option}$" for option in ("kind", "null_share", "start", "step", "min", "max", "mean", "stddev", "exponent",
+                                                  "values", "weights", "length")))},
+    ("sink", "blackhole"): {},
+    ("sink", "print"): {option: "test_print_and_blackhole.py" for option in ("format", "stream", "prefix")},
+}
+
+
+def test_every_option_of_the_other_connectors_has_its_test():
+    found = {}
+    for name, definition in json.loads((ROOT / "api/pipeline.schema.json").read_text())["$defs"].items():
+        side, _, connector = name.partition("_")
+        if side not in ("source", "sink") or connector in ("", "files"):
+            continue
+        own = {**definition["properties"], **definition.get("patternProperties", {})}
+        found[side, connector] = {option for option, spec in own.items() if spec.get("title") == side}
+    assert found == {key: set(tests) for key, tests in OTHERS.items()}
+    for (_, connector), tests in OTHERS.items():
+        for option, test in tests.items():
+            text = (ROOT / "tests/python" / test).read_text()
+            assert connector in text and re.sub(r"\W*fields\W+|\W+$", "", option) in text, (connector, option)
+
+
 def options():
     """(side, name, format) of every option, to its kind, from the schema that is made from the specifications."""
     found = {}

@@ -24,6 +24,23 @@ std::string_view Trimmed(std::string_view text) {
   return text;
 }
 
+// A name such as "fields.<column>.kind" stands for as many options as there are columns.
+// What comes before and behind the angle brackets; false for the name of one option.
+bool IsPattern(std::string_view name, std::string_view* before, std::string_view* after) {
+  const size_t open = name.find('<'), close = name.find('>');
+  if (open == std::string_view::npos || close == std::string_view::npos) return false;
+  *before = name.substr(0, open);
+  *after = name.substr(close + 1);
+  return true;
+}
+
+bool Matches(std::string_view option, std::string_view name) {
+  std::string_view before, after;
+  if (!IsPattern(option, &before, &after)) return option == name;
+  return name.size() > before.size() + after.size() && name.starts_with(before) &&
+         name.ends_with(after);
+}
+
 struct Unit {
   std::string_view name;
   double scale;
@@ -125,7 +142,7 @@ const std::vector<std::string>& Config::GetList(std::string_view name) const {
 const OptionSpec* ConfigSpec::Find(std::string_view name) const {
   const std::string lowered = Lowered(name);
   for (const OptionSpec& option : options_) {
-    if (option.name == lowered) return &option;
+    if (Matches(option.name, lowered)) return &option;
   }
   return nullptr;
 }
@@ -140,12 +157,13 @@ Result<Config> ConfigSpec::Parse(std::string_view owner,
                                  const std::map<std::string, std::string>& given,
                                  const Lookup& environment) const {
   Config config;
-  auto bad = [&](const OptionSpec& option, std::string reason) {
-    if (option.secret) reason = "the value (not shown) does not fit";
-    return errors::kBadOption.Make({}, "{}: option '{}': {}", owner, option.name, reason);
-  };
-  auto set = [&](const OptionSpec& option, const std::string& text,
-                 bool by_user) -> Status {
+  // `name`: that of the option, or one that its pattern matches.
+  auto set = [&](const OptionSpec& option, const std::string& name,
+                 const std::string& text, bool by_user) -> Status {
+    auto bad = [&](const OptionSpec& of, std::string reason) {
+      if (of.secret) reason = "the value (not shown) does not fit";
+      return errors::kBadOption.Make({}, "{}: option '{}': {}", owner, name, reason);
+    };
     Config::Value value;
     value.text = text;
     value.given = by_user;
@@ -212,7 +230,7 @@ Result<Config> ConfigSpec::Parse(std::string_view owner,
         break;
       case OptionType::kList: value.list = SplitList(text); break;
     }
-    config.values_[option.name] = std::move(value);
+    config.values_[name] = std::move(value);
     return Status::OK();
   };
 
@@ -226,18 +244,18 @@ Result<Config> ConfigSpec::Parse(std::string_view owner,
           {}, "{} has no option '{}'{}", owner, name,
           near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
     }
-    ARROW_RETURN_NOT_OK(set(*option, text, true));
+    ARROW_RETURN_NOT_OK(set(*option, Lowered(name), text, true));
   }
   for (const OptionSpec& option : options_) {
     if (config.has(option.name)) continue;
     if (environment && !option.environment.empty()) {
       if (auto value = environment(option.environment)) {
-        ARROW_RETURN_NOT_OK(set(option, *value, true));
+        ARROW_RETURN_NOT_OK(set(option, option.name, *value, true));
         continue;
       }
     }
     if (option.default_value) {
-      ARROW_RETURN_NOT_OK(set(option, *option.default_value, false));
+      ARROW_RETURN_NOT_OK(set(option, option.name, *option.default_value, false));
     } else if (option.required) {
       return errors::kMissingOption.Make(
           {}, "{} needs option '{}'{}", owner, option.name,

@@ -114,6 +114,27 @@ TEST(MemoryBudget, PoolOutlivesTheBudget) {
   buffer.reset();
 }
 
+TEST(Config, APatternStandsForAnyNumberOfOptions) {
+  const ConfigSpec spec({{.name = "fields.<column>.length", .type = OptionType::kInt},
+                         {.name = "fields.length", .type = OptionType::kBool}});
+  ASSERT_OK_AND_ASSIGN(const Config config, spec.Parse("test",
+                                                       {{"fields.Word.length", "3"},
+                                                        {"fields.a.b.length", "4"},
+                                                        {"fields.length", "true"}},
+                                                       {}));
+  EXPECT_EQ(config.GetInt("fields.word.length"), 3);
+  EXPECT_EQ(config.GetInt("fields.a.b.length"), 4);
+  EXPECT_TRUE(config.GetBool("fields.length"));
+  EXPECT_FALSE(config.has("fields.<column>.length"));
+  // The place between the dots can't be empty.
+  EXPECT_EQ(ErrorNumber(spec.Parse("test", {{"fields..length", "3"}}, {}).status()),
+            1001);
+  const Status bad = spec.Parse("test", {{"fields.word.length", "x"}}, {}).status();
+  EXPECT_EQ(ErrorNumber(bad), 1003);
+  EXPECT_NE(bad.message().find("'fields.word.length'"), std::string::npos)
+      << bad.message();
+}
+
 }  // namespace
 // Its destructor joins threads while work may still ask for new ones.
 TEST(Executor, WorkMayBringWorkUntilTheEnd) {

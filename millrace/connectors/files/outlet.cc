@@ -23,17 +23,20 @@ constexpr int kPipeBytes = 1 << 18;
 
 }  // namespace
 
-Outlet::Outlet() : name_("stdout") { TakeStdout(); }
+Outlet::Outlet(Standard standard)
+    : name_(standard == Standard::kError ? "stderr" : "stdout") {
+  Take(standard == Standard::kError ? STDERR_FILENO : STDOUT_FILENO);
+}
 
 Outlet::~Outlet() {
   if (owned_) ::close(fd_);
 }
 
-// Standard output is shared with other processes, and so are its flags: to make it
+// Such a stream is shared with other processes, and so are its flags: to make it
 // non-blocking would break them. A pipe can be opened a second time instead, a socket be
 // asked call by call; terminals get pieces that go in at once.
-void Outlet::TakeStdout() {
-  fd_ = STDOUT_FILENO;
+void Outlet::Take(int standard_fd) {
+  fd_ = standard_fd;
   way_ = Way::kPieces;
   struct stat found {};
   if (::fstat(fd_, &found) != 0) return;
@@ -42,7 +45,8 @@ void Outlet::TakeStdout() {
   if (S_ISREG(found.st_mode) || memory) way_ = Way::kFile;
   if (S_ISSOCK(found.st_mode)) way_ = Way::kSocket;
   if (!S_ISFIFO(found.st_mode)) return;
-  const int own = ::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+  const int own = ::open(fmt::format("/proc/self/fd/{}", standard_fd).c_str(),
+                         O_WRONLY | O_NONBLOCK | O_CLOEXEC);
   if (own < 0) return;
   (void)::fcntl(own, F_SETPIPE_SZ, kPipeBytes);
   fd_ = own;

@@ -1,5 +1,5 @@
-// Outlet: standard output, a named pipe or a device, written without ever waiting for
-// whoever reads it.
+// Outlet: standard output or error, a named pipe or a device, written without ever
+// waiting for whoever reads it.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace millrace::files {
 /// Used by one thread at a time.
 class Outlet {
  public:
-  /// Standard output.
-  Outlet();
+  enum class Standard { kOutput, kError };
+  explicit Outlet(Standard standard);
   /// `path`, once Open has succeeded.
   explicit Outlet(std::string path) : path_(std::move(path)), name_(path_) {}
   ~Outlet();
@@ -32,9 +32,9 @@ class Outlet {
 
  private:
   enum class Way { kNonBlocking, kSocket, kFile, kPieces };
-  void TakeStdout();
+  void Take(int standard_fd);
 
-  const std::string path_;  // empty: standard output
+  const std::string path_;  // empty: standard output or error
   const std::string name_;
   int fd_ = -1;
   bool owned_ = false;

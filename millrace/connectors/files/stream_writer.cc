@@ -1,7 +1,9 @@
+#include <algorithm>
 #include <utility>
 
 #include <arrow/type.h>
 
+#include "millrace/connectors/files/line_writer.h"
 #include "millrace/connectors/files/stream_queue.h"
 #include "millrace/connectors/files/writer.h"
 
@@ -9,12 +11,27 @@ namespace millrace::files {
 
 namespace {
 
-// What a format writes to.
+// What a format writes to. Puts the prefix before every line.
 class QueueFile final : public io::WritableFile {
  public:
-  explicit QueueFile(StreamQueue* queue) : queue_(queue) {}
+  QueueFile(StreamQueue* queue, std::string prefix)
+      : queue_(queue), prefix_(std::move(prefix)) {}
   Status Write(const void* data, int64_t size) override {
-    return queue_->Put(data, size);
+    if (prefix_.empty()) return queue_->Put(data, size);
+    const char* text = static_cast<const char*>(data);
+    const char* const end = text + size;
+    while (text < end) {
+      if (std::exchange(begins_line_, false)) {
+        ARROW_RETURN_NOT_OK(
+            queue_->Put(prefix_.data(), static_cast<int64_t>(prefix_.size())));
+      }
+      const char* line_end = std::find(text, end, '\n');
+      begins_line_ = line_end != end;
+      if (begins_line_) ++line_end;
+      ARROW_RETURN_NOT_OK(queue_->Put(text, line_end - text));
+      text = line_end;
+    }
+    return Status::OK();
   }
   Status Sync() override { return Status::OK(); }
   Status Close() override { return Status::OK(); }
@@ -22,19 +39,21 @@ class QueueFile final : public io::WritableFile {
 
  private:
   StreamQueue* const queue_;
+  const std::string prefix_;
+  bool begins_line_ = true;
 };
 
 class StreamWriter final : public connector::SinkWriter {
  public:
-  StreamWriter(WriterOptions options, std::unique_ptr<Outlet> outlet,
+  StreamWriter(LineOptions options, bool live, std::unique_ptr<Outlet> outlet,
                std::shared_ptr<arrow::Schema> schema,
                const connector::Surroundings& surroundings)
       : options_(std::move(options)),
         queue_(std::make_shared<StreamQueue>(std::move(outlet), surroundings)),
-        file_(queue_.get()),
+        file_(queue_.get(), options_.prefix),
         schema_(std::move(schema)),
         memory_(surroundings.memory),
-        live_(surroundings.endless) {}
+        live_(live) {}
 
   ~StreamWriter() override { queue_->Abandon(); }
 
@@ -88,7 +107,7 @@ class StreamWriter final : public connector::SinkWriter {
     return token;
   }
 
-  const WriterOptions options_;
+  const LineOptions options_;
   const std::shared_ptr<StreamQueue> queue_;
   QueueFile file_;
   const std::shared_ptr<arrow::Schema> schema_;
@@ -106,14 +125,28 @@ Result<std::unique_ptr<connector::SinkWriter>> MakeStreamWriter(
     const connector::Surroundings& surroundings) {
   std::unique_ptr<Outlet> outlet;
   if (path == "-") {
-    outlet = std::make_unique<Outlet>();
+    outlet = std::make_unique<Outlet>(Outlet::Standard::kOutput);
   } else {
     // A reader that is there already need not wait for the first row.
     outlet = std::make_unique<Outlet>(path);
     ARROW_RETURN_NOT_OK(outlet->Open().status());
   }
-  return std::make_unique<StreamWriter>(std::move(options), std::move(outlet),
-                                        std::move(schema), surroundings);
+  LineOptions lines;
+  lines.format = std::move(options.format);
+  lines.format_options = std::move(options.format_options);
+  return std::make_unique<StreamWriter>(std::move(lines), surroundings.endless,
+                                        std::move(outlet), std::move(schema),
+                                        surroundings);
+}
+
+std::unique_ptr<connector::SinkWriter> MakeLineWriter(
+    LineOptions options, std::shared_ptr<arrow::Schema> schema,
+    const connector::Surroundings& surroundings) {
+  auto outlet = std::make_unique<Outlet>(options.to_stderr ? Outlet::Standard::kError
+                                                           : Outlet::Standard::kOutput);
+  return std::make_unique<StreamWriter>(std::move(options), /*live=*/true,
+                                        std::move(outlet), std::move(schema),
+                                        surroundings);
 }
 
 }  // namespace millrace::files
