@@ -35,8 +35,8 @@ std::vector<const ErrorSpec*> AllErrors() {
       errors::kResilienceErrors,  errors::kDataErrors,      errors::kOperatorErrors,
       errors::kIpcErrors,         errors::kAvroErrors,      errors::kRuntimeErrors,
       errors::kCompressionErrors, errors::kOrcErrors,       errors::kProtobufErrors,
-      errors::kTextErrors,        errors::kFlatErrors,      errors::kFixedErrors};
-      errors::kTextErrors,        errors::kGeneratorErrors};
+      errors::kTextErrors,        errors::kFlatErrors,      errors::kFixedErrors,
+      errors::kGeneratorErrors};
   std::vector<const ErrorSpec*> out;
   for (const ErrorList& list : lists) out.insert(out.end(), list.begin(), list.end());
   return out;

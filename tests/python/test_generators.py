@@ -330,7 +330,7 @@ def test_exactly_once_through_kills(millrace, tmp_path, source):
         FROM TUMBLE(t, dateTime, INTERVAL '1' SECOND) GROUP BY window_start, auction"""
     runs = 0
     for failpoint, shards in [("checkpoint.acknowledged@3", 2), ("checkpoint.pending.done@3", 4), ("checkpoint.decided@2", 1)]:
-        script(tmp_path, source + ", rate_limit_rows = 20000)", query)
+        script(tmp_path, source + ", rate_limit_rows = 3000)", query)
         millrace("--shards", shards, "run", "life.sql", code=-signal.SIGKILL, env={"MILLRACE_FAILPOINT": failpoint})
         runs += 1
     script(tmp_path, source + ")", query)
@@ -346,7 +346,7 @@ def test_exactly_once_through_kills(millrace, tmp_path, source):
 
 def test_an_endless_stream_goes_on_and_refuses_other_options(millrace, tmp_path):
     columns = "(dateTime TIMESTAMP, auction BIGINT, price BIGINT, extra VARCHAR) "
-    source = columns + "WITH (connector = 'nexmark', splits = 3, rate_limit_rows = 50000, seed = {seed})"
+    source = columns + "WITH (connector = 'nexmark', splits = 3, rate_limit_rows = 20000, seed = {seed})"
     script(tmp_path, source.format(seed=5), "SELECT * FROM t")
     for failpoint in ("checkpoint.acknowledged@3", "checkpoint.acknowledged@4"):
         millrace("run", "life.sql", code=-signal.SIGKILL, env={"MILLRACE_FAILPOINT": failpoint})
