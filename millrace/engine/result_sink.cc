@@ -32,7 +32,7 @@ class ResultSink final : public connector::Sink, public connector::Committer {
     return Status::OK();
   }
   Status Apply(const connector::SchemaChange&) override { return Status::OK(); }
-  connector::Accepts accepts() const override { return {true, true, true}; }
+  connector::Accepts accepts() const override { return {}; }
   connector::CommitClass commit_class() const override {
     return connector::CommitClass::kNone;
   }

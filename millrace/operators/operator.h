@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -73,6 +74,11 @@ class Operator {
   /// due (a watermark closes windows first).
   virtual Result<OpState> Run(Input* in, Output& out, const Budget& budget) = 0;
 
+  /// The moment of the monotonic clock, in nanoseconds, from which on the operator is to
+  /// be run although there is no event for it. Asked after each Run.
+  virtual int64_t due_nanos() const { return kNeverDue; }
+  static constexpr int64_t kNeverDue = std::numeric_limits<int64_t>::max();
+
   /// Does the operator want an event from `port` next? A join reads its build side first.
   /// One with several inputs passes a barrier on once every input has met it, and wants
   /// nothing from an input that waits at one.
@@ -104,7 +110,7 @@ class UnaryOperator : public Operator {
   virtual Result<OpState> OnBarrier(Output& out) { return OpState::kNeedInput; }
   /// Make due what the end of input completes.
   virtual Result<OpState> OnEnd(Output& out) { return OpState::kNeedInput; }
-  /// Go on with what was left.
+  /// Go on with what was left, or with what has become due.
   virtual Result<OpState> Continue(Output& out) { return OpState::kNeedInput; }
 
  private:

@@ -8,6 +8,7 @@
 #include "millrace/operators/factories_internal.h"
 #include "millrace/plan/aggregate_node.h"
 #include "millrace/plan/arrange_node.h"
+#include "millrace/plan/changelog_node.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
@@ -29,12 +30,18 @@ struct Row {
 };
 
 constexpr Row kFactories[] = {
-    {plan::AggregateNode::kKind, MakeAggregate}, {plan::JoinNode::kKind, MakeJoin},
-    {plan::SortNode::kKind, MakeSort},           {plan::FilterNode::kKind, MakeFilter},
-    {plan::ProjectNode::kKind, MakeProject},     {plan::LimitNode::kKind, MakeLimit},
-    {plan::UnionNode::kKind, MakeUnion},         {plan::WindowNode::kKind, MakeWindow},
-    {plan::UnpivotNode::kKind, MakeUnpivot},     {plan::ArrangeNode::kKind, MakeArrange},
+    {plan::AggregateNode::kKind, MakeAggregate},
+    {plan::JoinNode::kKind, MakeJoin},
+    {plan::SortNode::kKind, MakeSort},
+    {plan::FilterNode::kKind, MakeFilter},
+    {plan::ProjectNode::kKind, MakeProject},
+    {plan::LimitNode::kKind, MakeLimit},
+    {plan::UnionNode::kKind, MakeUnion},
+    {plan::WindowNode::kKind, MakeWindow},
+    {plan::UnpivotNode::kKind, MakeUnpivot},
+    {plan::ArrangeNode::kKind, MakeArrange},
     {plan::SampleNode::kKind, MakeSample},
+    {plan::ChangelogNode::kKind, MakeChangelog},
 };
 
 }  // namespace

@@ -35,7 +35,7 @@ AggregateNode::AggregateNode(NodePtr input, SchemaPtr schema)
 NodePtr AggregateNode::Make(NodePtr input, std::vector<expr::ExprPtr> keys,
                             std::vector<std::string> key_names,
                             std::vector<AggregateCall> aggregates,
-                            std::optional<Window> window) {
+                            std::optional<Window> window, Emission emission) {
   arrow::FieldVector fields;
   if (window) AddWindowFields(input, *window, fields);
   for (size_t i = 0; i < keys.size(); ++i) {
@@ -49,8 +49,17 @@ NodePtr AggregateNode::Make(NodePtr input, std::vector<expr::ExprPtr> keys,
   node->keys_ = std::move(keys);
   node->key_names_ = std::move(key_names);
   node->aggregates_ = std::move(aggregates);
-  node->window_ = window;
+  node->window_ = std::move(window);
+  node->emission_ = emission;
+  node->TellChangeMode();
   return node;
+}
+
+// States are rows of their own, whatever becomes of them.
+void AggregateNode::TellChangeMode() {
+  const bool changes = emission_.changes || (window_ && window_->grace_micros > 0);
+  set_change_mode(changes && phase_ != AggregatePhase::kPartial ? ChangeMode::kRetract
+                                                                : ChangeMode::kAppend);
 }
 
 std::string AggregateNode::Describe() const {
@@ -65,23 +74,26 @@ std::string AggregateNode::Describe() const {
   for (size_t i = 0; i < aggregates_.size(); ++i) {
     out += (i > 0 ? ", " : " ") + aggregates_[i].ToString();
   }
+  if (emission_.changes) out += " emit changes";
   return out;
 }
 
-std::shared_ptr<AggregateNode> AggregateNode::Over(NodePtr input,
-                                                   SchemaPtr schema) const {
+std::shared_ptr<AggregateNode> AggregateNode::Over(NodePtr input, SchemaPtr schema,
+                                                   AggregatePhase phase) const {
   auto node = std::shared_ptr<AggregateNode>(
       new AggregateNode(std::move(input), std::move(schema)));
-  node->phase_ = phase_;
+  node->phase_ = phase;
   node->keys_ = keys_;
   node->key_names_ = key_names_;
   node->aggregates_ = aggregates_;
   node->window_ = window_;
+  node->emission_ = emission_;
+  node->TellChangeMode();
   return node;
 }
 
 NodePtr AggregateNode::WithInputs(std::vector<NodePtr> inputs) const {
-  return Over(std::move(inputs[0]), schema());
+  return Over(std::move(inputs[0]), schema(), phase_);
 }
 
 bool AggregateNode::can_split() const {
@@ -105,14 +117,11 @@ NodePtr AggregateNode::Partial() const {
           arrow::field(call.name + "#" + std::to_string(i), call.binding.state[i]));
     }
   }
-  auto node = Over(input(), arrow::schema(std::move(fields)));
-  node->phase_ = AggregatePhase::kPartial;
-  return node;
+  return Over(input(), arrow::schema(std::move(fields)), AggregatePhase::kPartial);
 }
 
 NodePtr AggregateNode::Final(NodePtr exchanged) const {
-  auto node = Over(std::move(exchanged), schema());
-  node->phase_ = AggregatePhase::kFinal;
+  auto node = Over(std::move(exchanged), schema(), AggregatePhase::kFinal);
   const SchemaPtr& from = node->input()->schema();
   const int first_key = window_ ? 2 : 0;
   for (size_t i = 0; i < keys_.size(); ++i) {
@@ -132,7 +141,8 @@ NodePtr AggregateNode::OverAssigned() const {
   const NodePtr assigned =
       WindowNode::Make(split ? Partial() : input(), window, /*drops_late=*/true);
   const NodePtr whole = split ? Final(assigned) : WithInputs({assigned});
-  auto node = static_cast<const AggregateNode&>(*whole).Over(assigned, schema());
+  const auto& final = static_cast<const AggregateNode&>(*whole);
+  auto node = final.Over(assigned, schema(), final.phase());
   node->window_->assigned = true;
   node->window_->time_column = assigned->schema()->num_fields() - 1;
   return node;

@@ -4,6 +4,7 @@
 
 #include "millrace/expr/expression.h"
 #include "millrace/expr/function.h"
+#include "millrace/plan/emission.h"
 #include "millrace/plan/node.h"
 #include "millrace/plan/window.h"
 
@@ -38,7 +39,9 @@ enum class AggregatePhase {
 /// in turn (kPartial, whose windows are slices). Without keys and window a bounded input
 /// gives exactly one row. A NULL key is a group like any other; a NULL event time belongs
 /// to no window and is counted as a dead letter. A window's rows leave when the watermark
-/// passes its end, and at the end of input.
+/// passes its end, and at the end of input; where the window has a grace period, rows
+/// that come in it change them again. Without grace final results are rows only; all
+/// others are changes (kRetract).
 class AggregateNode final : public Node {
  public:
   static constexpr std::string_view kKind = "aggregate";
@@ -46,7 +49,8 @@ class AggregateNode final : public Node {
   static NodePtr Make(NodePtr input, std::vector<expr::ExprPtr> keys,
                       std::vector<std::string> key_names,
                       std::vector<AggregateCall> aggregates,
-                      std::optional<Window> window = std::nullopt);
+                      std::optional<Window> window = std::nullopt,
+                      Emission emission = {});
 
   std::string_view kind() const override { return kKind; }
   std::string Describe() const override;
@@ -57,6 +61,7 @@ class AggregateNode final : public Node {
   const std::vector<expr::ExprPtr>& keys() const { return keys_; }
   const std::vector<AggregateCall>& aggregates() const { return aggregates_; }
   const std::optional<Window>& window() const { return window_; }
+  const Emission& emission() const { return emission_; }
 
   /// Can every aggregate be merged from partial states? (DISTINCT forms can't be split
   /// cheaply; sessions would have to be found again from parts of them.)
@@ -76,13 +81,16 @@ class AggregateNode final : public Node {
 
  private:
   AggregateNode(NodePtr input, SchemaPtr schema);
-  // With the settings of this one.
-  std::shared_ptr<AggregateNode> Over(NodePtr input, SchemaPtr schema) const;
+  // With the settings of this one, in this phase.
+  std::shared_ptr<AggregateNode> Over(NodePtr input, SchemaPtr schema,
+                                      AggregatePhase phase) const;
+  void TellChangeMode();
   AggregatePhase phase_ = AggregatePhase::kSingle;
   std::vector<expr::ExprPtr> keys_;
   std::vector<std::string> key_names_;
   std::vector<AggregateCall> aggregates_;
   std::optional<Window> window_;
+  Emission emission_;
 };
 
 }  // namespace millrace::plan

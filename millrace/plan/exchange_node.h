@@ -20,6 +20,7 @@ class ExchangeNode final : public Node {
 
   std::string_view kind() const override { return kKind; }
   std::string Describe() const override;
+  bool takes_changes() const override { return true; }
   NodePtr WithInputs(std::vector<NodePtr> inputs) const override;
 
   ExchangeKind exchange() const { return exchange_; }

@@ -13,6 +13,7 @@ class FilterNode final : public Node {
 
   std::string_view kind() const override { return kKind; }
   std::string Describe() const override;
+  bool takes_changes() const override { return true; }
   NodePtr WithInputs(std::vector<NodePtr> inputs) const override;
 
   const expr::ExprPtr& condition() const { return condition_; }

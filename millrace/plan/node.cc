@@ -4,6 +4,8 @@
 
 #include <arrow/type.h>
 
+#include "millrace/plan/errors.h"
+
 namespace millrace::plan {
 
 Node::Node(std::vector<NodePtr> inputs, SchemaPtr schema)
@@ -25,6 +27,15 @@ void ExplainInto(const NodePtr& node, int depth, std::string& out) {
 }
 
 }  // namespace
+
+Status CheckChanges(const NodePtr& root) {
+  for (const NodePtr& input : root->inputs()) {
+    if (input->change_mode() != ChangeMode::kAppend && !root->takes_changes())
+      return errors::kChangesNotTaken.Make({}, "{} {}", root->kind(), root->Describe());
+    ARROW_RETURN_NOT_OK(CheckChanges(input));
+  }
+  return Status::OK();
+}
 
 std::string Explain(const NodePtr& root) {
   std::string out;

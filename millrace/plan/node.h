@@ -40,6 +40,9 @@ class Node {
   const NodePtr& input() const { return inputs_.front(); }
   const SchemaPtr& schema() const { return schema_; }
   ChangeMode change_mode() const { return change_mode_; }
+  /// Can the node run over rows that take back others? One that can't is refused by
+  /// CheckChanges.
+  virtual bool takes_changes() const { return false; }
   /// Every row will have been seen at some point: the input ends.
   bool bounded() const { return bounded_; }
 
@@ -61,6 +64,10 @@ template <typename T>
 const T* As(const NodePtr& node) {
   return node->kind() == T::kKind ? static_cast<const T*>(node.get()) : nullptr;
 }
+
+/// Fails with kChangesNotTaken where rows that take back others would reach a node that
+/// can't run over them.
+Status CheckChanges(const NodePtr& root);
 
 /// The tree as indented text, one node a line, root first.
 std::string Explain(const NodePtr& root);

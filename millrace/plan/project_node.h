@@ -14,6 +14,7 @@ class ProjectNode final : public Node {
 
   std::string_view kind() const override { return kKind; }
   std::string Describe() const override;
+  bool takes_changes() const override { return true; }
   NodePtr WithInputs(std::vector<NodePtr> inputs) const override;
 
   const std::vector<expr::ExprPtr>& expressions() const { return expressions_; }

@@ -57,6 +57,7 @@ std::string Window::ToString() const {
   }
   if (offset_micros != 0) out += " offset " + DurationText(offset_micros);
   if (!time_zone.empty()) out += " in " + time_zone;
+  if (grace_micros != 0) out += " grace " + DurationText(grace_micros);
   return out;
 }
 

@@ -32,6 +32,8 @@ struct Window {
   Span step;     ///< of kSliding and kCumulating, else the size
   Span longest;  ///< of a session; 0: any
   int64_t offset_micros = 0;
+  /// So long after the watermark has passed its end a window takes rows still.
+  int64_t grace_micros = 0;
   std::string time_zone;  ///< IANA; empty: UTC
   /// The rows have been given their windows by a WindowNode, a copy for each: the time
   /// column is its window_time.

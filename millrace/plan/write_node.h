@@ -18,6 +18,7 @@ class WriteNode final : public Node {
 
   std::string_view kind() const override { return kKind; }
   std::string Describe() const override;
+  bool takes_changes() const override { return true; }
   NodePtr WithInputs(std::vector<NodePtr> inputs) const override;
 
   const TablePtr& table() const { return table_; }

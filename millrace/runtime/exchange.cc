@@ -7,6 +7,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
+#include "millrace/base/error.h"
 #include "millrace/data/key_hash.h"
 
 namespace millrace::runtime {
@@ -64,6 +65,9 @@ Status ExchangeSender::Deal(data::Batch batch) {
     for (size_t i = 0; i < rings_.size(); ++i) pending_.push_back({i, batch, bytes});
     return Status::OK();
   }
+  // What takes changes stands before no such exchange (plan::CheckChanges).
+  if (batch.changes && batch.changes->kinds)
+    return errors::kInternal.Make({}, "changes are to be dealt by a key");
   // States of several aggregates share columns (the count, mostly): each is dealt once.
   const Columns columns = DistinctColumns(*batch.rows);
   std::vector<int> keys;

@@ -136,7 +136,8 @@ class Pipeline::Builder {
     std::vector<std::unique_ptr<Task>> tasks;
     for (size_t i = 0; i < roots.size(); ++i) {
       tasks.push_back(std::make_unique<Task>(std::move(roots[i]), stage.checkpoints[i],
-                                             pipeline_.context_.clock, root_stats));
+                                             pipeline_.context_.clock,
+                                             pipeline_.context_.timers, root_stats));
     }
     ARROW_RETURN_NOT_OK(
         AddNode(node, tasks, stage, std::vector<int>(tasks.size(), -1), 0));

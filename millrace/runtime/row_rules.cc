@@ -5,12 +5,14 @@
 #include <utility>
 
 #include <arrow/array/array_primitive.h>
+#include <arrow/array/builder_primitive.h>
 #include <arrow/array/util.h>
 #include <arrow/compute/api_scalar.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/record_batch.h>
 #include <arrow/scalar.h>
 
+#include "millrace/data/row_kinds.h"
 #include "millrace/data/row_text.h"
 #include "millrace/operators/evaluation.h"
 #include "millrace/runtime/errors.h"
@@ -62,6 +64,19 @@ class RowRules::Evaluator {
     ARROW_ASSIGN_OR_RAISE(const arrow::Datum both, arrow::compute::And(a, b, arrow()));
     return both.make_array();
   }
+
+  // The numbers of the rows that `mask` has.
+  Result<std::shared_ptr<arrow::Int32Array>> NumbersOf(const arrow::BooleanArray& mask) {
+    arrow::Int32Builder numbers(pool());
+    for (int64_t row = 0; row < mask.length(); ++row) {
+      if (mask.Value(row)) ARROW_RETURN_NOT_OK(numbers.Append(static_cast<int32_t>(row)));
+    }
+    std::shared_ptr<arrow::Int32Array> out;
+    ARROW_RETURN_NOT_OK(numbers.Finish(&out));
+    return out;
+  }
+
+  arrow::MemoryPool* pool() { return evaluation_.pool(); }
 
   template <typename T>
   Result<arrow::Datum> Keep(const T& values, const std::shared_ptr<arrow::Array>& mask) {
@@ -121,13 +136,9 @@ Status RowRules::Apply(data::Batch* batch) {
                                     std::memory_order_relaxed);
   ARROW_ASSIGN_OR_RAISE(const arrow::Datum rows, evaluator_->Keep(batch->rows, borne));
   if (batch->changes) {
-    auto changes = std::make_shared<data::Changes>(*batch->changes);
-    if (!changes->unchanged.empty())
-      return errors::kInternal.Make({}, "rules over rows of which columns are missing");
-    ARROW_ASSIGN_OR_RAISE(const arrow::Datum kinds,
-                          evaluator_->Keep(changes->kinds, borne));
-    changes->kinds = std::static_pointer_cast<arrow::Int8Array>(kinds.make_array());
-    batch->changes = std::move(changes);
+    ARROW_ASSIGN_OR_RAISE(const auto chosen, evaluator_->NumbersOf(kept));
+    ARROW_ASSIGN_OR_RAISE(
+        batch->changes, data::SelectChanges(batch->changes, *chosen, evaluator_->pool()));
   }
   batch->rows = rows.record_batch();
   return not_null_.Check(*batch->rows);

@@ -1,5 +1,7 @@
 #include "millrace/runtime/task.h"
 
+#include <algorithm>
+
 namespace millrace::runtime {
 
 using operators::Event;
@@ -27,10 +29,11 @@ void Count(NodeStats* stats, const Event& event) {
 }  // namespace
 
 Task::Task(std::unique_ptr<EventSink> root, TaskCheckpoint* checkpoint,
-           const Clock* clock, std::shared_ptr<NodeStats> stats)
+           const Clock* clock, Timers* timers, std::shared_ptr<NodeStats> stats)
     : root_(std::move(root)),
       checkpoint_(checkpoint),
       clock_(clock),
+      timers_(timers),
       root_stats_(std::move(stats)) {}
 
 int Task::AddOperator(std::unique_ptr<operators::Operator> op, int parent, int port,
@@ -102,7 +105,7 @@ Status Task::RunSlot(Slot& slot, const Budget& budget) {
   operators::Output output;
   const int64_t start = clock_->MonotonicNanos();
   Result<OpState> state = OpState::kNeedInput;
-  if (slot.has_output) {
+  if (slot.has_output || slot.inbox.empty()) {
     state = slot.op->Run(nullptr, output, budget);
   } else {
     Input input = std::move(slot.inbox.front());
@@ -121,6 +124,7 @@ Status Task::RunSlot(Slot& slot, const Budget& budget) {
     Deliver(std::move(event), slot.parent, slot.port);
   }
   slot.has_output = *state == OpState::kHasOutput;
+  slot.due_nanos = slot.op->due_nanos();
   if (*state == OpState::kDone) {
     slot.done = true;
     slot.inbox.clear();
@@ -163,6 +167,33 @@ bool Task::Wanted(const Leaf& leaf) const {
   return true;
 }
 
+// Downstream first.
+Task::Slot* Task::NextWork() {
+  int64_t now = -1;
+  for (Slot& slot : slots_) {
+    if (slot.done) continue;
+    if (slot.has_output || !slot.inbox.empty()) return &slot;
+    if (slot.due_nanos == operators::Operator::kNeverDue) continue;
+    if (now < 0) now = clock_->MonotonicNanos();
+    if (slot.due_nanos <= now) return &slot;
+  }
+  return nullptr;
+}
+
+// A timer can't be taken back, so that there is one at a time but where one comes
+// earlier.
+void Task::WakeWhenDue(const Waker& waker) {
+  int64_t due = operators::Operator::kNeverDue;
+  for (const Slot& slot : slots_) {
+    if (!slot.done) due = std::min(due, slot.due_nanos);
+  }
+  if (due == operators::Operator::kNeverDue) return;
+  const bool set = wakes_at_ <= due && wakes_at_ > clock_->MonotonicNanos();
+  if (set) return;
+  wakes_at_ = due;
+  timers_->WakeAt(due, waker);
+}
+
 Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker) {
   if (!restored_) ARROW_RETURN_NOT_OK(Restore());
   for (int runs = 0;;) {
@@ -187,14 +218,7 @@ Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker)
       outbox_.pop_front();
       if (barrier) OnBarrierSent();
     }
-    Slot* work = nullptr;
-    for (Slot& slot : slots_) {
-      if (!slot.done && (slot.has_output || !slot.inbox.empty())) {
-        work = &slot;
-        break;
-      }
-    }
-    if (work != nullptr) {
+    if (Slot* work = NextWork(); work != nullptr) {
       if (runs++ == kRunsPerTurn) return TaskState::kReady;
       ARROW_RETURN_NOT_OK(RunSlot(*work, budget));
       continue;
@@ -219,6 +243,7 @@ Result<TaskState> Task::Run(const Budget& budget, int pulls, const Waker& waker)
     }
     if (!pulled) {
       ARROW_RETURN_NOT_OK(root_->Drain(waker));
+      WakeWhenDue(waker);
       return TaskState::kBlocked;
     }
   }

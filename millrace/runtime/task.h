@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "millrace/base/clock.h"
+#include "millrace/base/timers.h"
 #include "millrace/operators/operator.h"
 #include "millrace/runtime/checkpoint/report.h"
 #include "millrace/runtime/edge.h"
@@ -27,7 +28,7 @@ class Task {
   /// `checkpoint`: the task's own, outlives it. `stats`: of the plan node that the root
   /// stands for, or null.
   Task(std::unique_ptr<EventSink> root, TaskCheckpoint* checkpoint, const Clock* clock,
-       std::shared_ptr<NodeStats> stats = nullptr);
+       Timers* timers, std::shared_ptr<NodeStats> stats = nullptr);
 
   /// Add an operator whose output goes to `parent`'s input `port`; parent −1 is the root.
   /// Parents are added before their children, so that a lower number is further
@@ -56,6 +57,7 @@ class Task {
     std::unique_ptr<state::OperatorState> restored;
     std::deque<operators::Input> inbox;
     bool has_output = false;
+    int64_t due_nanos = operators::Operator::kNeverDue;
     bool done = false;
   };
   struct Leaf {
@@ -70,18 +72,22 @@ class Task {
   Status Restore();
   Status Snapshot(Slot& slot);
   void OnBarrierSent();
+  Slot* NextWork();
+  void WakeWhenDue(const Waker& waker);
   bool Wanted(const Leaf& leaf) const;
   void CloseLeavesUnder(int done_slot);
 
   std::unique_ptr<EventSink> root_;
   TaskCheckpoint* const checkpoint_;
   const Clock* clock_;
+  Timers* const timers_;
   bool restored_ = false;
   const std::shared_ptr<NodeStats> root_stats_;
   std::vector<Slot> slots_;
   std::vector<Leaf> leaves_;
   std::deque<operators::Event> outbox_;
   size_t next_leaf_ = 0;
+  int64_t wakes_at_ = operators::Operator::kNeverDue;  // of the timer that is set
   bool ended_ = false;
 };
 

@@ -12,7 +12,7 @@ using expr::ExprPtr;
 
 plan::NodePtr AggregateBinder::Node(plan::NodePtr input) const {
   return plan::AggregateNode::Make(std::move(input), grouping_.keys, grouping_.names,
-                                   aggregates_, grouping_.window);
+                                   aggregates_, grouping_.window, grouping_.emission);
 }
 
 ExprPtr AggregateBinder::Output(int column) const {

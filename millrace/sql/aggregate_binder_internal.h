@@ -18,6 +18,7 @@ struct Grouping {
   std::vector<std::string> names;
   std::optional<plan::Window> window;
   expr::TypePtr window_type;  ///< of window_start, when there is a window
+  plan::Emission emission;
   /// Text of an input expression → column of the AggregateNode's output.
   std::vector<std::pair<std::string, int>> columns;
 

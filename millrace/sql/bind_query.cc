@@ -1,5 +1,4 @@
 // WITH, UNION, VALUES, ORDER BY, LIMIT and EMIT.
-#include <algorithm>
 #include <charconv>
 #include <limits>
 
@@ -30,18 +29,6 @@ namespace {
 
 // A CTE named twice in each of thirty others would make a plan of a billion nodes.
 constexpr int kMaxInlined = 1000;
-
-bool HasKind(const NodePtr& node, std::string_view kind) {
-  if (node->kind() == kind) return true;
-  return std::any_of(node->inputs().begin(), node->inputs().end(),
-                     [&](const NodePtr& input) { return HasKind(input, kind); });
-}
-
-bool HasWindow(const NodePtr& node) {
-  const auto* group = plan::As<plan::AggregateNode>(node);
-  if (group != nullptr && group->window()) return true;
-  return std::any_of(node->inputs().begin(), node->inputs().end(), HasWindow);
-}
 
 // The columns of `node` cast to `types`, under the names of `names`.
 NodePtr CastColumns(NodePtr node, const std::vector<expr::TypePtr>& types,
@@ -123,32 +110,12 @@ Status QueryBinder::CheckClauses(const Query& query) {
       }
     }
   }
-  if (query.grace) return NotSupported(query.grace->where, "GRACE PERIOD");
   if (query.late_into) return NotSupported(query.late_into->where, "LATE INTO");
   if (query.into) {
     return NotSupported(query.into->where, "INTO in a subquery, a view or EXPLAIN");
   }
   if (!query.properties.empty()) {
     return NotSupported(query.properties[0].where, "WITH (…) after a query");
-  }
-  return Status::OK();
-}
-
-// The engine gives final results. EMIT CHANGES asks for the same where rows only pass
-// through.
-Status QueryBinder::CheckEmit(const Query& query, const NodePtr& node) {
-  if (!query.emit) return Status::OK();
-  const bool groups = HasKind(node, plan::AggregateNode::kKind);
-  switch (query.emit->mode) {
-    case EmitClause::Mode::kFinal: return Status::OK();
-    case EmitClause::Mode::kOnWindowClose:
-      if (HasWindow(node)) return Status::OK();
-      return errors::kSqlBadWindow.Make(query.emit->where.ToWhere(),
-                                        "EMIT ON WINDOW CLOSE without a window");
-    case EmitClause::Mode::kChanges:
-      if (!groups) return Status::OK();
-      return NotSupported(query.emit->where, "EMIT CHANGES of an aggregation");
-    case EmitClause::Mode::kEvery: return NotSupported(query.emit->where, "EMIT EVERY");
   }
   return Status::OK();
 }

@@ -94,10 +94,7 @@ Result<NodePtr> QueryBinder::BindSelect(const Select& select, const Query& query
     return Finish(select, query, items, &binder, nullptr, from.node);
   }
   ARROW_ASSIGN_OR_RAISE(Grouping grouping, BindGrouping(select, items, where, &from));
-  if (!from.node->bounded() && !grouping.window) {
-    return errors::kNeedsBoundedInput.Make(where.ToWhere(),
-                                           "an aggregation without a window");
-  }
+  ARROW_RETURN_NOT_OK(BindEmission(query, from.node->bounded(), where, &grouping));
   AggregateBinder groups(context_, from.scope, grouping);
   return Finish(select, query, items, &groups, &groups, from.node);
 }

@@ -76,6 +76,11 @@ inline constexpr ErrorSpec kSqlNeedsName{3042, arrow::StatusCode::Invalid, false
                                          "an expression needs a name here",
                                          "write it as `expression AS name`"};
 
+inline constexpr ErrorSpec kSqlBadEmission{
+    3043, arrow::StatusCode::Invalid, false, "results can't leave this way",
+    "write EMIT FINAL, EMIT CHANGES or EMIT EVERY 1s behind a query that groups; behind "
+    "one with windows EMIT ON WINDOW CLOSE and GRACE PERIOD 10s, too"};
+
 inline constexpr const ErrorSpec* kSqlErrors[] = {
     &kSqlSyntax,          &kSqlUnterminated,     &kSqlBadCharacter,
     &kSqlBadLiteral,      &kSqlTooDeep,          &kSqlUnknownType,
@@ -84,6 +89,6 @@ inline constexpr const ErrorSpec* kSqlErrors[] = {
     &kSqlTypeMismatch,    &kSqlColumnCount,      &kSqlBadPosition,
     &kSqlNameTaken,       &kSqlMissingConnector, &kSqlBadWindow,
     &kSqlNotConstant,     &kSqlWrongObject,      &kSqlNotSupported,
-    &kSqlBadKey,          &kSqlNeedsName};
+    &kSqlBadKey,          &kSqlNeedsName,        &kSqlBadEmission};
 
 }  // namespace millrace::errors

@@ -81,7 +81,7 @@ class Folder {
       ARROW_ASSIGN_OR_RAISE(call.filter, One(call.filter));
     }
     return plan::AggregateNode::Make(node.input(), std::move(keys), KeyNames(node),
-                                     std::move(calls), node.window());
+                                     std::move(calls), node.window(), node.emission());
   }
 
   expr::EvalContext& evaluation_;

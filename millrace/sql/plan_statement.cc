@@ -4,6 +4,7 @@
 #include <arrow/scalar.h>
 #include <arrow/type.h>
 
+#include "millrace/plan/changelog_node.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/project_node.h"
 #include "millrace/plan/values_node.h"
@@ -108,6 +109,9 @@ struct StatementVisitor {
   Planned operator()(const QueryStatement& node) {
     if (!node.query->into) {
       ARROW_ASSIGN_OR_RAISE(NodePtr root, PlanQuery(*node.query, context));
+      // Whoever looks at rows wants to see what they do.
+      if (root->change_mode() != plan::ChangeMode::kAppend)
+        root = plan::ChangelogNode::Make(std::move(root), "op");
       return Answer(Action::kQuery, std::move(root));
     }
     // SELECT … INTO t is INSERT INTO t SELECT ….
@@ -275,6 +279,7 @@ Result<NodePtr> OptimizeAs(const PlannerContext& context, NodePtr root) {
 Result<NodePtr> PlanQuery(const Query& query, const PlannerContext& context) {
   QueryBinder binder(context);
   ARROW_ASSIGN_OR_RAISE(NodePtr root, binder.BindQuery(query));
+  ARROW_RETURN_NOT_OK(plan::CheckChanges(root));
   return OptimizeAs(context, std::move(root));
 }
 

@@ -1,6 +1,7 @@
 // Writing: rows, and the rules of the table that they go to.
 #include <arrow/type.h>
 
+#include "millrace/plan/changelog_node.h"
 #include "millrace/plan/write_node.h"
 #include "millrace/sql/expression_binder_internal.h"
 #include "millrace/sql/parser.h"
@@ -84,8 +85,13 @@ Result<plan::NodePtr> MakeWrite(plan::NodePtr rows, plan::TablePtr table,
     rules.push_back(std::move(*rule));
   }
   // Behind the rules, which are about the columns that the query gives.
+  if (const auto column = table->options.find("changes_column");
+      column != table->options.end() && !column->second.empty()) {
+    rows = plan::ChangelogNode::Make(std::move(rows), column->second);
+  }
   ARROW_RETURN_NOT_OK(ProjectPartitions(&rows, &table, context));
   ARROW_RETURN_NOT_OK(ArrangeRows(&rows, *table));
+  ARROW_RETURN_NOT_OK(plan::CheckChanges(rows));
   return plan::WriteNode::Make(std::move(rows), std::move(table), std::move(rules),
                                on_invalid);
 }

@@ -227,10 +227,10 @@ class Pruner {
       call.filter = Remap(call.filter, in.to);
     }
     if (window) window->time_column = in.to[static_cast<size_t>(window->time_column)];
-    return Pruned{
-        plan::AggregateNode::Make(std::move(in.node), Remap(group.keys(), in.to),
-                                  KeyNames(group), std::move(calls), window),
-        std::move(to)};
+    return Pruned{plan::AggregateNode::Make(std::move(in.node),
+                                            Remap(group.keys(), in.to), KeyNames(group),
+                                            std::move(calls), window, group.emission()),
+                  std::move(to)};
   }
 
   // Where nobody reads the bounds that rows were given below, the aggregation finds them
@@ -243,7 +243,9 @@ class Pruner {
       if ((*needed)[i]) return;
     }
     needed->resize(width);
+    const int64_t grace_micros = window->grace_micros;  // is of the aggregation
     *window = below->window();
+    window->grace_micros = grace_micros;
     *input = NodePtr(below->input());
   }
 

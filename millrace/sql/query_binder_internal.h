@@ -50,7 +50,6 @@ class QueryBinder {
   // --- bind_query.cc
   Result<plan::NodePtr> BindOrdered(const Query& query);
   Status CheckClauses(const Query& query);
-  Status CheckEmit(const Query& query, const plan::NodePtr& node);
   Result<plan::NodePtr> BindBody(const QueryBody& body);
   Result<plan::NodePtr> BindSetOperation(const SetOperation& node, Location where);
   Result<plan::NodePtr> BindValues(const Values& values, Location where);
@@ -78,6 +77,11 @@ class QueryBinder {
                                 Relation* from);
   Status AddKey(expr::ExprPtr key, std::string name, const Relation& from,
                 Grouping* grouping);
+
+  // --- bind_emission.cc
+  static Status BindEmission(const Query& query, bool bounded, Location where,
+                             Grouping* grouping);
+  static Status CheckEmit(const Query& query, const plan::NodePtr& node);
 
   // --- bind_window.cc
   Result<plan::Window> BindWindow(const TimeWindow& window, Relation* from);

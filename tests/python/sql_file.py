@@ -32,6 +32,7 @@ class Block:
     oracle: str | None = None  # None: the same text
     no_oracle: bool = False
     ordered: bool = False
+    folded: bool = False  # the last column says what a row does
     expected: list | None = None  # rows of cells; lines of text for a plan
     code: str = ""
     position: tuple | None = None
@@ -69,9 +70,9 @@ def cells(line):
 
 
 def _source_head(line):
-    match = re.match(r"source (\w+) AS (.*)$", line, re.S)
+    match = re.match(r"source (\w+) AS (.*?)(?:\s+(WATERMARK FOR .*))?$", line, re.S)
     if match:
-        return Source(match.group(1), generator=match.group(2))
+        return Source(match.group(1), watermark=match.group(3) or "", generator=match.group(2))
     match = re.match(r"source (\w+) \((.*)\)\s*(WATERMARK .*)?$", line)
     if match is None:
         raise BadTest(f"not a source: {line}")
@@ -84,7 +85,8 @@ def _block(lines, number):
     block = Block(words[0], number)
     if block.kind == "query":
         block.ordered = words[1:] == ["ordered"]
-        if words[1:] not in ([], ["ordered"]):
+        block.folded = words[1:] == ["folded"]
+        if words[1:] not in ([], ["ordered"], ["folded"]):
             raise BadTest(head)
     elif block.kind == "error":
         match = re.match(r"error (MR-\d{4})(?: (\d+):(\d+))?(?: (.*))?$", head)

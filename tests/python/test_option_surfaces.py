@@ -408,6 +408,7 @@ ELSEWHERE = {
     ("sink", "timeout_write", None): "connector/resilience/tests/sink_test.cc",
     ("sink", "timeout_commit", None): "connector/resilience/tests/sink_test.cc",
     ("sink", "on_invalid", None): "test_validation.py",
+    ("sink", "changes_column", None): "test_changes.py",
     **{(side, option, "parquet"): "test_parquet_encryption.py" for side, options in (
         ("source", ("footer_key", "column_key")), ("sink", ("footer_key", "column_key", "encryption", "plaintext_footer")))
        for option in options},

@@ -74,6 +74,11 @@ std::vector<OptionSpec> PolicyOptions(bool source) {
                    .doc = "What a row does that breaks a rule of the table (CHECK, NOT "
                           "NULL, validate): end the pipeline, be set aside, or be left "
                           "out and counted."});
+    out.push_back({.name = "changes_column",
+                   .doc = "For rows that change later (EMIT CHANGES): write each change "
+                          "as a row, with this column behind the others, a VARCHAR that "
+                          "says what it does: +I a new row, -U and +U an old and its new "
+                          "one, -D a row that is gone."});
     out.push_back(Duration("timeout_write", "0s",
                            "Longest time in which the sink takes no rows; then the "
                            "pipeline fails. 0s for no limit."));

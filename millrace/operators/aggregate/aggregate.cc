@@ -41,12 +41,16 @@ class AggregateBase : public UnaryOperator {
       : memory_(context.memory),
         evaluation_(context),
         phase_(node.phase()),
+        emission_(node.emission()),
+        clock_(context.clock),
         keys_(node.keys()),
         calls_(node.aggregates()),
         windows_(std::move(windows)),
         slots_(node, apart, windows_ ? &*windows_ : nullptr, context, evaluation_) {}
 
   Status Snapshot(state::OperatorSnapshot& out) override { return slots_.Snapshot(out); }
+
+  int64_t due_nanos() const override { return due_; }
 
  protected:
   Result<KeyArrays> Keys(const arrow::RecordBatch& rows) {
@@ -95,7 +99,28 @@ class AggregateBase : public UnaryOperator {
     return Status::OK();
   }
 
+  /// Rows were added that change what has left, or has to leave before the end.
+  void SetDue() {
+    if (due_ != kNeverDue) return;
+    // A first half is quick, so that the wait is that of the second one.
+    const int64_t most = plan::Emission::kDefaultEveryMicros / 2;
+    const int64_t micros = is_partial() ? std::min(emission_.every_micros / 2, most)
+                                        : emission_.every_micros;
+    due_ = clock_->MonotonicNanos() + micros * 1000;
+  }
+
+  /// Make what has changed until now leave.
+  virtual Status PutDue() {
+    if (is_partial()) return slots_.EmitAll();
+    slots_.EmitAllChanges();
+    return Status::OK();
+  }
+
   Result<OpState> Continue(Output& out) override {
+    if (slots_.emission().empty() && due_ <= clock_->MonotonicNanos()) {
+      due_ = kNeverDue;
+      ARROW_RETURN_NOT_OK(PutDue());
+    }
     return slots_.Next(out, !passes_rows());
   }
   Result<OpState> FlushAll(Output& out) {
@@ -107,6 +132,8 @@ class AggregateBase : public UnaryOperator {
   const std::shared_ptr<MemoryBudget> memory_;
   Evaluation evaluation_;
   const AggregatePhase phase_;
+  const plan::Emission emission_;
+  const Clock* const clock_;
   const std::vector<expr::ExprPtr> keys_;
   const std::vector<plan::AggregateCall> calls_;
   const std::optional<WindowBounds> windows_;
@@ -115,6 +142,7 @@ class AggregateBase : public UnaryOperator {
  private:
   ReductionProbe probe_;
   std::unique_ptr<AggregateSet> row_states_;
+  int64_t due_ = kNeverDue;  // monotonic nanoseconds
 };
 
 class GroupBy final : public AggregateBase {
@@ -124,7 +152,9 @@ class GroupBy final : public AggregateBase {
 
   Status Restore(const state::OperatorState& state) override {
     if (is_partial()) return Status::OK();
-    return slots_.Restore(state, [](int64_t) { return false; });
+    // What was written at a barrier had been put out.
+    return slots_.Restore(
+        state, [](int64_t) { return false; }, [](int64_t) { return true; });
   }
 
  protected:
@@ -135,11 +165,14 @@ class GroupBy final : public AggregateBase {
       return OpState::kNeedInput;
     }
     ARROW_RETURN_NOT_OK(AddTo(0, *batch.rows, keys));
+    if (emission_.changes) SetDue();
     return IsFull(kPartialGroups) || passes_rows() ? FlushAll(out) : Continue(out);
   }
 
   Result<OpState> OnBarrier(Output& out) override {
-    return is_partial() ? FlushAll(out) : OpState::kNeedInput;
+    if (is_partial()) return FlushAll(out);
+    if (emission_.changes) ARROW_RETURN_NOT_OK(PutDue());
+    return Continue(out);
   }
 
   Result<OpState> OnEnd(Output& out) override {
@@ -162,6 +195,7 @@ class WindowedGroupBy final : public AggregateBase {
                       WindowBounds(slicing, node.phase() == AggregatePhase::kPartial),
                       context),
         time_column_(node.window()->time_column),
+        grace_(node.window()->grace_micros),
         assigned_(node.window()->assigned),
         slicing_(slicing),
         time_type_(node.schema()->field(0)->type()),
@@ -179,7 +213,9 @@ class WindowedGroupBy final : public AggregateBase {
   Status Restore(const state::OperatorState& state) override {
     Close(state.Fact(kClosed).value_or(data::event_time::kMin));
     if (is_partial()) return Status::OK();
-    return slots_.Restore(state, [this](int64_t window) { return window < first_open_; });
+    return slots_.Restore(
+        state, [this](int64_t window) { return window < first_kept_; },
+        [this](int64_t window) { return emission_.changes || window < first_open_; });
   }
 
  protected:
@@ -197,6 +233,11 @@ class WindowedGroupBy final : public AggregateBase {
       ARROW_RETURN_NOT_OK(PassRows(*rows, std::move(keys), out));
       return OpState::kNeedInput;
     }
+    const bool changes_closed =
+        grace_ > 0 && std::any_of(runs.begin(), runs.end(), [this](const SlotRun& run) {
+          return run.slot < first_open_;
+        });
+    if (emission_.changes || changes_closed) SetDue();
     if (has_watermark_) {
       ARROW_RETURN_NOT_OK(AddByWindow(rows, keys, std::move(runs)));
     } else {
@@ -210,32 +251,55 @@ class WindowedGroupBy final : public AggregateBase {
 
   Result<OpState> OnWatermark(const Watermark& watermark, Output& out) override {
     Close(std::max(closed_, watermark.micros));
-    while (has_watermark_ && !slots_.empty() && slots_.first() < first_open_)
-      ARROW_RETURN_NOT_OK(slots_.Emit(slots_.first()));
+    if (has_watermark_) ARROW_RETURN_NOT_OK(PutClosed());
     return Continue(out);
   }
 
   Result<OpState> OnBarrier(Output& out) override {
-    return is_partial() ? FlushAll(out) : OpState::kNeedInput;
+    if (is_partial()) return FlushAll(out);
+    ARROW_RETURN_NOT_OK(PutDue());
+    return Continue(out);
   }
 
   Result<OpState> OnEnd(Output& out) override { return FlushAll(out); }
 
  private:
-  // A window [s, e) is complete when the watermark has reached its last microsecond.
+  // A window [s, e) is complete when the watermark has reached its last microsecond, and
+  // takes rows until the grace period is over, too.
   void Close(int64_t watermark) {
     closed_ = watermark;
     first_open_ = slicing_.FirstOpen(watermark);
+    const bool from_start = watermark < data::event_time::kMin + grace_;
+    first_kept_ = grace_ == 0 || from_start || watermark == data::event_time::kMax
+                      ? first_open_
+                      : slicing_.FirstOpen(watermark - grace_);
+  }
+
+  Status PutDue() override {
+    return emission_.changes ? AggregateBase::PutDue() : PutClosed();
+  }
+
+  // What takes no rows any more goes; in the grace period the results of closed windows
+  // leave for the first time, or as changes.
+  Status PutClosed() {
+    const int64_t gone = is_partial() ? first_open_ : first_kept_;
+    while (!slots_.empty() && slots_.first() < gone)
+      ARROW_RETURN_NOT_OK(slots_.Emit(slots_.first()));
+    if (grace_ == 0 || is_partial()) return Status::OK();
+    slots_.ForEachWindow([this](int64_t window) {
+      if (window < first_open_) slots_.EmitChanges(window);
+    });
+    return Status::OK();
   }
 
   // Rows without a time belong to no window, rows whose windows are all closed come too
   // late: left out and counted. Some lie between windows.
   enum class Fate { kKept, kLate, kBetween };
   Fate FateOf(int64_t slot) const {
-    if (assigned_) return slot < first_open_ ? Fate::kLate : Fate::kKept;
+    if (assigned_) return slot < first_kept_ ? Fate::kLate : Fate::kKept;
     const int64_t last = slicing_.LastWindow(slot);
     if (slicing_.FirstWindow(slot) > last) return Fate::kBetween;
-    return last < first_open_ ? Fate::kLate : Fate::kKept;
+    return last < first_kept_ ? Fate::kLate : Fate::kKept;
   }
 
   // The runs of `rows`, which become those that are kept.
@@ -308,6 +372,7 @@ class WindowedGroupBy final : public AggregateBase {
 
   static constexpr const char* kClosed = "closed";
   const int time_column_;
+  const int64_t grace_;  // microseconds
   const bool assigned_;
   const Slicing slicing_;
   const std::shared_ptr<arrow::DataType> time_type_;
@@ -315,6 +380,7 @@ class WindowedGroupBy final : public AggregateBase {
   RowCounters* const counters_;
   int64_t closed_ = data::event_time::kMin;  // the watermark
   int64_t first_open_ = data::event_time::kMin;
+  int64_t first_kept_ = data::event_time::kMin;  // windows from here on take rows
 };
 
 bool HasWatermark(const plan::Node& node) {

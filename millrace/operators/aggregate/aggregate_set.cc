@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include <arrow/array.h>
+#include <arrow/array/concatenate.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/record_batch.h>
 #include <arrow/scalar.h>
@@ -263,6 +264,50 @@ Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::Finish(int64_t 
   return out;
 }
 
+// The packed rows of the chosen groups become an accumulator of their own; others may
+// have states of any size, whose result is all that is wanted.
+Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::FinishSome(
+    std::span<const uint32_t> groups) {
+  const auto count = static_cast<int64_t>(groups.size());
+  for (Feed& feed : feeds_) {
+    if (!feed.stats) continue;
+    if (!feed.some) {
+      ARROW_ASSIGN_OR_RAISE(feed.some,
+                            StatsAccumulator::Make(feed.arguments[0]->type(), feed.parts,
+                                                   evaluation_->pool()));
+    }
+    ARROW_ASSIGN_OR_RAISE(const auto state,
+                          feed.stats->State(expr::GroupSelection(groups)));
+    feed.some->Clear();
+    ARROW_RETURN_NOT_OK(feed.some->Resize(count));
+    ARROW_RETURN_NOT_OK(feed.some->Merge(state, OwnIds(count), count));
+  }
+  std::vector<std::shared_ptr<arrow::Array>> out;
+  for (const Answer& answer : answers_) {
+    Feed& feed = feeds_[answer.feed];
+    ARROW_ASSIGN_OR_RAISE(auto column, answer.shared
+                                           ? feed.some->FinishPart(answer.part, 0, count)
+                                           : FinishRuns(*feed.own, groups));
+    out.push_back(std::move(column));
+  }
+  return out;
+}
+
+Result<std::shared_ptr<arrow::Array>> AggregateSet::FinishRuns(
+    expr::Accumulator& accumulator, std::span<const uint32_t> groups) {
+  arrow::ArrayVector runs;
+  for (size_t begin = 0; begin < groups.size();) {
+    size_t end = begin + 1;
+    while (end < groups.size() && groups[end] == groups[end - 1] + 1) ++end;
+    ARROW_ASSIGN_OR_RAISE(
+        auto run, accumulator.Finish(groups[begin], groups[end - 1] + int64_t{1}));
+    runs.push_back(std::move(run));
+    begin = end;
+  }
+  if (runs.empty()) return accumulator.Finish(0, 0);
+  return runs.size() == 1 ? runs[0] : arrow::Concatenate(runs, evaluation_->pool());
+}
+
 Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::State(
     const expr::GroupSelection& groups) {
   std::vector<std::vector<std::shared_ptr<arrow::Array>>> states(feeds_.size());
@@ -285,16 +330,21 @@ Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::State(
   return out;
 }
 
-Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::RowStates(
-    const arrow::RecordBatch& rows) {
-  const int64_t count = rows.num_rows();
+// 0, 1, 2 …, `count` of them.
+const uint32_t* AggregateSet::OwnIds(int64_t count) {
   if (static_cast<int64_t>(own_ids_.size()) < count) {
     own_ids_.resize(static_cast<size_t>(count));
     std::iota(own_ids_.begin(), own_ids_.end(), 0u);
   }
+  return own_ids_.data();
+}
+
+Result<std::vector<std::shared_ptr<arrow::Array>>> AggregateSet::RowStates(
+    const arrow::RecordBatch& rows) {
+  const int64_t count = rows.num_rows();
   Clear();
   ARROW_RETURN_NOT_OK(Resize(count));
-  ARROW_RETURN_NOT_OK(Update(rows, own_ids_.data(), 0));
+  ARROW_RETURN_NOT_OK(Update(rows, OwnIds(count), 0));
   ARROW_RETURN_NOT_OK(Charge());
   return Finish(0, count);
 }

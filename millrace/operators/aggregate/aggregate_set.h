@@ -1,7 +1,9 @@
 // AggregateSet: the aggregates of one GROUP BY over its dense group ids.
 #pragma once
 
+#include <algorithm>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "millrace/functions/aggregate/stats_accumulator.h"
@@ -28,6 +30,14 @@ class AggregateSet {
   /// Results (kSingle, kFinal) or states (kPartial) of groups [begin, end), in the order
   /// of the node's output.
   Result<std::vector<std::shared_ptr<arrow::Array>>> Finish(int64_t begin, int64_t end);
+  /// Results of `groups` (kSingle, kFinal).
+  Result<std::vector<std::shared_ptr<arrow::Array>>> FinishSome(
+      std::span<const uint32_t> groups);
+  /// Is FinishSome cheaper for neighbours?
+  bool finishes_by_runs() const {
+    return std::any_of(feeds_.begin(), feeds_.end(),
+                       [](const Feed& feed) { return feed.own != nullptr; });
+  }
   /// The state of each row of the node's input by itself, as Finish of a kPartial set
   /// gives them. Only for kPartial; forgets every group.
   Result<std::vector<std::shared_ptr<arrow::Array>>> RowStates(
@@ -54,6 +64,7 @@ class AggregateSet {
     expr::ExprPtr filter;
     std::unique_ptr<expr::Accumulator> own;
     std::unique_ptr<functions::StatsAccumulator> stats;
+    std::unique_ptr<functions::StatsAccumulator> some;  // of FinishSome
     functions::Parts parts = 0;
   };
   // Where a call's answer comes from.
@@ -69,6 +80,9 @@ class AggregateSet {
   explicit AggregateSet(Evaluation& evaluation)
       : evaluation_(&evaluation),
         reservation_(evaluation.memory(), Reservation::Kind::kSpillable) {}
+  const uint32_t* OwnIds(int64_t count);
+  Result<std::shared_ptr<arrow::Array>> FinishRuns(expr::Accumulator& accumulator,
+                                                   std::span<const uint32_t> groups);
   Status MakeAccumulators(const std::vector<plan::AggregateCall>& calls);
   Status UpdateFeed(Feed& feed, const arrow::RecordBatch& rows, const uint32_t* ids);
   static size_t StateColumnOf(functions::Parts parts, functions::Part part);

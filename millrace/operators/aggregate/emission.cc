@@ -24,7 +24,12 @@ data::Batch FinishedBatch(const arrow::Schema& schema,
 }
 
 void Emission::Add(std::unique_ptr<Groups> groups, std::optional<int64_t> window) {
-  waiting_.push_back({std::move(groups), window});
+  Groups* const changes = groups->tracks_results() ? groups.get() : nullptr;
+  waiting_.push_back({std::move(groups), changes, window});
+}
+
+void Emission::AddChanges(Groups* groups, std::optional<int64_t> window) {
+  waiting_.push_back({nullptr, groups, window});
 }
 
 // A window column: `rows` times the same instant.
@@ -36,29 +41,62 @@ Result<std::shared_ptr<arrow::Array>> Emission::Times(int64_t value, int64_t row
       arrow::ArrayData::Make(schema_->field(0)->type(), rows, {nullptr, data}, 0));
 }
 
-Result<std::unique_ptr<Groups>> Emission::Next(Output& out) {
-  Waiting& waiting = waiting_.front();
+// With the columns of the window in front.
+Result<data::Batch> Emission::Finished(std::vector<std::shared_ptr<arrow::Array>> columns,
+                                       std::optional<int64_t> window,
+                                       int64_t rows) const {
+  if (window) {
+    ARROW_ASSIGN_OR_RAISE(auto starts, Times(windows_->StartOf(*window), rows));
+    ARROW_ASSIGN_OR_RAISE(auto ends, Times(windows_->EndOf(*window), rows));
+    columns.insert(columns.begin(), {std::move(starts), std::move(ends)});
+  } else if (windows_ != nullptr) {
+    const auto& type = schema_->field(0)->type();
+    ARROW_ASSIGN_OR_RAISE(auto starts, windows_->Starts(*columns[0], type, pool_));
+    ARROW_ASSIGN_OR_RAISE(columns[0], windows_->Ends(*columns[0], type, pool_));
+    columns.insert(columns.begin(), std::move(starts));
+  }
+  return FinishedBatch(*schema_, std::move(columns), rows);
+}
+
+Status Emission::PutWhole(Waiting& waiting, Output& out) {
   const int64_t end = std::min(waiting.next + batch_rows_, waiting.groups->size());
   const int64_t rows = end - waiting.next;
-  if (rows > 0) {
-    ARROW_ASSIGN_OR_RAISE(auto columns, waiting.groups->Columns(waiting.next, end));
-    if (waiting.window) {
-      ARROW_ASSIGN_OR_RAISE(auto starts, Times(windows_->StartOf(*waiting.window), rows));
-      ARROW_ASSIGN_OR_RAISE(auto ends, Times(windows_->EndOf(*waiting.window), rows));
-      columns.insert(columns.begin(), {std::move(starts), std::move(ends)});
-    } else if (windows_ != nullptr) {
-      const auto& type = schema_->field(0)->type();
-      ARROW_ASSIGN_OR_RAISE(auto starts, windows_->Starts(*columns[0], type, pool_));
-      ARROW_ASSIGN_OR_RAISE(columns[0], windows_->Ends(*columns[0], type, pool_));
-      columns.insert(columns.begin(), std::move(starts));
-    }
-    out.Push(FinishedBatch(*schema_, std::move(columns), rows));
-  }
+  if (rows == 0) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(auto columns, waiting.groups->Columns(waiting.next, end));
+  ARROW_ASSIGN_OR_RAISE(auto batch, Finished(std::move(columns), waiting.window, rows));
+  out.Push(std::move(batch));
   waiting.next = end;
-  if (end < waiting.groups->size()) return nullptr;
+  return Status::OK();
+}
+
+Status Emission::PutChanges(Waiting& waiting, Output& out) {
+  if (!waiting.changes->HasResults()) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(auto piece, waiting.changes->NextResults(batch_rows_));
+  const int64_t rows = piece.rows;
+  if (rows == 0) return Status::OK();
+  ARROW_ASSIGN_OR_RAISE(auto batch,
+                        Finished(std::move(piece.columns), waiting.window, rows));
+  if (piece.kinds) {
+    data::Changes changes;
+    changes.kinds = std::move(piece.kinds);
+    batch.changes = std::make_shared<const data::Changes>(std::move(changes));
+  }
+  out.Push(std::move(batch));
+  return Status::OK();
+}
+
+Result<std::unique_ptr<Groups>> Emission::Next(Output& out) {
+  Waiting& waiting = waiting_.front();
+  if (waiting.changes != nullptr) {
+    ARROW_RETURN_NOT_OK(PutChanges(waiting, out));
+    if (waiting.changes->HasResults()) return nullptr;
+  } else {
+    ARROW_RETURN_NOT_OK(PutWhole(waiting, out));
+    if (waiting.next < waiting.groups->size()) return nullptr;
+  }
   std::unique_ptr<Groups> done = std::move(waiting.groups);
   waiting_.pop_front();
-  done->Clear();
+  if (done) done->Clear();
   return done;
 }
 

@@ -36,18 +36,26 @@ class Emission {
   /// Put out all of `groups`. `window`: they belong to this one; absent: their first key
   /// column is their window, or there are none.
   void Add(std::unique_ptr<Groups> groups, std::optional<int64_t> window);
+  /// Put out what changed of `groups`, which track their results and stay where they are:
+  /// no rows may be added to them until all is out.
+  void AddChanges(Groups* groups, std::optional<int64_t> window);
   bool empty() const { return waiting_.empty(); }
   const arrow::Schema& schema() const { return *schema_; }
-  /// Put the next batch into `out`. Groups that are through come back for reuse, else
-  /// null.
+  /// Put the next batch into `out`. Groups that are through, and not somebody else's,
+  /// come back for reuse, else null.
   Result<std::unique_ptr<Groups>> Next(Output& out);
 
  private:
   struct Waiting {
-    std::unique_ptr<Groups> groups;
+    std::unique_ptr<Groups> groups;  // null: somebody else's
+    Groups* changes;                 // null: all groups are put out once
     std::optional<int64_t> window;
     int64_t next = 0;
   };
+  Status PutWhole(Waiting& waiting, Output& out);
+  Status PutChanges(Waiting& waiting, Output& out);
+  Result<data::Batch> Finished(std::vector<std::shared_ptr<arrow::Array>> columns,
+                               std::optional<int64_t> window, int64_t rows) const;
   Result<std::shared_ptr<arrow::Array>> Times(int64_t value, int64_t rows) const;
 
   const std::shared_ptr<arrow::Schema> schema_;

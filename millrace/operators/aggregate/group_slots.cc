@@ -29,6 +29,7 @@ GroupSlots::GroupSlots(const plan::AggregateNode& node, bool apart,
                        Evaluation& evaluation)
     : apart_(apart),
       tracked_(context.checkpointed && node.phase() != plan::AggregatePhase::kPartial),
+      changes_(node.change_mode() != plan::ChangeMode::kAppend),
       phase_(node.phase()),
       calls_(node.aggregates()),
       first_state_(static_cast<int>(node.keys().size()) + (node.window() ? 2 : 0)),
@@ -42,6 +43,8 @@ GroupSlots::GroupSlots(const plan::AggregateNode& node, bool apart,
   for (const expr::ExprPtr& key : node.keys()) key_types_.push_back(key->type());
   // A first half puts its groups out instead; and one group has no parts.
   if (phase_ == plan::AggregatePhase::kPartial || key_types_.empty()) spill_ = nullptr;
+  // What was put out is known of groups in memory only.
+  if (changes_) spill_ = nullptr;
 }
 
 Result<std::unique_ptr<Groups>> GroupSlots::NewGroups() {
@@ -53,6 +56,7 @@ Result<std::unique_ptr<Groups>> GroupSlots::NewGroups() {
   ARROW_ASSIGN_OR_RAISE(auto groups,
                         Groups::Make(key_types_, calls_, phase_, *evaluation_, memory_));
   if (tracked_) groups->Track();
+  if (changes_) groups->TrackResults();
   return groups;
 }
 
@@ -143,6 +147,16 @@ Status GroupSlots::Relieve(Slot& slot, int64_t window) {
     ARROW_RETURN_NOT_OK(Spill(*largest, its_window));
   }
   return Status::OK();
+}
+
+void GroupSlots::EmitChanges(int64_t window) {
+  const Slot& slot = slots_.at(window);
+  if (slot.groups && slot.groups->HasResults())
+    emission_.AddChanges(slot.groups.get(), WindowOf(window));
+}
+
+void GroupSlots::EmitAllChanges() {
+  ForEachWindow([this](int64_t window) { EmitChanges(window); });
 }
 
 Status GroupSlots::Emit(int64_t window) {
@@ -240,7 +254,8 @@ Status GroupSlots::WriteSpilled(state::OperatorSnapshot& out) {
 }
 
 Status GroupSlots::Restore(const state::OperatorState& state,
-                           const std::function<bool(int64_t window)>& closed) {
+                           const std::function<bool(int64_t window)>& closed,
+                           const std::function<bool(int64_t window)>& put_out) {
   const auto groups_at = [this](int64_t window) -> Result<Groups*> {
     ARROW_RETURN_NOT_OK(Ensure(window));
     return slots_[window].groups.get();
@@ -253,7 +268,10 @@ Status GroupSlots::Restore(const state::OperatorState& state,
   } else {
     ARROW_RETURN_NOT_OK(part_.RestoreTogether(state, [&] { return groups_at(0); }));
   }
-  for (auto& [window, slot] : slots_) slot.rows_in_memory = slot.groups->size();
+  for (auto& [window, slot] : slots_) {
+    slot.rows_in_memory = slot.groups->size();
+    if (changes_ && put_out(window)) ARROW_RETURN_NOT_OK(slot.groups->SettleResults());
+  }
   return RestoreSpilled(state, closed);
 }
 

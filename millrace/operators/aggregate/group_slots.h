@@ -40,6 +40,15 @@ class GroupSlots {
   Result<int64_t> Add(int64_t window, const arrow::RecordBatch& rows,
                       const std::vector<std::shared_ptr<arrow::Array>>& keys);
 
+  /// Where results change: put out what did of the slot of `window`, or of all, which
+  /// stay. Slots that are let go by Emit are put out so as well.
+  void EmitChanges(int64_t window);
+  void EmitAllChanges();
+  /// Calls `visit` with the windows that have a slot, in order.
+  template <typename Visit>
+  void ForEachWindow(const Visit& visit) const {
+    for (const auto& [window, slot] : slots_) visit(window);
+  }
   /// Put out the slot of `window`, or all.
   Status Emit(int64_t window);
   Status EmitAll();
@@ -49,9 +58,10 @@ class GroupSlots {
   const Emission& emission() const { return emission_; }
 
   Status Snapshot(state::OperatorSnapshot& out);
-  /// `closed`: is that window to be left out?
+  /// `closed`: is that window to be left out? `put_out`: have its results left before?
   Status Restore(const state::OperatorState& state,
-                 const std::function<bool(int64_t window)>& closed);
+                 const std::function<bool(int64_t window)>& closed,
+                 const std::function<bool(int64_t window)>& put_out);
 
  private:
   using Arrays = std::vector<std::shared_ptr<arrow::Array>>;
@@ -85,6 +95,7 @@ class GroupSlots {
 
   const bool apart_;
   const bool tracked_;
+  const bool changes_;  // results are put out as changes
   const plan::AggregatePhase phase_;
   const std::vector<plan::AggregateCall> calls_;
   std::vector<std::shared_ptr<arrow::DataType>> key_types_;

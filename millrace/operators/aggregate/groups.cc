@@ -28,13 +28,19 @@ Status Groups::Prepare(const std::vector<std::shared_ptr<arrow::Array>>& keys,
   return Status::OK();
 }
 
+// The groups of the rows that were prepared are about to change.
+Status Groups::Mark(int64_t rows) {
+  if (tracked_) changed_.Mark(ids_, rows);
+  return results_ ? results_->Before(ids_, rows, aggregates_) : Status::OK();
+}
+
 Status Groups::Apply(const arrow::RecordBatch& rows, int first_state) {
-  if (tracked_) changed_.Mark(ids_, rows.num_rows());
+  ARROW_RETURN_NOT_OK(Mark(rows.num_rows()));
   return aggregates_.Update(rows, ids_, first_state);
 }
 
 Status Groups::MergeStates(const arrow::RecordBatch& rows, int first_state) {
-  if (tracked_) changed_.Mark(ids_, rows.num_rows());
+  ARROW_RETURN_NOT_OK(Mark(rows.num_rows()));
   return aggregates_.Merge(rows, ids_, first_state);
 }
 
@@ -52,6 +58,7 @@ void Groups::Clear() {
   table_.Clear();
   aggregates_.Clear();
   changed_.Clear();
+  if (results_) results_->Clear();
   sized_ = 0;
 }
 

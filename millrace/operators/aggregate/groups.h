@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "millrace/operators/aggregate/aggregate_set.h"
 #include "millrace/operators/aggregate/changed_groups.h"
+#include "millrace/operators/aggregate/group_changes.h"
 #include "millrace/operators/aggregate/group_table.h"
 
 namespace millrace::operators {
@@ -50,6 +52,18 @@ class Groups {
   /// All groups are as they were written.
   Status Settle() { return changed_.Settle(size()); }
 
+  /// Keep from now on what is needed to put results out as changes.
+  void TrackResults() { results_.emplace(evaluation_->memory()); }
+  bool tracks_results() const { return results_.has_value(); }
+  /// Where results are tracked: is there any to put out?
+  bool HasResults() const { return results_->Any(size()); }
+  /// The next of them, see GroupChanges::Next.
+  Result<GroupChanges::Piece> NextResults(int64_t rows) {
+    return results_->Next(rows, table_, aggregates_);
+  }
+  /// The results of all groups were put out by somebody before us.
+  Status SettleResults() { return results_->Settle(size()); }
+
   /// State rows of `groups`, plain columns.
   Result<std::vector<std::shared_ptr<arrow::Array>>> State(
       const expr::GroupSelection& groups);
@@ -75,6 +89,8 @@ class Groups {
         aggregates_(std::move(aggregates)),
         evaluation_(&evaluation),
         changed_(evaluation.memory()) {}
+  Status Mark(int64_t rows);
+
   GroupTable table_;
   AggregateSet aggregates_;
   Evaluation* evaluation_;
@@ -82,6 +98,7 @@ class Groups {
   int64_t sized_ = 0;
   bool tracked_ = false;
   ChangedGroups changed_;
+  std::optional<GroupChanges> results_;
   int64_t found_rows_ = 0;          // that FindLast saw
   int64_t restored_rows_ = 0;       // that RestoreLast saw
   std::vector<int64_t> last_rows_;  // of each group, among the restored

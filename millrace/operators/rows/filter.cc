@@ -2,6 +2,7 @@
 #include <arrow/compute/api_vector.h>
 #include <arrow/record_batch.h>
 
+#include "millrace/data/row_kinds.h"
 #include "millrace/operators/evaluation.h"
 #include "millrace/operators/factories_internal.h"
 #include "millrace/plan/filter_node.h"
@@ -27,6 +28,8 @@ class Filter final : public UnaryOperator {
                                arrow::compute::TakeOptions::NoBoundsCheck(),
                                evaluation_.arrow()));
       batch.rows = rows.record_batch();
+      ARROW_ASSIGN_OR_RAISE(
+          batch.changes, data::SelectChanges(batch.changes, *chosen, evaluation_.pool()));
     }
     out.Push(std::move(batch));
     return OpState::kNeedInput;

@@ -113,7 +113,9 @@ class AssignSeveral final : public AssignBase {
  public:
   AssignSeveral(const plan::WindowNode& node, Slicing slicing,
                 const OperatorContext& context)
-      : AssignBase(node, slicing, context), drops_late_(node.drops_late()) {}
+      : AssignBase(node, slicing, context),
+        drops_late_(node.drops_late()),
+        grace_(node.window().grace_micros) {}
 
  protected:
   Result<OpState> OnBatch(data::Batch batch, Output& out) override {
@@ -145,7 +147,9 @@ class AssignSeveral final : public AssignBase {
   }
 
   Result<OpState> OnWatermark(const Watermark& watermark, Output& out) override {
-    closed_ = std::max(closed_, watermark.micros);
+    const bool from_start = watermark.micros < data::event_time::kMin + grace_;
+    closed_ = std::max(closed_,
+                       from_start ? data::event_time::kMin : watermark.micros - grace_);
     return OpState::kNeedInput;
   }
 
@@ -169,7 +173,7 @@ class AssignSeveral final : public AssignBase {
     const int64_t last = slicing_.LastWindow(slice);
     if (window > last) return;  // it lies in a gap between windows
     if (drops_late_) {
-      const int64_t open = slicing_.FirstOpen(closed_);
+      const int64_t open = slicing_.FirstOpen(closed_);  // or in their grace period
       if (last < open) {
         counters_->late.fetch_add(rows->num_rows(), std::memory_order_relaxed);
         return;
@@ -194,8 +198,9 @@ class AssignSeveral final : public AssignBase {
   }
 
   const bool drops_late_;
+  const int64_t grace_;
   std::deque<Waiting> waiting_;
-  int64_t closed_ = data::event_time::kMin;  // the watermark
+  int64_t closed_ = data::event_time::kMin;  // the watermark, less the grace period
 };
 
 }  // namespace

@@ -1,0 +1,91 @@
+// EMIT and GRACE PERIOD: when the results of an aggregation leave.
+#include <algorithm>
+
+#include "millrace/plan/errors.h"
+#include "millrace/sql/errors.h"
+#include "millrace/sql/query_binder_internal.h"
+
+namespace millrace::sql {
+
+using plan::NodePtr;
+using Mode = EmitClause::Mode;
+
+namespace {
+
+bool Groups(const NodePtr& node) {
+  return node->kind() == plan::AggregateNode::kKind ||
+         std::any_of(node->inputs().begin(), node->inputs().end(), Groups);
+}
+
+bool HasWindow(const NodePtr& node) {
+  const auto* group = plan::As<plan::AggregateNode>(node);
+  if (group != nullptr && group->window()) return true;
+  return std::any_of(node->inputs().begin(), node->inputs().end(), HasWindow);
+}
+
+bool AsksForChanges(const Query& query) {
+  return query.emit &&
+         (query.emit->mode == Mode::kChanges || query.emit->mode == Mode::kEvery);
+}
+
+Result<int64_t> PositiveMicros(const Duration& duration, std::string_view what) {
+  ARROW_ASSIGN_OR_RAISE(const int64_t micros, MicrosOf(duration));
+  if (micros > 0) return micros;
+  return errors::kSqlBadEmission.Make(duration.where.ToWhere(), "{} is to be more than 0",
+                                      what);
+}
+
+}  // namespace
+
+// Without a word, windows give final results, and so does input that ends; what else is
+// grouped has no end to wait for.
+Status QueryBinder::BindEmission(const Query& query, bool bounded, Location where,
+                                 Grouping* grouping) {
+  const bool windowed = grouping->window.has_value();
+  const bool final_asked = query.emit && !AsksForChanges(query);
+  if (!bounded && !windowed && final_asked) {
+    return errors::kNeedsBoundedInput.Make(query.emit->where.ToWhere(),
+                                           "an aggregation without a window");
+  }
+  plan::Emission& emission = grouping->emission;
+  emission.changes = AsksForChanges(query) || (!bounded && !windowed);
+  if (query.emit && query.emit->every) {
+    ARROW_ASSIGN_OR_RAISE(emission.every_micros,
+                          PositiveMicros(*query.emit->every, "EMIT EVERY"));
+  }
+  if (!windowed) return Status::OK();
+  if (query.grace) {
+    ARROW_ASSIGN_OR_RAISE(grouping->window->grace_micros,
+                          PositiveMicros(*query.grace, "GRACE PERIOD"));
+  }
+  if (!grouping->window->is_session()) return Status::OK();
+  if (emission.changes) return NotSupported(where, "EMIT CHANGES of sessions");
+  if (query.grace) return NotSupported(query.grace->where, "GRACE PERIOD of sessions");
+  return Status::OK();
+}
+
+// What a clause says must be about something, and reach it.
+Status QueryBinder::CheckEmit(const Query& query, const NodePtr& node) {
+  const bool selects = std::holds_alternative<Select>(query.body->node);
+  if (query.grace && (!selects || !HasWindow(node))) {
+    return errors::kSqlBadEmission.Make(query.grace->where.ToWhere(),
+                                        "GRACE PERIOD without a window");
+  }
+  if (!query.emit) return Status::OK();
+  const Location where = query.emit->where;
+  if (query.emit->mode == Mode::kOnWindowClose && !HasWindow(node)) {
+    return errors::kSqlBadEmission.Make(where.ToWhere(),
+                                        "EMIT ON WINDOW CLOSE without a window");
+  }
+  if (!AsksForChanges(query) || node->change_mode() != plan::ChangeMode::kAppend)
+    return Status::OK();
+  if (Groups(node)) {
+    return errors::kSqlBadEmission.Make(
+        where.ToWhere(), "the query below it groups: say there that it emits changes");
+  }
+  if (query.emit->mode == Mode::kEvery)
+    return errors::kSqlBadEmission.Make(where.ToWhere(), "EMIT EVERY without GROUP BY");
+  return Status::OK();
+}
+
+}  // namespace millrace::sql
