@@ -18,8 +18,10 @@ Status RegisterAll(expr::FunctionRegistry& registry) {
   ARROW_RETURN_NOT_OK(RegisterRounding(registry));
   ARROW_RETURN_NOT_OK(RegisterText(registry));
   ARROW_RETURN_NOT_OK(RegisterTextParts(registry));
+  ARROW_RETURN_NOT_OK(RegisterTextCodes(registry));
   ARROW_RETURN_NOT_OK(RegisterPatterns(registry));
   ARROW_RETURN_NOT_OK(RegisterTimeParts(registry));
+  ARROW_RETURN_NOT_OK(RegisterDays(registry));
   ARROW_RETURN_NOT_OK(RegisterTimeText(registry));
   ARROW_RETURN_NOT_OK(RegisterLists(registry));
   ARROW_RETURN_NOT_OK(RegisterBasicAggregates(registry));

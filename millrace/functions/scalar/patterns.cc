@@ -255,6 +255,45 @@ Result<arrow::Datum> Extract(EvalContext& context, const Arguments& arguments,
       });
 }
 
+Result<arrow::Datum> CountMatches(EvalContext& context, const Arguments& arguments,
+                                  int64_t rows, const TypePtr& type) {
+  return ByRuns(
+      context, arguments, rows, type,
+      [&](const ArrayPtr& texts, const Controls& controls) -> Result<arrow::Datum> {
+        ARROW_ASSIGN_OR_RAISE(const RegexFlags flags,
+                              ParseFlags(controls.size() > 1 ? controls[1] : ""));
+        const arrow::compute::MatchSubstringOptions options(controls[0],
+                                                            flags.ignore_case);
+        ARROW_ASSIGN_OR_RAISE(
+            arrow::Datum counts,
+            RunKernel(context, "count_substring_regex", texts, controls[0], options));
+        const auto wide = arrow::compute::CastOptions::Safe(type);
+        return CallArrow(context, "cast", {counts}, &wide);
+      });
+}
+
+Result<arrow::Datum> SplitByRegex(EvalContext& context, const Arguments& arguments,
+                                  int64_t rows, const TypePtr& type) {
+  return ByRuns(
+      context, arguments, rows, type,
+      [&](const ArrayPtr& texts, const Controls& controls) -> Result<arrow::Datum> {
+        // The kernel would find an empty match for ever.
+        const ArrayPtr empty = std::make_shared<arrow::StringArray>(
+            1, arrow::Buffer::FromString(std::string(8, '\0')),
+            arrow::Buffer::FromString(""));
+        ARROW_ASSIGN_OR_RAISE(arrow::Datum matches_nothing,
+                              FindRegex(context, empty, controls[0], controls[0], false));
+        if (matches_nothing.array_as<arrow::BooleanArray>()->Value(0)) {
+          return errors::kBadPattern.Make({},
+                                          "'{}' matches the empty text: nothing to "
+                                          "split at",
+                                          controls[0]);
+        }
+        const arrow::compute::SplitPatternOptions options(controls[0]);
+        return RunKernel(context, "split_pattern_regex", texts, controls[0], options);
+      });
+}
+
 // The group's number travels as text, as the other controls do.
 Bind BindExtract() {
   return [](const Types& types, const Literals& literals) -> Result<Binding> {
@@ -323,6 +362,30 @@ Status RegisterPatterns(FunctionRegistry& registry) {
       .bind = Overloads("regexp_replace",
                         {{{text, text, text}, text}, {{text, text, text, text}, text}}),
       .evaluate = RegexReplace}));
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc = {"regexp_count",
+              {},
+              "string",
+              "regexp_count(text, pattern [, flags]) → bigint",
+              "How often the expression matches, without overlap. Flag i ignores case.",
+              "regexp_count('a1b22c', '[0-9]+')",
+              "2"},
+      .can_fail = true,
+      .bind = Overloads("regexp_count", {{{text, text}, arrow::int64()},
+                                         {{text, text, text}, arrow::int64()}}),
+      .evaluate = CountMatches}));
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc = {"regexp_split",
+              {"regexp_split_to_array", "string_split_regex"},
+              "string",
+              "regexp_split(text, pattern) → varchar[]",
+              "The parts between matches of the expression, which must not match the "
+              "empty text.",
+              "regexp_split('a, b;c', '[,;] *')",
+              "[a, b, c]"},
+      .can_fail = true,
+      .bind = Overloads("regexp_split", {{{text, text}, arrow::list(text)}}),
+      .evaluate = SplitByRegex}));
   return registry.Add(ScalarFunction{
       .doc = {"regexp_extract",
               {},
