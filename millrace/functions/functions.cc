@@ -23,6 +23,7 @@ Status RegisterAll(expr::FunctionRegistry& registry) {
   ARROW_RETURN_NOT_OK(RegisterTimeParts(registry));
   ARROW_RETURN_NOT_OK(RegisterDays(registry));
   ARROW_RETURN_NOT_OK(RegisterTimeText(registry));
+  ARROW_RETURN_NOT_OK(RegisterJson(registry));
   ARROW_RETURN_NOT_OK(RegisterLists(registry));
   ARROW_RETURN_NOT_OK(RegisterBasicAggregates(registry));
   ARROW_RETURN_NOT_OK(RegisterOrderedAggregates(registry));

@@ -22,6 +22,7 @@ Status RegisterPatterns(FunctionRegistry& registry);
 Status RegisterTimeParts(FunctionRegistry& registry);
 Status RegisterDays(FunctionRegistry& registry);
 Status RegisterTimeText(FunctionRegistry& registry);
+Status RegisterJson(FunctionRegistry& registry);
 Status RegisterLists(FunctionRegistry& registry);
 
 }  // namespace millrace::functions
