@@ -1,5 +1,6 @@
 #include <arrow/type.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/sql/errors.h"
 #include "millrace/sql/keywords.h"
 #include "millrace/sql/scope_internal.h"
@@ -58,25 +59,18 @@ Result<const ScopeColumn*> Scope::Find(const Path& path) const {
   if (found != nullptr) return found;
   const Where where = path[0].where.ToWhere();
   std::vector<std::string> names;
-  if (path.size() > 2) {
-    const Path column(path.begin(), path.begin() + 2);
-    ARROW_ASSIGN_OR_RAISE(const ScopeColumn* outer, FindOptional(column));
-    if (outer != nullptr) {
-      return errors::kSqlNotSupported.Make(where, "the field of a struct: {}",
-                                           ToSql(path));
-    }
-  }
   if (path.size() >= 2) {
     std::vector<std::string> tables;
     for (const ScopeColumn& column : columns) {
       if (EqualsIgnoreCase(column.table, path[0].text)) names.push_back(column.name);
       if (!column.table.empty()) tables.push_back(column.table);
     }
-    // x.y where x is a column asks for a field of it.
+    // x.y where x is a column asks for a field of it, and it is no struct.
     for (const ScopeColumn& column : columns) {
       if (names.empty() && EqualsIgnoreCase(column.name, path[0].text)) {
-        return errors::kSqlNotSupported.Make(where, "the field of a struct: {}",
-                                             ToSql(path));
+        return errors::kSqlUnknownColumn.Make(
+            where, "{}: {} is of type {}, which has no fields", ToSql(path), path[0].text,
+            data::SqlTypeName(*column.value->type()));
       }
     }
     if (names.empty()) {

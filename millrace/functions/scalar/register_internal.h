@@ -24,5 +24,7 @@ Status RegisterDays(FunctionRegistry& registry);
 Status RegisterTimeText(FunctionRegistry& registry);
 Status RegisterJson(FunctionRegistry& registry);
 Status RegisterLists(FunctionRegistry& registry);
+Status RegisterListValues(FunctionRegistry& registry);
+Status RegisterStructs(FunctionRegistry& registry);
 
 }  // namespace millrace::functions
