@@ -27,6 +27,7 @@ Status RegisterAll(expr::FunctionRegistry& registry) {
   ARROW_RETURN_NOT_OK(RegisterLists(registry));
   ARROW_RETURN_NOT_OK(RegisterListValues(registry));
   ARROW_RETURN_NOT_OK(RegisterStructs(registry));
+  ARROW_RETURN_NOT_OK(RegisterMaps(registry));
   ARROW_RETURN_NOT_OK(RegisterBasicAggregates(registry));
   ARROW_RETURN_NOT_OK(RegisterOrderedAggregates(registry));
   ARROW_RETURN_NOT_OK(RegisterMoments(registry));

@@ -208,7 +208,16 @@ struct NodeBinder {
     }
     return binder.Call(where, "array_value", std::move(values));
   }
-  Bound operator()(const MapOf&) { return NotSupported(where, "a map literal"); }
+  Bound operator()(const MapOf& node) {
+    std::vector<ExprPtr> entries;
+    for (const auto& [key, value] : node.entries) {
+      for (const ExpressionPtr& part : {key, value}) {
+        ARROW_ASSIGN_OR_RAISE(ExprPtr bound, binder.Bind(*part));
+        entries.push_back(std::move(bound));
+      }
+    }
+    return binder.Call(where, "map_value", std::move(entries));
+  }
   Bound operator()(const StructOf& node) {
     std::vector<ExprPtr> fields;
     for (const auto& [name, value] : node.fields) {
@@ -221,12 +230,11 @@ struct NodeBinder {
   Bound operator()(const Subscript& node) {
     ARROW_ASSIGN_OR_RAISE(ExprPtr operand, binder.Bind(*node.operand));
     ARROW_ASSIGN_OR_RAISE(ExprPtr index, binder.Bind(*node.index));
-    if (operand->type()->id() == arrow::Type::MAP) {
-      return NotSupported(where, "the value of a map");
-    }
-    const bool field = operand->type()->id() == arrow::Type::STRUCT;
-    return binder.Call(where, field ? "struct_extract" : "array_extract",
-                       {std::move(operand), std::move(index)});
+    const arrow::Type::type id = operand->type()->id();
+    const char* function = id == arrow::Type::MAP      ? "map_extract"
+                           : id == arrow::Type::STRUCT ? "struct_extract"
+                                                       : "array_extract";
+    return binder.Call(where, function, {std::move(operand), std::move(index)});
   }
   Bound operator()(const FieldOf& node) {
     ARROW_ASSIGN_OR_RAISE(ExprPtr operand, binder.Bind(*node.operand));

@@ -26,5 +26,6 @@ Status RegisterJson(FunctionRegistry& registry);
 Status RegisterLists(FunctionRegistry& registry);
 Status RegisterListValues(FunctionRegistry& registry);
 Status RegisterStructs(FunctionRegistry& registry);
+Status RegisterMaps(FunctionRegistry& registry);
 
 }  // namespace millrace::functions
