@@ -7,6 +7,17 @@
 
 namespace millrace::sql {
 
+namespace {
+
+// A path that goes on behind a column that is no struct.
+Status NoFields(const Path& path, const Identifier& name, const ScopeColumn& column) {
+  return errors::kSqlUnknownColumn.Make(
+      path[0].where.ToWhere(), "{}: {} is of type {}, which has no fields", ToSql(path),
+      name.text, data::SqlTypeName(*column.value->type()));
+}
+
+}  // namespace
+
 expr::ExprPtr ColumnOf(const plan::Node& node, int index) {
   const auto& field = node.schema()->field(index);
   return expr::Expr::Column(index, field->name(), field->type());
@@ -59,6 +70,11 @@ Result<const ScopeColumn*> Scope::Find(const Path& path) const {
   if (found != nullptr) return found;
   const Where where = path[0].where.ToWhere();
   std::vector<std::string> names;
+  if (path.size() > 2) {
+    ARROW_ASSIGN_OR_RAISE(const ScopeColumn* outer,
+                          FindOptional(Path(path.begin(), path.begin() + 2)));
+    if (outer != nullptr) return NoFields(path, path[1], *outer);
+  }
   if (path.size() >= 2) {
     std::vector<std::string> tables;
     for (const ScopeColumn& column : columns) {
@@ -68,9 +84,7 @@ Result<const ScopeColumn*> Scope::Find(const Path& path) const {
     // x.y where x is a column asks for a field of it, and it is no struct.
     for (const ScopeColumn& column : columns) {
       if (names.empty() && EqualsIgnoreCase(column.name, path[0].text)) {
-        return errors::kSqlUnknownColumn.Make(
-            where, "{}: {} is of type {}, which has no fields", ToSql(path), path[0].text,
-            data::SqlTypeName(*column.value->type()));
+        return NoFields(path, path[0], column);
       }
     }
     if (names.empty()) {
