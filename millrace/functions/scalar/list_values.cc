@@ -41,9 +41,11 @@ class ListOutput {
     }
     return Status::OK();
   }
-  void EndRow(bool valid) {
-    offsets_.UnsafeAppend(static_cast<int32_t>(places_.length()));
+  Status EndRow(bool valid) {
+    ARROW_ASSIGN_OR_RAISE(const int32_t offset, ListOffset(places_.length()));
+    offsets_.UnsafeAppend(offset);
     validity_.UnsafeAppend(valid);
+    return Status::OK();
   }
   Result<arrow::Datum> Finish(EvalContext& context,
                               const std::shared_ptr<arrow::Array>& values,
@@ -78,7 +80,7 @@ Result<arrow::Datum> ArrayOf(EvalContext& context, const Arguments& arguments,
     for (size_t i = 0; i < arguments.size(); ++i) {
       ARROW_RETURN_NOT_OK(out.Append(pool.At(i, row)));
     }
-    out.EndRow(true);
+    ARROW_RETURN_NOT_OK(out.EndRow(true));
   }
   return out.Finish(context, pool.values(), type, scalar);
 }
@@ -104,7 +106,7 @@ Result<arrow::Datum> Concat(EvalContext& context, const Arguments& arguments,
     for (size_t i = 0; i < lists.size() && !null; ++i) {
       ARROW_RETURN_NOT_OK(out.AppendRun(lists[i][row], pool.At(i, 0)));
     }
-    out.EndRow(!null);
+    ARROW_RETURN_NOT_OK(out.EndRow(!null));
   }
   return out.Finish(context, pool.values(), type, scalar);
 }
@@ -132,7 +134,7 @@ Result<arrow::Datum> Slice(EvalContext& context, const Arguments& arguments, int
     if (!null) {
       ARROW_RETURN_NOT_OK(out.AppendRun(Part(lists[row], from[row], to[row]), 0));
     }
-    out.EndRow(!null);
+    ARROW_RETURN_NOT_OK(out.EndRow(!null));
   }
   return out.Finish(context, lists.values(), type, scalar);
 }

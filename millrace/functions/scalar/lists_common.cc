@@ -1,5 +1,8 @@
+#include <limits>
+
 #include <arrow/array/concatenate.h>
 
+#include "millrace/expr/errors.h"
 #include "millrace/expr/evaluate.h"
 #include "millrace/functions/scalar/lists_internal.h"
 
@@ -39,6 +42,13 @@ Result<ValuePool> ValuePool::Make(const Arguments& columns, const TypePtr& type,
     ARROW_ASSIGN_OR_RAISE(out.values_, arrow::Concatenate(parts, pool));
   }
   return out;
+}
+
+Result<int32_t> ListOffset(int64_t length) {
+  if (length > std::numeric_limits<int32_t>::max()) {
+    return errors::kTextTooLong.Make({}, "the arrays of a batch hold {} values", length);
+  }
+  return static_cast<int32_t>(length);
 }
 
 std::shared_ptr<arrow::Array> MakeLists(const TypePtr& type, int64_t rows,

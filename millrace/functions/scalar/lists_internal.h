@@ -91,6 +91,9 @@ class ValuePool {
   std::vector<int64_t> begins_, steps_;
 };
 
+/// `length` values as an offset, or errors::kTextTooLong: lists have offsets of 32 bits.
+Result<int32_t> ListOffset(int64_t length);
+
 /// A list, or a map over entries, of `type`: row i has values [offsets[i], offsets[i+1]).
 std::shared_ptr<arrow::Array> MakeLists(const TypePtr& type, int64_t rows,
                                         std::shared_ptr<arrow::Buffer> offsets,

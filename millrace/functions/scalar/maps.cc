@@ -99,7 +99,8 @@ Result<arrow::Datum> MapOf(EvalContext& context, const Arguments& arguments, int
       key_places.UnsafeAppend(key_pool.At(i, row));
       value_places.UnsafeAppend(value_pool.At(i, row));
     }
-    offsets.UnsafeAppend(static_cast<int32_t>(key_places.length()));
+    ARROW_ASSIGN_OR_RAISE(const int32_t offset, ListOffset(key_places.length()));
+    offsets.UnsafeAppend(offset);
   }
   Entries out;
   ARROW_ASSIGN_OR_RAISE(auto key_at, key_places.Finish());
@@ -133,7 +134,8 @@ Result<arrow::Datum> MapOfArrays(EvalContext& context, const Arguments& argument
       ARROW_RETURN_NOT_OK(value_places.Append(of_values.begin + i));
     }
     ARROW_RETURN_NOT_OK(validity.Append(!null));
-    ARROW_RETURN_NOT_OK(offsets.Append(static_cast<int32_t>(key_places.length())));
+    ARROW_ASSIGN_OR_RAISE(const int32_t offset, ListOffset(key_places.length()));
+    ARROW_RETURN_NOT_OK(offsets.Append(offset));
   }
   Entries out;
   out.nulls = validity.false_count();
