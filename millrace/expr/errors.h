@@ -38,10 +38,13 @@ inline constexpr ErrorSpec kTextTooLong{
 inline constexpr ErrorSpec kEvaluationFailed{
     3511, arrow::StatusCode::Invalid, false, "an expression can't be evaluated",
     "see the message for the value that it failed on"};
+inline constexpr ErrorSpec kBadJsonPath{
+    3512, arrow::StatusCode::Invalid, false, "a path into JSON is not valid",
+    "write $.field, $[0], $.a[0].\"b c\" or $['a']; a text without $ names one field"};
 
 inline constexpr const ErrorSpec* kExprErrors[] = {
-    &kUnknownFunction, &kBadArguments, &kNumericOverflow, &kDivisionByZero,
-    &kBadCast,         &kBadPattern,   &kOutOfDomain,     &kUnknownTimeZone,
-    &kNoCast,          &kTextTooLong,  &kEvaluationFailed};
+    &kUnknownFunction, &kBadArguments, &kNumericOverflow,  &kDivisionByZero,
+    &kBadCast,         &kBadPattern,   &kOutOfDomain,      &kUnknownTimeZone,
+    &kNoCast,          &kTextTooLong,  &kEvaluationFailed, &kBadJsonPath};
 
 }  // namespace millrace::errors

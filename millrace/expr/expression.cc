@@ -64,6 +64,24 @@ std::string LiteralText(const arrow::Scalar& value) {
       }
       return out + "'";
     }
+    // Arrow leaves values of long lists out.
+    case arrow::Type::LIST:
+    case arrow::Type::MAP: {
+      const auto& values = *static_cast<const arrow::BaseListScalar&>(value).value;
+      std::string out = "[";
+      for (int64_t i = 0; i < values.length(); ++i) {
+        const auto item = values.GetScalar(i);
+        out += (i > 0 ? ", " : "") + (item.ok() ? LiteralText(**item) : "?");
+      }
+      return out + "]::" + type;
+    }
+    case arrow::Type::STRUCT: {
+      std::string out = "(";
+      for (const auto& item : static_cast<const arrow::StructScalar&>(value).value) {
+        out += (out.size() > 1 ? ", " : "") + LiteralText(*item);
+      }
+      return out + ")::" + type;
+    }
     case arrow::Type::INTERVAL_MONTH_DAY_NANO: {
       const auto& interval =
           static_cast<const arrow::MonthDayNanoIntervalScalar&>(value).value;

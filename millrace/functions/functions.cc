@@ -18,10 +18,16 @@ Status RegisterAll(expr::FunctionRegistry& registry) {
   ARROW_RETURN_NOT_OK(RegisterRounding(registry));
   ARROW_RETURN_NOT_OK(RegisterText(registry));
   ARROW_RETURN_NOT_OK(RegisterTextParts(registry));
+  ARROW_RETURN_NOT_OK(RegisterTextCodes(registry));
   ARROW_RETURN_NOT_OK(RegisterPatterns(registry));
   ARROW_RETURN_NOT_OK(RegisterTimeParts(registry));
+  ARROW_RETURN_NOT_OK(RegisterDays(registry));
   ARROW_RETURN_NOT_OK(RegisterTimeText(registry));
+  ARROW_RETURN_NOT_OK(RegisterJson(registry));
   ARROW_RETURN_NOT_OK(RegisterLists(registry));
+  ARROW_RETURN_NOT_OK(RegisterListValues(registry));
+  ARROW_RETURN_NOT_OK(RegisterStructs(registry));
+  ARROW_RETURN_NOT_OK(RegisterMaps(registry));
   ARROW_RETURN_NOT_OK(RegisterBasicAggregates(registry));
   ARROW_RETURN_NOT_OK(RegisterOrderedAggregates(registry));
   ARROW_RETURN_NOT_OK(RegisterMoments(registry));

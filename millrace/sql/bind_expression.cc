@@ -79,7 +79,7 @@ struct NodeBinder {
   Bound operator()(const Literal& node) {
     return BindLiteral(node, false, where, binder.context_);
   }
-  Bound operator()(const Name& node) { return binder.BindName(node.path); }
+  Bound operator()(const Name& node) { return binder.BindPath(node.path); }
   Bound operator()(const Star&) {
     return errors::kSqlSyntax.Make(where.ToWhere(),
                                    "* stands for columns in SELECT and COUNT(*) only");
@@ -200,19 +200,45 @@ struct NodeBinder {
     return Expr::Cast(std::move(operand), node.type.type, node.lenient);
   }
   Bound operator()(const FunctionCall& node) { return binder.BindCall(node, where); }
-  Bound operator()(const ArrayOf&) { return NotSupported(where, "an array literal"); }
-  Bound operator()(const MapOf&) { return NotSupported(where, "a map literal"); }
-  Bound operator()(const StructOf&) { return NotSupported(where, "a struct literal"); }
+  Bound operator()(const ArrayOf& node) {
+    std::vector<ExprPtr> values;
+    for (const ExpressionPtr& element : node.elements) {
+      ARROW_ASSIGN_OR_RAISE(ExprPtr bound, binder.Bind(*element));
+      values.push_back(std::move(bound));
+    }
+    return binder.Call(where, "array_value", std::move(values));
+  }
+  Bound operator()(const MapOf& node) {
+    std::vector<ExprPtr> entries;
+    for (const auto& [key, value] : node.entries) {
+      for (const ExpressionPtr& part : {key, value}) {
+        ARROW_ASSIGN_OR_RAISE(ExprPtr bound, binder.Bind(*part));
+        entries.push_back(std::move(bound));
+      }
+    }
+    return binder.Call(where, "map_value", std::move(entries));
+  }
+  Bound operator()(const StructOf& node) {
+    std::vector<ExprPtr> fields;
+    for (const auto& [name, value] : node.fields) {
+      ARROW_ASSIGN_OR_RAISE(ExprPtr bound, binder.Bind(*value));
+      fields.push_back(Expr::Literal(std::make_shared<arrow::StringScalar>(name.text)));
+      fields.push_back(std::move(bound));
+    }
+    return binder.Call(where, "named_struct", std::move(fields));
+  }
   Bound operator()(const Subscript& node) {
     ARROW_ASSIGN_OR_RAISE(ExprPtr operand, binder.Bind(*node.operand));
     ARROW_ASSIGN_OR_RAISE(ExprPtr index, binder.Bind(*node.index));
-    if (operand->type()->id() == arrow::Type::MAP) {
-      return NotSupported(where, "the value of a map");
-    }
-    return binder.Call(where, "array_extract", {std::move(operand), std::move(index)});
+    const arrow::Type::type id = operand->type()->id();
+    const char* function = id == arrow::Type::MAP      ? "map_extract"
+                           : id == arrow::Type::STRUCT ? "struct_extract"
+                                                       : "array_extract";
+    return binder.Call(where, function, {std::move(operand), std::move(index)});
   }
-  Bound operator()(const FieldOf&) {
-    return NotSupported(where, "the field of a struct");
+  Bound operator()(const FieldOf& node) {
+    ARROW_ASSIGN_OR_RAISE(ExprPtr operand, binder.Bind(*node.operand));
+    return binder.BindField(std::move(operand), node.field);
   }
 };
 
@@ -261,6 +287,28 @@ Result<std::optional<ExprPtr>> ExpressionBinder::BindAlias(const Path& path) {
   return std::nullopt;
 }
 
+// a.b.c may be a column and fields of it; the longest path that is a column counts.
+Result<ExprPtr> ExpressionBinder::BindPath(const Path& path) {
+  for (size_t size = path.size(); size > 0; --size) {
+    const Path name(path.begin(), path.begin() + size);
+    ARROW_ASSIGN_OR_RAISE(const ScopeColumn* column, scope_.FindOptional(name));
+    if (column == nullptr) continue;
+    if (size < path.size() && column->value->type()->id() != arrow::Type::STRUCT) break;
+    ARROW_ASSIGN_OR_RAISE(ExprPtr bound, BindName(name));
+    for (size_t i = size; i < path.size(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(bound, BindField(std::move(bound), path[i]));
+    }
+    return bound;
+  }
+  return BindName(path);
+}
+
+Result<ExprPtr> ExpressionBinder::BindField(ExprPtr operand, const Identifier& field) {
+  return Call(field.where, "struct_extract",
+              {std::move(operand),
+               Expr::Literal(std::make_shared<arrow::StringScalar>(field.text))});
+}
+
 Result<ExprPtr> ExpressionBinder::BindName(const Path& path) {
   ARROW_ASSIGN_OR_RAISE(const ScopeColumn* column, scope_.FindOptional(path));
   if (column != nullptr) return column->value;
@@ -284,7 +332,6 @@ Result<ExprPtr> ExpressionBinder::BindCall(const FunctionCall& call, Location wh
       return errors::kSqlBadWindow.Make(
           where.ToWhere(), "{} needs GROUP BY … WINDOW …, as TUMBLING(ts, 5m)", name);
     }
-    if (name == "row") return NotSupported(where, "a row as a value");
     // The nearest name is offered there.
     return Call(where, name, {});
   }

@@ -47,6 +47,8 @@ class ExpressionBinder {
   Result<expr::ExprPtr> Call(Location where, const std::string& name,
                              std::vector<expr::ExprPtr> arguments);
   Result<expr::ExprPtr> BindCall(const FunctionCall& call, Location where);
+  Result<expr::ExprPtr> BindPath(const Path& path);
+  Result<expr::ExprPtr> BindField(expr::ExprPtr operand, const Identifier& field);
   Result<expr::ExprPtr> BindCase(const CaseOf& node, Location where);
 
   const PlannerContext& context_;

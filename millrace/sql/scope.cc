@@ -1,10 +1,22 @@
 #include <arrow/type.h>
 
+#include "millrace/data/type_name.h"
 #include "millrace/sql/errors.h"
 #include "millrace/sql/keywords.h"
 #include "millrace/sql/scope_internal.h"
 
 namespace millrace::sql {
+
+namespace {
+
+// A path that goes on behind a column that is no struct.
+Status NoFields(const Path& path, const Identifier& name, const ScopeColumn& column) {
+  return errors::kSqlUnknownColumn.Make(
+      path[0].where.ToWhere(), "{}: {} is of type {}, which has no fields", ToSql(path),
+      name.text, data::SqlTypeName(*column.value->type()));
+}
+
+}  // namespace
 
 expr::ExprPtr ColumnOf(const plan::Node& node, int index) {
   const auto& field = node.schema()->field(index);
@@ -59,12 +71,9 @@ Result<const ScopeColumn*> Scope::Find(const Path& path) const {
   const Where where = path[0].where.ToWhere();
   std::vector<std::string> names;
   if (path.size() > 2) {
-    const Path column(path.begin(), path.begin() + 2);
-    ARROW_ASSIGN_OR_RAISE(const ScopeColumn* outer, FindOptional(column));
-    if (outer != nullptr) {
-      return errors::kSqlNotSupported.Make(where, "the field of a struct: {}",
-                                           ToSql(path));
-    }
+    ARROW_ASSIGN_OR_RAISE(const ScopeColumn* outer,
+                          FindOptional(Path(path.begin(), path.begin() + 2)));
+    if (outer != nullptr) return NoFields(path, path[1], *outer);
   }
   if (path.size() >= 2) {
     std::vector<std::string> tables;
@@ -72,11 +81,10 @@ Result<const ScopeColumn*> Scope::Find(const Path& path) const {
       if (EqualsIgnoreCase(column.table, path[0].text)) names.push_back(column.name);
       if (!column.table.empty()) tables.push_back(column.table);
     }
-    // x.y where x is a column asks for a field of it.
+    // x.y where x is a column asks for a field of it, and it is no struct.
     for (const ScopeColumn& column : columns) {
       if (names.empty() && EqualsIgnoreCase(column.name, path[0].text)) {
-        return errors::kSqlNotSupported.Make(where, "the field of a struct: {}",
-                                             ToSql(path));
+        return NoFields(path, path[0], column);
       }
     }
     if (names.empty()) {

@@ -1,66 +1,10 @@
 // Values of lists: array[i], ARRAY_LENGTH.
+#include "millrace/functions/scalar/lists_internal.h"
 #include "millrace/functions/scalar/register_internal.h"
 
 namespace millrace::functions {
 
 namespace {
-
-using arrow::Type;
-
-bool IsList(const arrow::DataType& type) {
-  return type.id() == Type::LIST || type.id() == Type::LARGE_LIST ||
-         type.id() == Type::FIXED_SIZE_LIST;
-}
-
-struct Extent {
-  int64_t begin, length;
-};
-
-// Where the values of each list lie, whatever its layout.
-class Lists {
- public:
-  static Result<Lists> Make(const arrow::Datum& datum, arrow::MemoryPool* pool) {
-    Lists out;
-    if (datum.is_scalar()) {
-      ARROW_ASSIGN_OR_RAISE(out.array_,
-                            arrow::MakeArrayFromScalar(*datum.scalar(), 1, pool));
-      out.step_ = 0;
-    } else {
-      out.array_ = datum.make_array();
-    }
-    return out;
-  }
-  bool IsNull(int64_t row) const { return array_->IsNull(row * step_); }
-  Extent operator[](int64_t row) const {
-    row *= step_;
-    switch (array_->type_id()) {
-      case Type::LIST: {
-        const auto& lists = static_cast<const arrow::ListArray&>(*array_);
-        return {lists.value_offset(row), lists.value_length(row)};
-      }
-      case Type::LARGE_LIST: {
-        const auto& lists = static_cast<const arrow::LargeListArray&>(*array_);
-        return {lists.value_offset(row), lists.value_length(row)};
-      }
-      default: {
-        const auto& lists = static_cast<const arrow::FixedSizeListArray&>(*array_);
-        return {lists.value_offset(row), lists.value_length(row)};
-      }
-    }
-  }
-  std::shared_ptr<arrow::Array> values() const {
-    switch (array_->type_id()) {
-      case Type::LIST: return static_cast<const arrow::ListArray&>(*array_).values();
-      case Type::LARGE_LIST:
-        return static_cast<const arrow::LargeListArray&>(*array_).values();
-      default: return static_cast<const arrow::FixedSizeListArray&>(*array_).values();
-    }
-  }
-
- private:
-  std::shared_ptr<arrow::Array> array_;
-  int64_t step_ = 1;
-};
 
 Result<arrow::Datum> Element(EvalContext& context, const Arguments& arguments,
                              int64_t rows, const TypePtr& type) {
@@ -129,21 +73,21 @@ Status RegisterLists(FunctionRegistry& registry) {
         return Binding{{types[0], arrow::int64()}, types[0]->field(0)->type()};
       },
       .evaluate = Element}));
-  return registry.Add(
-      ScalarFunction{.doc = {"array_length",
-                             {"cardinality", "list_length"},
-                             "list",
-                             "array_length(array) → bigint",
-                             "Number of values, NULLs included.",
-                             "array_length(split('a,b', ','))",
-                             "2"},
-                     .bind = [](const Types& types, const Literals&) -> Result<Binding> {
-                       if (types.size() != 1 || !IsList(*types[0])) {
-                         return BadArguments("array_length", types, "it takes an array");
-                       }
-                       return Binding{types, arrow::int64()};
-                     },
-                     .evaluate = Length});
+  return registry.Add(ScalarFunction{
+      .doc = {"array_length",
+              {"cardinality", "list_length"},
+              "list",
+              "array_length(array or map) → bigint",
+              "Number of values, NULLs included, or of entries.",
+              "array_length(split('a,b', ','))",
+              "2"},
+      .bind = [](const Types& types, const Literals&) -> Result<Binding> {
+        if (types.size() != 1 || !(IsList(*types[0]) || IsMap(*types[0]))) {
+          return BadArguments("array_length", types, "it takes an array");
+        }
+        return Binding{types, arrow::int64()};
+      },
+      .evaluate = Length});
 }
 
 }  // namespace millrace::functions

@@ -255,6 +255,74 @@ Result<arrow::Datum> Extract(EvalContext& context, const Arguments& arguments,
       });
 }
 
+// Bytes that no UTF-8 has, around each match. Kernels that count and split would look for
+// the next match in the rest alone, where ^ and \b mean another place, and never come
+// past an empty one.
+constexpr char kMatchBegin = '\xFE', kMatchEnd = '\xFF';
+
+Result<arrow::Datum> MarkMatches(EvalContext& context, const ArrayPtr& texts,
+                                 const std::string& pattern, Text flag_text) {
+  ARROW_ASSIGN_OR_RAISE(const RegexFlags flags, ParseFlags(flag_text));
+  const arrow::compute::ReplaceSubstringOptions options(
+      (flags.ignore_case ? "(?i)" : "") + pattern,
+      std::string{kMatchBegin} + "\\0" + kMatchEnd, -1);
+  return RunKernel(context, "replace_substring_regex", texts, pattern, options);
+}
+
+Result<arrow::Datum> CountMatches(EvalContext& context, const Arguments& arguments,
+                                  int64_t rows, const TypePtr& type) {
+  return ByRuns(
+      context, arguments, rows, type,
+      [&](const ArrayPtr& texts, const Controls& controls) -> Result<arrow::Datum> {
+        ARROW_ASSIGN_OR_RAISE(const arrow::Datum marked,
+                              MarkMatches(context, texts, controls[0],
+                                          controls.size() > 1 ? controls[1] : ""));
+        return MapRows<int64_t, Text>(
+            context, {marked}, texts->length(), type, [](Text text, int64_t* out) {
+              *out = std::count(text.begin(), text.end(), kMatchEnd);
+            });
+      });
+}
+
+Status AppendParts(Text marked, arrow::StringBuilder* out) {
+  for (bool first = true; true; first = false) {
+    const size_t begin = marked.find(kMatchBegin);
+    if (begin == Text::npos) return out->Append(marked);
+    const size_t end = marked.find(kMatchEnd, begin);
+    // Nothing to split at before the first character and behind the last.
+    const bool empty = end == begin + 1;
+    if (empty && end + 1 == marked.size()) return out->Append(marked.substr(0, begin));
+    if (!(empty && first && begin == 0))
+      ARROW_RETURN_NOT_OK(out->Append(marked.substr(0, begin)));
+    marked.remove_prefix(end + 1);
+  }
+}
+
+Result<arrow::Datum> SplitByRegex(EvalContext& context, const Arguments& arguments,
+                                  int64_t rows, const TypePtr& type) {
+  return ByRuns(
+      context, arguments, rows, type,
+      [&](const ArrayPtr& texts, const Controls& controls) -> Result<arrow::Datum> {
+        ARROW_ASSIGN_OR_RAISE(const arrow::Datum marked,
+                              MarkMatches(context, texts, controls[0],
+                                          controls.size() > 1 ? controls[1] : ""));
+        const auto held = marked.make_array();
+        const auto& all = static_cast<const arrow::StringArray&>(*held);
+        const auto parts = std::make_shared<arrow::StringBuilder>(context.pool);
+        arrow::ListBuilder lists(context.pool, parts, type);
+        for (int64_t row = 0; row < all.length(); ++row) {
+          if (all.IsNull(row)) {
+            ARROW_RETURN_NOT_OK(lists.AppendNull());
+            continue;
+          }
+          ARROW_RETURN_NOT_OK(lists.Append());
+          ARROW_RETURN_NOT_OK(AppendParts(all.GetView(row), parts.get()));
+        }
+        ARROW_ASSIGN_OR_RAISE(auto out, lists.Finish());
+        return arrow::Datum(std::move(out));
+      });
+}
+
 // The group's number travels as text, as the other controls do.
 Bind BindExtract() {
   return [](const Types& types, const Literals& literals) -> Result<Binding> {
@@ -323,6 +391,31 @@ Status RegisterPatterns(FunctionRegistry& registry) {
       .bind = Overloads("regexp_replace",
                         {{{text, text, text}, text}, {{text, text, text, text}, text}}),
       .evaluate = RegexReplace}));
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc = {"regexp_count",
+              {},
+              "string",
+              "regexp_count(text, pattern [, flags]) → bigint",
+              "How often the expression matches, without overlap. Flag i ignores case.",
+              "regexp_count('a1b22c', '[0-9]+')",
+              "2"},
+      .can_fail = true,
+      .bind = Overloads("regexp_count", {{{text, text}, arrow::int64()},
+                                         {{text, text, text}, arrow::int64()}}),
+      .evaluate = CountMatches}));
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc = {"regexp_split",
+              {"regexp_split_to_array", "string_split_regex"},
+              "string",
+              "regexp_split(text, pattern [, flags]) → varchar[]",
+              "The parts between matches of the expression. Flag i ignores case. Empty "
+              "matches count between characters only.",
+              "regexp_split('a, b;c', '[,;] *')",
+              "[a, b, c]"},
+      .can_fail = true,
+      .bind = Overloads("regexp_split", {{{text, text}, arrow::list(text)},
+                                         {{text, text, text}, arrow::list(text)}}),
+      .evaluate = SplitByRegex}));
   return registry.Add(ScalarFunction{
       .doc = {"regexp_extract",
               {},

@@ -17,9 +17,15 @@ Status RegisterMath(FunctionRegistry& registry);
 Status RegisterRounding(FunctionRegistry& registry);
 Status RegisterText(FunctionRegistry& registry);
 Status RegisterTextParts(FunctionRegistry& registry);
+Status RegisterTextCodes(FunctionRegistry& registry);
 Status RegisterPatterns(FunctionRegistry& registry);
 Status RegisterTimeParts(FunctionRegistry& registry);
+Status RegisterDays(FunctionRegistry& registry);
 Status RegisterTimeText(FunctionRegistry& registry);
+Status RegisterJson(FunctionRegistry& registry);
 Status RegisterLists(FunctionRegistry& registry);
+Status RegisterListValues(FunctionRegistry& registry);
+Status RegisterStructs(FunctionRegistry& registry);
+Status RegisterMaps(FunctionRegistry& registry);
 
 }  // namespace millrace::functions

@@ -314,32 +314,55 @@ Status RegisterTimeParts(FunctionRegistry& registry) {
       .can_fail = true,
       .bind = BindDatePart(),
       .evaluate = DatePart}));
+  ARROW_RETURN_NOT_OK(registry.Add(
+      ScalarFunction{.doc = {"localtimestamp",
+                             {},
+                             "time",
+                             "localtimestamp(), LOCALTIMESTAMP → timestamp",
+                             "As now, what a clock in UTC shows.",
+                             "localtimestamp()",
+                             ""},
+                     .deterministic = false,
+                     .bind = Overloads("localtimestamp", {{{}, Timestamp()}}),
+                     .evaluate = [](EvalContext& context, const Arguments&, int64_t,
+                                    const TypePtr& type) -> Result<arrow::Datum> {
+                       return arrow::Datum(std::make_shared<arrow::TimestampScalar>(
+                           NowMicros(context), type));
+                     }}));
   struct Part {
     const char *name, *description, *example, *result;
+    std::vector<std::string> aliases = {};
   };
-  static constexpr Part kParts[] = {
+  const Part parts[] = {
       {"year", "Year of a date or time.", "year(DATE '2024-02-29')", "2024"},
       {"quarter", "Quarter, 1 to 4.", "quarter(DATE '2024-05-01')", "2"},
       {"month", "Month, 1 to 12.", "month(DATE '2024-02-29')", "2"},
       {"week", "ISO week, 1 to 53.", "week(DATE '2021-01-03')", "53"},
-      {"day", "Day of the month.", "day(DATE '2024-02-29')", "29"},
+      {"day", "Day of the month.", "day(DATE '2024-02-29')", "29", {"dayofmonth"}},
+      {"dow",
+       "Day of the week, 0 Sunday to 6.",
+       "dow(DATE '2024-02-29')",
+       "4",
+       {"dayofweek"}},
+      {"isodow", "Day of the week, 1 Monday to 7.", "isodow(DATE '2024-03-03')", "7"},
+      {"doy",
+       "Day of the year, 1 to 366.",
+       "doy(DATE '2024-02-29')",
+       "60",
+       {"dayofyear"}},
       {"hour", "Hour, 0 to 23.", "hour(TIMESTAMP '2024-02-29 13:14:15')", "13"},
       {"minute", "Minute, 0 to 59.", "minute(TIMESTAMP '2024-02-29 13:14:15')", "14"},
       {"second", "Second, 0 to 59.", "second(TIMESTAMP '2024-02-29 13:14:15')", "15"}};
-  for (const Part& part : kParts) {
+  for (const Part& part : parts) {
     ARROW_ASSIGN_OR_RAISE(const TimeField field, FieldNamed(part.name));
     std::vector<Signature> forms{{{Timestamp()}, integer}, {{TimestampTz()}, integer}};
     if (IsFieldOfDay(field)) {
       forms.push_back({{arrow::time64(arrow::TimeUnit::MICRO)}, integer});
     }
     ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
-        .doc = {part.name,
-                {},
-                "time",
-                std::string(part.name) + "(time) → bigint",
-                part.description,
-                part.example,
-                part.result},
+        .doc = {part.name, part.aliases, "time",
+                std::string(part.name) + "(time) → bigint", part.description,
+                part.example, part.result},
         .bind = Overloads(part.name, forms),
         .evaluate = [field](EvalContext& context, const Arguments& arguments,
                             int64_t rows, const TypePtr& type) {

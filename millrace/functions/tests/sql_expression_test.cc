@@ -323,16 +323,6 @@ Result<ExprPtr> Fixture::Parse(const std::string& sql) {
 Result<std::string> CsvText(const std::shared_ptr<arrow::Scalar>& value,
                             expr::EvalContext& context) {
   if (!value->is_valid) return std::string();
-  if (value->type->id() == arrow::Type::LIST) {
-    const auto& list = *static_cast<const arrow::ListScalar&>(*value).value;
-    std::string out = "[";
-    for (int64_t i = 0; i < list.length(); ++i) {
-      ARROW_ASSIGN_OR_RAISE(auto item, list.GetScalar(i));
-      ARROW_ASSIGN_OR_RAISE(std::string text, CsvText(item, context));
-      out += (i > 0 ? ", " : "") + text;
-    }
-    return out + "]";
-  }
   if (value->type->id() == arrow::Type::INTERVAL_MONTH_DAY_NANO) {
     const auto& v = static_cast<const arrow::MonthDayNanoIntervalScalar&>(*value).value;
     return std::to_string(v.months) + "M" + std::to_string(v.days) + "d" +
