@@ -1,4 +1,5 @@
 #include "millrace/engine/yaml_pipeline.h"
+#include "millrace/plan/time_options.h"
 
 #include <algorithm>
 
@@ -257,7 +258,8 @@ class Reader {
         ARROW_RETURN_NOT_OK(ReadOption(entry, *spec, source, table));
       }
     }
-    return watermark == nullptr ? Status::OK() : ReadWatermark(*watermark, table);
+    if (watermark != nullptr) ARROW_RETURN_NOT_OK(ReadWatermark(*watermark, table));
+    return source ? WithWhere(plan::SetWatermark(table), where) : Status::OK();
   }
 
   // An option has to be one of the connector's, with a value that its type takes. Which

@@ -49,11 +49,19 @@ struct RowCounters {
   std::atomic<int64_t> without_time{0};  ///< their event time was NULL
 };
 
+/// Takes rows that came too late for their windows. Thread-safe.
+class LateRows {
+ public:
+  virtual ~LateRows() = default;
+  virtual Status Take(const arrow::RecordBatch& rows) = 0;
+};
+
 /// What an operator gets from its surroundings; outlives it.
 struct OperatorContext {
   std::shared_ptr<MemoryBudget> memory;
   const Clock* clock = nullptr;
   RowCounters* counters = nullptr;
+  LateRows* late_rows = nullptr;   ///< where windows may set them aside
   int64_t statement_micros = 0;    ///< NOW() of a bounded query
   int64_t batch_rows = 64 * 1024;  ///< rows of the batches that an operator makes itself
   /// Snapshots will be asked for: worth noting what changes between them.

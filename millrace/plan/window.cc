@@ -58,6 +58,8 @@ std::string Window::ToString() const {
   if (offset_micros != 0) out += " offset " + DurationText(offset_micros);
   if (!time_zone.empty()) out += " in " + time_zone;
   if (grace_micros != 0) out += " grace " + DurationText(grace_micros);
+  if (late == Late::kDeadLetter) out += " late to dead letters";
+  if (late == Late::kNextWindow) out += " late into the next";
   return out;
 }
 

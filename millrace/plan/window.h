@@ -35,6 +35,13 @@ struct Window {
   /// So long after the watermark has passed its end a window takes rows still.
   int64_t grace_micros = 0;
   std::string time_zone;  ///< IANA; empty: UTC
+  /// What becomes of rows whose windows take none any more.
+  enum class Late {
+    kDrop,        ///< left out and counted
+    kDeadLetter,  ///< set aside
+    kNextWindow,  ///< counted as if they had come in the first slice that is still open
+  };
+  Late late = Late::kDrop;
   /// The rows have been given their windows by a WindowNode, a copy for each: the time
   /// column is its window_time.
   bool assigned = false;

@@ -9,6 +9,10 @@ inline constexpr ErrorSpec kRuleBroken{
     2521, arrow::StatusCode::Invalid, false, "a row breaks a rule of its destination",
     "mend the query or the rule, or set such rows aside with on_invalid = 'dead_letter'"};
 
-inline constexpr const ErrorSpec* kRuntimeErrors[] = {&kRuleBroken};
+inline constexpr ErrorSpec kRowTooLate{
+    2522, arrow::StatusCode::Invalid, false, "a row came when its windows had closed",
+    "let the watermark wait longer, or give the query a GRACE PERIOD"};
+
+inline constexpr const ErrorSpec* kRuntimeErrors[] = {&kRuleBroken, &kRowTooLate};
 
 }  // namespace millrace::errors

@@ -55,6 +55,7 @@ class Pipeline::Builder {
     context_.memory = pipeline.context_.memory;
     context_.clock = pipeline.context_.clock;
     context_.counters = &pipeline.progress_.left_out;
+    context_.late_rows = &pipeline.late_letters_;
     context_.statement_micros = pipeline.context_.clock->WallMicros();
     context_.batch_rows = pipeline.options_.batch_rows;
     context_.checkpointed = coordinator_.checkpointed();

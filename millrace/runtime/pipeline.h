@@ -21,6 +21,7 @@
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/write_node.h"
 #include "millrace/runtime/checkpoint/coordinator.h"
+#include "millrace/runtime/late_letters.h"
 #include "millrace/runtime/progress.h"
 #include "millrace/runtime/scan.h"
 #include "millrace/runtime/scheduler.h"
@@ -107,6 +108,7 @@ class Pipeline {
   const PipelineContext context_;
   plan::NodePtr plan_;
   Progress progress_;
+  LateLetters late_letters_{context_.dead_letters, &progress_};
   std::map<const plan::Node*, std::shared_ptr<NodeStats>> stats_;
   std::unique_ptr<Coordinator> coordinator_;
   std::vector<std::unique_ptr<TaskCheckpoint>> task_checkpoints_;

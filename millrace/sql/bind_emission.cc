@@ -1,7 +1,10 @@
 // EMIT and GRACE PERIOD: when the results of an aggregation leave.
 #include <algorithm>
+#include <optional>
 
 #include "millrace/plan/errors.h"
+#include "millrace/plan/scan_node.h"
+#include "millrace/plan/time_options.h"
 #include "millrace/sql/errors.h"
 #include "millrace/sql/query_binder_internal.h"
 
@@ -28,6 +31,27 @@ bool AsksForChanges(const Query& query) {
          (query.emit->mode == Mode::kChanges || query.emit->mode == Mode::kEvery);
 }
 
+// Of the source that brings event time, if one does; several have to agree.
+Result<std::optional<plan::LateStrategy>> LateRowsOf(const NodePtr& input,
+                                                     Location where) {
+  std::optional<plan::LateStrategy> out;
+  if (const auto* scan = plan::As<plan::ScanNode>(input)) {
+    if (!scan->table()->watermark) return out;
+    auto late = plan::LateStrategyOf(*scan->table());
+    if (!late.ok()) return WithWhere(late.status(), where.ToWhere());
+    return std::optional(*late);
+  }
+  for (const NodePtr& from : input->inputs()) {
+    ARROW_ASSIGN_OR_RAISE(const auto late, LateRowsOf(from, where));
+    if (out && late && *out != *late) {
+      return errors::kSqlBadWindow.Make(where.ToWhere(),
+                                        "the sources have different options late.data.…");
+    }
+    if (late) out = late;
+  }
+  return out;
+}
+
 Result<int64_t> PositiveMicros(const Duration& duration, std::string_view what) {
   ARROW_ASSIGN_OR_RAISE(const int64_t micros, MicrosOf(duration));
   if (micros > 0) return micros;
@@ -39,9 +63,10 @@ Result<int64_t> PositiveMicros(const Duration& duration, std::string_view what) 
 
 // Without a word, windows give final results, and so does input that ends; what else is
 // grouped has no end to wait for.
-Status QueryBinder::BindEmission(const Query& query, bool bounded, Location where,
+Status QueryBinder::BindEmission(const Query& query, const NodePtr& input, Location where,
                                  Grouping* grouping) {
   const bool windowed = grouping->window.has_value();
+  const bool bounded = input->bounded();
   const bool final_asked = query.emit && !AsksForChanges(query);
   if (!bounded && !windowed && final_asked) {
     return errors::kNeedsBoundedInput.Make(query.emit->where.ToWhere(),
@@ -54,13 +79,24 @@ Status QueryBinder::BindEmission(const Query& query, bool bounded, Location wher
                           PositiveMicros(*query.emit->every, "EMIT EVERY"));
   }
   if (!windowed) return Status::OK();
+  plan::Window& window = *grouping->window;
+  ARROW_ASSIGN_OR_RAISE(const auto asked, LateRowsOf(input, where));
+  const plan::LateStrategy late = asked.value_or(plan::LateStrategy{});
+  window.late = late.late;
+  window.grace_micros = late.update_micros;
   if (query.grace) {
-    ARROW_ASSIGN_OR_RAISE(grouping->window->grace_micros,
+    ARROW_ASSIGN_OR_RAISE(window.grace_micros,
                           PositiveMicros(*query.grace, "GRACE PERIOD"));
   }
-  if (!grouping->window->is_session()) return Status::OK();
+  if (!window.is_session()) return Status::OK();
   if (emission.changes) return NotSupported(where, "EMIT CHANGES of sessions");
   if (query.grace) return NotSupported(query.grace->where, "GRACE PERIOD of sessions");
+  if (window.grace_micros > 0)
+    return NotSupported(where, "late.data.strategy = 'update_previous' of sessions");
+  if (window.late == plan::Window::Late::kNextWindow) {
+    return NotSupported(where,
+                        "late.data.strategy = 'include_in_next_window' of sessions");
+  }
   return Status::OK();
 }
 

@@ -94,7 +94,7 @@ Result<NodePtr> QueryBinder::BindSelect(const Select& select, const Query& query
     return Finish(select, query, items, &binder, nullptr, from.node);
   }
   ARROW_ASSIGN_OR_RAISE(Grouping grouping, BindGrouping(select, items, where, &from));
-  ARROW_RETURN_NOT_OK(BindEmission(query, from.node->bounded(), where, &grouping));
+  ARROW_RETURN_NOT_OK(BindEmission(query, from.node, where, &grouping));
   AggregateBinder groups(context_, from.scope, grouping);
   return Finish(select, query, items, &groups, &groups, from.node);
 }

@@ -1,6 +1,7 @@
 // CREATE: definitions for the catalog; with AS SELECT also the plan that fills a sink.
 #include <arrow/type.h>
 
+#include "millrace/plan/time_options.h"
 #include "millrace/plan/write_node.h"
 #include "millrace/sql/errors.h"
 #include "millrace/sql/keywords.h"
@@ -132,6 +133,7 @@ Result<plan::Table> MakeTable(const CreateStatement& create, Location where) {
     ARROW_ASSIGN_OR_RAISE(table.watermark,
                           BindWatermark(*create.watermark, *table.schema));
   }
+  if (table.can_read) ARROW_RETURN_NOT_OK(plan::SetWatermark(&table));
   return table;
 }
 

@@ -79,8 +79,8 @@ class QueryBinder {
                 Grouping* grouping);
 
   // --- bind_emission.cc
-  static Status BindEmission(const Query& query, bool bounded, Location where,
-                             Grouping* grouping);
+  static Status BindEmission(const Query& query, const plan::NodePtr& input,
+                             Location where, Grouping* grouping);
   static Status CheckEmit(const Query& query, const plan::NodePtr& node);
 
   // --- bind_window.cc

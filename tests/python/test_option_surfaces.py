@@ -409,6 +409,11 @@ ELSEWHERE = {
     ("sink", "timeout_commit", None): "connector/resilience/tests/sink_test.cc",
     ("sink", "on_invalid", None): "test_validation.py",
     ("sink", "changes_column", None): "test_changes.py",
+    ("source", "event.time.field", None): "test_late.py",
+    ("source", "watermark.strategy", None): "test_late.py",
+    ("source", "watermark.max_out_of_orderness", None): "test_late.py",
+    ("source", "late.data.strategy", None): "test_late.py",
+    ("source", "late.data.retention", None): "test_late.py",
     **{(side, option, "parquet"): "test_parquet_encryption.py" for side, options in (
         ("source", ("footer_key", "column_key")), ("sink", ("footer_key", "column_key", "encryption", "plaintext_footer")))
        for option in options},

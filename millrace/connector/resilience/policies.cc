@@ -19,6 +19,35 @@ OptionSpec Count(const char* name, const char* value, const char* doc) {
   return {.name = name, .type = OptionType::kInt, .default_value = value, .doc = doc};
 }
 
+// Of event time; plan/time_options.h reads them.
+std::vector<OptionSpec> TimeOptions() {
+  return {
+      {.name = "event.time.field",
+       .doc = "The declared TIMESTAMP column with the time of each row, as WATERMARK FOR "
+              "names it."},
+      {.name = "watermark.strategy",
+       .type = OptionType::kEnum,
+       .choices = {"bounded_out_of_orderness", "ascending"},
+       .doc = "With event.time.field: rows come out of order by no more than "
+              "watermark.max_out_of_orderness (which is so when absent), or in order."},
+      {.name = "watermark.max_out_of_orderness",
+       .type = OptionType::kDuration,
+       .doc = "How far behind the newest time a row may come without being late; 0s when "
+              "absent."},
+      {.name = "late.data.strategy",
+       .type = OptionType::kEnum,
+       .choices = {"drop", "dead_letter", "include_in_next_window", "update_previous"},
+       .doc = "What becomes of rows that come to a window when it has closed: left out "
+              "and counted (so when absent), set aside as dead letters, counted in the "
+              "first window that is still open, or put right in their own one, whose "
+              "result then changes."},
+      {.name = "late.data.retention",
+       .type = OptionType::kDuration,
+       .doc = "With update_previous: how much event time after its end a window is kept; "
+              "1d when absent. A GRACE PERIOD of the query counts more."},
+  };
+}
+
 std::vector<OptionSpec> PolicyOptions(bool source) {
   std::vector<OptionSpec> out = {
       Count("retry_attempts", "3",
@@ -66,6 +95,8 @@ std::vector<OptionSpec> PolicyOptions(bool source) {
                            "limit."));
     out.push_back(Count("max_connections", "0",
                         "Readers open at the same time, others wait; 0 for no limit."));
+    const std::vector<OptionSpec> time = TimeOptions();
+    out.insert(out.end(), time.begin(), time.end());
   } else {
     out.push_back({.name = "on_invalid",
                    .type = OptionType::kEnum,

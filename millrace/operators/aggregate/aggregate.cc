@@ -200,6 +200,8 @@ class WindowedGroupBy final : public AggregateBase {
         slicing_(slicing),
         time_type_(node.schema()->field(0)->type()),
         has_watermark_(has_watermark),
+        late_(node.window()->late),
+        late_rows_(context.late_rows),
         counters_(context.counters) {}
 
   Status Snapshot(state::OperatorSnapshot& out) override {
@@ -309,6 +311,7 @@ class WindowedGroupBy final : public AggregateBase {
     const bool nulls = column.null_count() != 0;
     const int64_t count = rows->num_rows();
     std::vector<SlotRun> runs;
+    std::vector<SlotRun> late_runs;
     int64_t kept = 0, late = 0, without_time = 0;
     for (int64_t begin = 0; begin < count;) {
       if (nulls && column.IsNull(begin)) {
@@ -325,12 +328,29 @@ class WindowedGroupBy final : public AggregateBase {
           runs.push_back({range.slice, begin, end});
           kept += end - begin;
           break;
-        case Fate::kLate: late += end - begin; break;
+        case Fate::kLate:
+          late += end - begin;
+          late_runs.push_back({range.slice, begin, end});
+          break;
         case Fate::kBetween: break;
       }
       begin = end;
     }
     counters_->without_time.fetch_add(without_time, std::memory_order_relaxed);
+    // States come in time: what is late has been sorted out where rows come in.
+    if (late > 0 && phase_ != AggregatePhase::kFinal) {
+      if (late_ == plan::Window::Late::kNextWindow) {
+        const int64_t next = slicing_.NextInWindow(first_kept_);
+        for (SlotRun& run : late_runs) runs.push_back({next, run.begin, run.end});
+        std::sort(runs.begin(), runs.end(),
+                  [](const SlotRun& a, const SlotRun& b) { return a.begin < b.begin; });
+        kept += late;
+        late = 0;
+      } else if (late_ == plan::Window::Late::kDeadLetter) {
+        ARROW_ASSIGN_OR_RAISE(const auto refused, RowsOf(rows, late_runs, evaluation_));
+        ARROW_RETURN_NOT_OK(late_rows_->Take(*refused));
+      }
+    }
     counters_->late.fetch_add(late, std::memory_order_relaxed);
     if (kept == count || kept == 0) return runs;
     ARROW_ASSIGN_OR_RAISE(rows, RowsOf(rows, runs, evaluation_));
@@ -377,6 +397,8 @@ class WindowedGroupBy final : public AggregateBase {
   const Slicing slicing_;
   const std::shared_ptr<arrow::DataType> time_type_;
   const bool has_watermark_;
+  const plan::Window::Late late_;
+  LateRows* const late_rows_;
   RowCounters* const counters_;
   int64_t closed_ = data::event_time::kMin;  // the watermark
   int64_t first_open_ = data::event_time::kMin;

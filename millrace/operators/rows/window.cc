@@ -115,7 +115,9 @@ class AssignSeveral final : public AssignBase {
                 const OperatorContext& context)
       : AssignBase(node, slicing, context),
         drops_late_(node.drops_late()),
-        grace_(node.window().grace_micros) {}
+        grace_(node.window().grace_micros),
+        late_(node.window().late),
+        late_rows_(context.late_rows) {}
 
  protected:
   Result<OpState> OnBatch(data::Batch batch, Output& out) override {
@@ -140,8 +142,7 @@ class AssignSeveral final : public AssignBase {
     counters_->without_time.fetch_add(without_time, std::memory_order_relaxed);
     ARROW_RETURN_NOT_OK(ForEachSlot(runs, [&](std::span<const SlotRun> its) -> Status {
       ARROW_ASSIGN_OR_RAISE(Rows rows, RowsOf(batch.rows, its, evaluation_));
-      Wait(its.front().slot, std::move(rows));
-      return Status::OK();
+      return Wait(its.front().slot, std::move(rows));
     }));
     return Continue(out);
   }
@@ -168,19 +169,25 @@ class AssignSeveral final : public AssignBase {
     int64_t window, last;
   };
 
-  void Wait(int64_t slice, Rows rows) {
+  Status Wait(int64_t slice, Rows rows) {
     int64_t window = slicing_.FirstWindow(slice);
-    const int64_t last = slicing_.LastWindow(slice);
-    if (window > last) return;  // it lies in a gap between windows
+    int64_t last = slicing_.LastWindow(slice);
+    if (window > last) return Status::OK();  // it lies in a gap between windows
     if (drops_late_) {
       const int64_t open = slicing_.FirstOpen(closed_);  // or in their grace period
-      if (last < open) {
+      if (last < open && late_ == plan::Window::Late::kNextWindow) {
+        const int64_t next = slicing_.NextInWindow(open);
+        window = slicing_.FirstWindow(next);
+        last = slicing_.LastWindow(next);
+      } else if (last < open) {
         counters_->late.fetch_add(rows->num_rows(), std::memory_order_relaxed);
-        return;
+        return late_ == plan::Window::Late::kDeadLetter ? late_rows_->Take(*rows)
+                                                        : Status::OK();
       }
       while (window < open) window += slicing_.WindowStep();
     }
     waiting_.push_back({std::move(rows), window, last});
+    return Status::OK();
   }
 
   Status Put(const arrow::RecordBatch& rows, int64_t window, Output& out) {
@@ -199,6 +206,8 @@ class AssignSeveral final : public AssignBase {
 
   const bool drops_late_;
   const int64_t grace_;
+  const plan::Window::Late late_;
+  LateRows* const late_rows_;
   std::deque<Waiting> waiting_;
   int64_t closed_ = data::event_time::kMin;  // the watermark, less the grace period
 };

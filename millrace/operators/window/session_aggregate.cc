@@ -58,6 +58,7 @@ class SessionAggregate final : public UnaryOperator {
         schema_(node.schema()),
         batch_rows_(static_cast<size_t>(context.batch_rows)),
         counters_(context.counters),
+        late_rows_(context.late_rows),
         memory_(context.memory),
         spill_(context.spill),
         evaluation_(context),
@@ -195,6 +196,14 @@ class SessionAggregate final : public UnaryOperator {
     if (without_time + late == 0) return Status::OK();
     counters_->without_time.fetch_add(without_time, std::memory_order_relaxed);
     counters_->late.fetch_add(late, std::memory_order_relaxed);
+    if (late > 0 && window_.late == plan::Window::Late::kDeadLetter) {
+      const std::vector<SlotRun> refused = RunsWhere(count, [&](int64_t row) {
+        return assigned_[static_cast<size_t>(row)] == OpenSessions::kNone &&
+               column.IsValid(row);
+      });
+      ARROW_ASSIGN_OR_RAISE(const Rows late_rows, RowsOf(*rows, refused, evaluation_));
+      ARROW_RETURN_NOT_OK(late_rows_->Take(*late_rows));
+    }
     const std::vector<SlotRun> runs = RunsWhere(count, [this](int64_t row) {
       return assigned_[static_cast<size_t>(row)] != OpenSessions::kNone;
     });
@@ -357,6 +366,7 @@ class SessionAggregate final : public UnaryOperator {
   const std::shared_ptr<arrow::Schema> schema_;
   const size_t batch_rows_;
   RowCounters* const counters_;
+  LateRows* const late_rows_;
   const std::shared_ptr<MemoryBudget> memory_;
   SpillSpace* const spill_;
   Evaluation evaluation_;

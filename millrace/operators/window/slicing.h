@@ -45,6 +45,11 @@ class Slicing {
   /// leave gaps it may lie in none: then the first is behind the last.
   int64_t FirstWindow(int64_t slice) const;
   int64_t LastWindow(int64_t slice) const;
+  /// The first slice from this one on that lies in a window.
+  int64_t NextInWindow(int64_t slice) const {
+    while (FirstWindow(slice) > LastWindow(slice)) ++slice;
+    return slice;
+  }
   /// From one window to the next.
   int64_t WindowStep() const;
   /// The first instant of a window; its end is that of its last slice.
