@@ -42,6 +42,7 @@ json ToJson(const Section& section) {
           {"length", section.length},
           {"xxh3", HexDigits(section.checksum)},
           {"rows", section.rows},
+          {"part_rows", section.part_rows},
           {"groups", {section.first_group, section.last_group}}};
 }
 
@@ -72,6 +73,8 @@ Section SectionFrom(const json& object, bool* good) {
   out.length = fields.Integer("length");
   out.checksum = FromHex(fields.Text("xxh3"));
   out.rows = fields.Integer("rows");
+  // The first ones that wrote this version did not know it.
+  if (fields.Has("part_rows")) out.part_rows = fields.Integer("part_rows");
   const json& groups = fields.List("groups");
   if (groups.size() == 2 && groups[0].is_number_integer() &&
       groups[1].is_number_integer()) {

@@ -30,6 +30,7 @@ struct Section {
   int64_t length = 0;
   uint64_t checksum = 0;  ///< XXH3-64 of the range
   int64_t rows = 0;
+  int64_t part_rows = 0;  ///< of the task's part with this piece; 0: not known
   int first_group = 0;  ///< key groups met, both inclusive; first > last: no rows
   int last_group = -1;
 };

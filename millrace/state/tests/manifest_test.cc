@@ -41,7 +41,7 @@ Manifest Odd() {
   op.tasks = 8;
   op.facts = {{"least", std::numeric_limits<int64_t>::max()}};
   op.sections.push_back({2, "groups", Extent::kChanges, "f", 16, 1 << 20,
-                         0xFFFFFFFFFFFFFFFFull, 5, 0, 1023});
+                         0xFFFFFFFFFFFFFFFFull, 5, 700, 0, 1023});
   out.operators.push_back(op);
   out.tokens.push_back({std::string("\0\n", 2), 1, 2});
   out.counters = {{"rows_read", 40}};
@@ -78,6 +78,7 @@ TEST(Manifest, OddBytesComeBack) {
   EXPECT_EQ(section.offset, 16);
   EXPECT_EQ(section.length, 1 << 20);
   EXPECT_EQ(section.checksum, 0xFFFFFFFFFFFFFFFFull);
+  EXPECT_EQ(section.part_rows, 700);
   EXPECT_EQ(section.last_group, 1023);
   ASSERT_EQ(after.tokens.size(), 1u);
   EXPECT_EQ(after.tokens[0].bytes, std::string("\0\n", 2));
