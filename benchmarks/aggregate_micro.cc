@@ -91,7 +91,8 @@ Status Run() {
   ARROW_RETURN_NOT_OK(Measure("5 groups", 5, 0));
   ARROW_RETURN_NOT_OK(Measure("10 k groups", 10'000, 0));
   ARROW_RETURN_NOT_OK(Measure("10 k groups, one 75 % hot", 10'000, 0.75));
-  return Measure("1 M groups", 1'000'000, 0);
+  ARROW_RETURN_NOT_OK(Measure("1 M groups", 1'000'000, 0));
+  return Measure("1 M groups, one 90 % hot", 1'000'000, 0.9);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@ Each workload is run against itself without what is measured, in turn; results a
 """
 
 import argparse
+import json
 import os
 import pathlib
 import shutil
@@ -20,12 +21,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 MILLRACE = ROOT / "build" / "release" / "bin" / "millrace"
 
 
-def timed(folder, query, *words, failpoint=None, code=0):
-    """Wall seconds of one run."""
+def timed(folder, query, *words, failpoint=None, code=0, memory="8GiB"):
+    """Wall seconds of one run. Of a gigabyte of state, 2 are in memory at the most."""
     (folder / "q.sql").write_text(query)
     environment = {**os.environ, "MILLRACE_STATE_DIR": str(folder / "state"), "MILLRACE_FAILPOINT": failpoint or ""}
     start = time.perf_counter()
-    done = subprocess.run([MILLRACE, "--quiet", "--shards", "2", "run", "q.sql", *words], cwd=folder, env=environment,
+    done = subprocess.run([MILLRACE, "--quiet", "--shards", "2", "--memory", memory, "run", "q.sql", *words], cwd=folder, env=environment,
                           capture_output=True, text=True)
     seconds = time.perf_counter() - start
     if done.returncode != code:
@@ -102,48 +103,71 @@ def skew(folder, runs):
         print(f"90 % of rows on one of {keys} keys, 2 shards: {found['uniform'] / found['skewed']:.2f} x uniform (bar 0.9)")
 
 
-def restart(folder, runs):
-    """Killed behind a checkpoint that holds nearly all of 1 GB; then to the first row of the result."""
-    rows = make(folder, "distinct.parquet", "SELECT i * 2654435761 % 1099511627776 AS k, i % 1000 AS v FROM range(24000000) t(i)")
-    query = f"INSERT INTO 'out.csv' SELECT k, COUNT(*) AS n, SUM(v) AS s, MIN(v) AS lo, MAX(v) AS hi FROM '{rows}' GROUP BY k LIMIT 1;"
-    words = ["-o", "checkpoints=on", "-o", "checkpoint_interval=300ms", "-o", "name=restart"]
-    best = None
-    for at in range(2, 9):
-        for left in ("state", "out.csv"):
-            path = folder / left
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        try:
-            timed(folder, query, *words, failpoint=f"checkpoint.acknowledged@{at}", code=-signal.SIGKILL)
-        except SystemExit:
+def restart(folder, runs, gigabytes):
+    """Killed behind a checkpoint that holds every key, when rows of one key are all that is left to read; then to the first
+    row of the result."""
+    keys = int(gigabytes * 13_500_000)
+    inputs = folder / f"restart-{gigabytes:g}"
+    inputs.mkdir(exist_ok=True)
+    make(inputs, "0.parquet", f"SELECT i * 2654435761 % 1099511627776 AS k, i % 1000 AS v FROM range({keys}) t(i)")
+    make(inputs, "1.parquet", f"SELECT 0::BIGINT AS k, i % 1000 AS v FROM range({int(max(1, gigabytes / 2) * 100_000_000)}) t(i)")
+    query = f"INSERT INTO 'out.csv' SELECT k, COUNT(*) AS n, SUM(v) AS s, MIN(v) AS lo, MAX(v) AS hi FROM '{inputs}/*.parquet' GROUP BY k LIMIT 1;"
+    words = ["-o", "checkpoints=on", "-o", "name=restart"]
+    memory = f"{max(8, int(gigabytes * 2.2))}GiB"
+    kept = folder / f"kept-{gigabytes:g}"
+    size = 0
+    for at in range(2, 200):
+        if kept.exists():
+            size = stored(kept / "restart", keys)
             break
-        manifest = sorted((folder / "state/restart").glob("epoch-*.manifest"))[-1].read_text()
-        if '"final":true' in manifest:
-            break
-        size = sum(path.stat().st_size for path in (folder / "state/restart/state").iterdir())
-        best = size
-        (folder / "kept").exists() and shutil.rmtree(folder / "kept")
-        shutil.copytree(folder / "state", folder / "kept")
-    times = []
+        clear(folder)
+        timed(folder, query, *words, "-o", f"checkpoint_interval={300 * gigabytes:.0f}ms",
+              failpoint=f"checkpoint.acknowledged@{at}", code=-signal.SIGKILL, memory=memory)
+        if size := stored(folder / "state/restart", keys):
+            (folder / "state").rename(kept)
+    times, used = [], []
     for _ in range(runs):
-        for left in ("state", "out.csv"):
-            path = folder / left
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        shutil.copytree(folder / "kept", folder / "state")
-        times.append(timed(folder, query, *words))
-    print(f"restart from {best / 1e9:.2f} GB of state files, with what was left to read: {statistics.median(times):.2f} s "
-          "to the first row (bar 2 s)")
+        clear(folder)
+        # State files are written once: links to them will do.
+        shutil.copytree(kept, folder / "state", copy_function=lambda a, b: (os.link if a.endswith(".state") else shutil.copy)(a, b))
+        before = os.times()
+        times.append(timed(folder, query, *words, "-o", "checkpoint_interval=1h", memory=memory))
+        after = os.times()
+        used.append((after.children_user - before.children_user, after.children_system - before.children_system))
+    user, system = (statistics.median(some) for some in zip(*used))
+    print(f"restart from {size / 1e9:.2f} GB of state, with one key left to read: {statistics.median(times):.2f} s to the first row "
+          f"(bar {2 * gigabytes:g} s); {user:.2f} s user, {system:.2f} s system")
+
+
+def clear(folder):
+    for left in ("state", "out.csv"):
+        path = folder / left
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def stored(pipeline, keys):
+    """Bytes of state that the newest manifest names; 0 where keys are missing."""
+    manifest = json.loads(sorted(pipeline.glob("epoch-*.manifest"))[-1].read_text().splitlines()[0])
+    if manifest["final"]:
+        raise SystemExit("no checkpoint holds every key: the input ended first")
+    sections = [section for operator in manifest["operators"] for section in operator["sections"]]
+    return sum(section["length"] for section in sections) if sum(section["rows"] for section in sections) >= keys else 0
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--folder", default=str(ROOT / "build/benchmarks/state"))
+    parser.add_argument("--gigabytes", type=float, default=1, help="of state to restart from")
     parser.add_argument("workloads", nargs="*", default=["checkpoints", "skew", "restart"])
     options = parser.parse_args()
     folder = pathlib.Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name in options.workloads:
-        {"checkpoints": checkpoints, "skew": skew, "restart": restart}[name](folder, options.runs)
+        if name == "restart":
+            restart(folder, options.runs, options.gigabytes)
+        else:
+            {"checkpoints": checkpoints, "skew": skew}[name](folder, options.runs)
 
 
 if __name__ == "__main__":

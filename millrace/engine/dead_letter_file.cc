@@ -53,6 +53,7 @@ Status DeadLetterFile::Open() {
 
 Status DeadLetterFile::Add(const std::vector<DeadLetterRecord>& letters) {
   if (letters.empty()) return Status::OK();
+  std::lock_guard lock(mutex_);
   if (!file_) ARROW_RETURN_NOT_OK(Open());
   std::string text;
   for (const DeadLetterRecord& letter : letters) text += DeadLetterLine(letter);
@@ -60,6 +61,7 @@ Status DeadLetterFile::Add(const std::vector<DeadLetterRecord>& letters) {
 }
 
 Status DeadLetterFile::Sync(bool last) {
+  std::lock_guard lock(mutex_);
   if (!file_) return Status::OK();
   ARROW_RETURN_NOT_OK(file_->Sync());
   if (!named_) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "millrace/engine/dead_letters.h"
@@ -33,6 +34,7 @@ class DeadLetterFile final : public DeadLetterStore {
   const std::string temporary_;
   const bool continues_;
   bool named_ = false;  // the open file has its final name
+  std::mutex mutex_;    // between Add and Sync
   std::unique_ptr<io::WritableFile> file_;
   std::shared_ptr<void> lock_;  // of path_, once that exists
 };

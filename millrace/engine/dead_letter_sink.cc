@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <deque>
+#include <mutex>
 #include <utility>
 
 #include <arrow/array/builder_binary.h>
@@ -102,21 +103,53 @@ class DeadLetterSink final : public DeadLetterStore {
     if (letters.empty()) return Status::OK();
     data::Batch batch;
     ARROW_ASSIGN_OR_RAISE(batch.rows, RowsOf(letters, memory_->pool()));
+    std::lock_guard lock(mutex_);
     waiting_.push_back(std::move(batch));
-    unseen_ = true;
+    ++added_;
     return WriteSome();
   }
 
+  // For those that were added before; others may come meanwhile.
   Status Sync(bool last) override {
-    if (!std::exchange(unseen_, false)) return Status::OK();
-    while (!waiting_.empty()) {
-      ARROW_RETURN_NOT_OK(WriteSome());
-      if (waiting_.empty()) break;
+    int64_t wanted = 0;
+    {
+      std::lock_guard lock(mutex_);
+      if (synced_ == added_) return Status::OK();
+      wanted = added_;
+    }
+    waits_ = true;
+    const Status synced = WriteAndCommit(wanted, last);
+    waits_ = false;
+    return synced;
+  }
+
+  bool waits() const override { return waits_; }
+
+  void GiveUp() override {
+    given_up_ = true;
+    bell_->Wake();
+  }
+
+  std::string place() const override { return name_; }
+
+ private:
+  Status WriteAndCommit(int64_t wanted, bool last) {
+    Future<connector::CommitToken> prepared;
+    for (;;) {
+      {
+        std::lock_guard lock(mutex_);
+        ARROW_RETURN_NOT_OK(WriteSome());
+        const int64_t written = added_ - static_cast<int64_t>(waiting_.size());
+        if (written >= wanted) {
+          epoch_.value += 1;
+          prepared = writer_->Prepare(epoch_, last);
+          synced_ = written;
+          break;
+        }
+      }
       scheduler_->RunUntil([this] { return bell_->Taken() || given_up_; });
       if (given_up_) return errors::kCancelled.Make({}, "dead letters wait");
     }
-    epoch_.value += 1;
-    auto prepared = writer_->Prepare(epoch_, last);
     ARROW_RETURN_NOT_OK(Await(prepared));
     ARROW_ASSIGN_OR_RAISE(connector::CommitToken token, prepared.result());
     std::vector<connector::CommitToken> tokens;
@@ -127,14 +160,7 @@ class DeadLetterSink final : public DeadLetterStore {
     return Status::OK();
   }
 
-  void GiveUp() override {
-    given_up_ = true;
-    bell_->Wake();
-  }
-
-  std::string place() const override { return name_; }
-
- private:
+  // Under mutex_.
   Status WriteSome() {
     while (!waiting_.empty()) {
       ARROW_ASSIGN_OR_RAISE(const connector::WriteState state,
@@ -160,11 +186,14 @@ class DeadLetterSink final : public DeadLetterStore {
   runtime::Scheduler* const scheduler_;
   const std::shared_ptr<MemoryBudget> memory_;
   const std::shared_ptr<Bell> bell_;
-  std::unique_ptr<connector::SinkWriter> writer_;
-  std::deque<data::Batch> waiting_;
   Epoch epoch_{0};
   std::atomic<bool> given_up_{false};
-  bool unseen_ = false;  // letters since the last Sync
+  std::atomic<bool> waits_{false};
+  std::mutex mutex_;  // of all below
+  std::unique_ptr<connector::SinkWriter> writer_;
+  std::deque<data::Batch> waiting_;
+  int64_t added_ = 0;   // batches
+  int64_t synced_ = 0;  // those of them that Sync has seen
 };
 
 }  // namespace

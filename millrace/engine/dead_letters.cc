@@ -85,8 +85,11 @@ Status DeadLetters::Take(std::span<const data::DeadLetter> letters) {
 }
 
 Status DeadLetters::Sync(bool last) {
-  std::lock_guard lock(mutex_);
-  ARROW_RETURN_NOT_OK(Check(last));
+  {
+    std::lock_guard lock(mutex_);
+    ARROW_RETURN_NOT_OK(Check(last));
+  }
+  // It may wait for whoever reads the letters, and shards must not wait for it.
   return store_->Sync(last);
 }
 

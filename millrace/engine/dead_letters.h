@@ -21,14 +21,18 @@
 
 namespace millrace::engine {
 
-/// A place for dead letters. Used by one thread at a time.
+/// A place for dead letters. Add and Sync may be called at the same time, neither by two
+/// threads.
 class DeadLetterStore {
  public:
   virtual ~DeadLetterStore() = default;
+  /// By shards: waits for nobody who reads the letters.
   virtual Status Add(const std::vector<DeadLetterRecord>& letters) = 0;
-  /// Everything added survives a crash, and can be seen. `last`: nothing follows. Called
-  /// by the coordinating thread; may wait.
+  /// Everything added before survives a crash, and can be seen. `last`: nothing follows.
+  /// Called by the coordinating thread; may wait.
   virtual Status Sync(bool last) = 0;
+  /// Sync waits for whoever takes the letters. Thread-safe.
+  virtual bool waits() const { return false; }
   /// Sync need not wait any more. Thread-safe.
   virtual void GiveUp() {}
   /// For people; empty when nothing is kept.
@@ -67,6 +71,8 @@ class DeadLetters final : public runtime::DeadLetterOffice {
   Status Sync(bool last) override;
   /// The pipeline is cancelled: Sync ends with kCancelled instead of waiting.
   void GiveUp() { store_->GiveUp(); }
+  /// Sync waits for whoever takes the letters.
+  bool waits() const { return store_->waits(); }
   std::string place() const { return store_->place(); }
 
  private:

@@ -258,9 +258,11 @@ void Job::Cancel(Status reason) {
 void Job::Stop(std::string savepoint, Status reason) {
   if (!checkpointed()) return Cancel(std::move(reason));
   const bool visible = sink_->commit_class() == connector::CommitClass::kNone;
-  if (visible && savepoint.empty()) {
-    stop_watch_->Watch(&pipeline_->progress(),
-                       [this, reason = std::move(reason)] { Cancel(reason); });
+  if (savepoint.empty()) {
+    auto waits = [this] { return dead_letters_->waits(); };
+    stop_watch_->Watch(
+        &pipeline_->progress(), [this, reason = std::move(reason)] { Cancel(reason); },
+        visible ? std::function<bool()>() : waits);
   }
   pipeline_->Stop(std::move(savepoint));
 }

@@ -209,10 +209,11 @@ Status Session::RunQuery(const plan::NodePtr& root, SessionListener& listener,
   }
   const bool shown = analyzed == nullptr;
   if (shown) ARROW_RETURN_NOT_OK(listener.OnSchema(root->schema()));
-  auto sink =
-      MakeResultSink([&listener, shown](const std::shared_ptr<arrow::RecordBatch>& rows) {
+  auto sink = MakeResultSink(
+      [&listener, shown](const std::shared_ptr<arrow::RecordBatch>& rows) {
         return shown ? listener.OnRows(rows) : Status::OK();
-      });
+      },
+      &engine_->executor());
   ARROW_ASSIGN_OR_RAISE(
       auto job, Job::Make(engine_, &catalog_, plan::WriteNode::Make(root, ResultTable()),
                           options, std::move(sink)));

@@ -33,7 +33,7 @@ class SessionListener {
   virtual Result<JobSummary> Run(Job& job, bool writes) = 0;
   /// A SELECT's rows follow. Called before the job runs.
   virtual Status OnSchema(const std::shared_ptr<arrow::Schema>& schema) = 0;
-  /// Called on a shard, in order.
+  /// Called on the executor, one batch at a time, in order: it may wait.
   virtual Status OnRows(const std::shared_ptr<arrow::RecordBatch>& rows) = 0;
   /// The SELECT's last row was given.
   virtual Status OnEnd() = 0;

@@ -24,10 +24,12 @@ void StopWatch::Arm() {
   timers_->WakeAt(due_, Waker(shared_from_this()));
 }
 
-void StopWatch::Watch(const runtime::Progress* progress, std::function<void()> cancel) {
+void StopWatch::Watch(const runtime::Progress* progress, std::function<void()> cancel,
+                      std::function<bool()> waits) {
   std::lock_guard lock(mutex_);
   progress_ = progress;
   cancel_ = std::move(cancel);
+  waits_ = std::move(waits);
   Arm();
 }
 
@@ -39,7 +41,7 @@ void StopWatch::Leave() {
 void StopWatch::Wake() {
   std::lock_guard lock(mutex_);
   if (progress_ == nullptr || clock_->MonotonicNanos() < due_) return;
-  if (Moved() != moved_) return Arm();
+  if (Moved() != moved_ || (waits_ && !waits_())) return Arm();
   cancel_();
 }
 

@@ -14,15 +14,17 @@ namespace millrace::engine {
 
 /// A checkpoint waits until its rows are written; into a pipe that nobody reads they
 /// never are. Cancels the pipeline once it stands still, which loses nothing that the
-/// last checkpoint does not give again: for sinks that show rows as they are written.
+/// last checkpoint does not give again: for sinks that show rows as they are written, and
+/// for dead letters that nobody takes.
 /// Thread-safe.
 class StopWatch final : public Wakeable, public std::enable_shared_from_this<StopWatch> {
  public:
   /// Both outlive what is watched.
   StopWatch(const Clock* clock, Timers* timers) : clock_(clock), timers_(timers) {}
 
-  /// Both may be used until Leave.
-  void Watch(const runtime::Progress* progress, std::function<void()> cancel);
+  /// All may be used until Leave. `waits`: cancel only while that is so; empty: always.
+  void Watch(const runtime::Progress* progress, std::function<void()> cancel,
+             std::function<bool()> waits = {});
   void Leave();
   void Wake() override;
 
@@ -35,6 +37,7 @@ class StopWatch final : public Wakeable, public std::enable_shared_from_this<Sto
   std::mutex mutex_;
   const runtime::Progress* progress_ = nullptr;
   std::function<void()> cancel_;
+  std::function<bool()> waits_;
   int64_t moved_ = 0;
   int64_t due_ = 0;
 };

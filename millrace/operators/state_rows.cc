@@ -117,17 +117,17 @@ Status StateRows::JoinSmall() {
 }
 
 Status StateRows::Put(std::string part, state::Extent extent,
-                      state::OperatorSnapshot& out) {
+                      state::OperatorSnapshot& out, int64_t part_rows) {
   if (file_) {
     ARROW_RETURN_NOT_OK(ToFile());
     out.Add(state::Piece{std::move(part), extent,
-                         ReadSpilled(schema_, std::move(spilled_), memory_)});
+                         ReadSpilled(schema_, std::move(spilled_), memory_), part_rows});
     return Status::OK();
   }
   ARROW_RETURN_NOT_OK(JoinSmall());
   ARROW_ASSIGN_OR_RAISE(auto reader,
                         arrow::RecordBatchReader::Make(std::move(batches_), schema_));
-  out.Add(state::Piece{std::move(part), extent, std::move(reader)});
+  out.Add(state::Piece{std::move(part), extent, std::move(reader), part_rows});
   return Status::OK();
 }
 

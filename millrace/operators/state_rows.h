@@ -43,7 +43,9 @@ class StateRows {
   /// The same, with the key group as the first column.
   Status Add(std::shared_ptr<arrow::RecordBatch> rows);
   int64_t rows() const { return rows_; }
-  Status Put(std::string part, state::Extent extent, state::OperatorSnapshot& out);
+  /// `part_rows`: of the part with this piece; 0: not known.
+  Status Put(std::string part, state::Extent extent, state::OperatorSnapshot& out,
+             int64_t part_rows = 0);
 
  private:
   Status JoinSmall();

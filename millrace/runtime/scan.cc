@@ -44,8 +44,13 @@ bool RangeOf(const arrow::Array& column, int64_t* min, int64_t* max) {
 }
 
 // Splits of an unbounded source that one task has open and that have rows. Those at their
-// end for now don't count: there may be any number of them.
-constexpr size_t kReadAtOnce = 16;
+// end for now don't count: there may be any number of them, and they hold nothing.
+constexpr int64_t kMostAtOnce = 16;
+// What one of them holds: the bytes that it has read and where their values are, and rows
+// that are being made. All of a scan together take no more than a share of memory, so
+// that those behind it have room.
+constexpr int64_t kBytesOfSplit = int64_t{2} << 20;
+constexpr int64_t kShareOfSplits = 8;
 
 // How often a scan that is held back looks again, and how long it waits for memory that
 // nobody gives back.
@@ -73,6 +78,21 @@ class ScanLeaf::SplitWake final : public Wakeable {
   const Waker task_;
   std::atomic<bool> awake_{true};
 };
+
+ScanLeaf::ScanLeaf(std::shared_ptr<ScanShared> shared, size_t task,
+                   TaskCheckpoint* checkpoint)
+    : shared_(std::move(shared)),
+      task_(task),
+      checkpoint_(checkpoint),
+      epoch_(checkpoint->epoch().value - 1) {
+  if (shared_->bounded) return;
+  at_once_ = kMostAtOnce;
+  if (shared_->memory == nullptr) return;
+  const auto tasks = std::max<int64_t>(static_cast<int64_t>(shared_->readers.size()), 1);
+  at_once_ = std::clamp<int64_t>(
+      shared_->memory->limit() / (kShareOfSplits * kBytesOfSplit * tasks), 1,
+      kMostAtOnce);
+}
 
 ScanLeaf::~ScanLeaf() = default;
 
@@ -268,8 +288,7 @@ Result<bool> ScanLeaf::Pull(const Budget& budget, const Waker& waker, Event* out
     if (HeldBack(waker)) return false;
     const auto busy = std::count_if(readings_.begin(), readings_.end(),
                                     [](const auto& reading) { return !reading->idle; });
-    const size_t at_once = shared_->bounded ? 1 : kReadAtOnce;
-    if (static_cast<size_t>(busy) < at_once) {
+    if (busy < at_once_) {
       ARROW_ASSIGN_OR_RAISE(const bool taken, TakeSplit(waker));
       if (taken) continue;
       if (readings_.empty() && shared_->bounded) {

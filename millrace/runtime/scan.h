@@ -72,16 +72,12 @@ struct ScanShared {
 };
 
 /// Reads splits: of a bounded source one after another, of an unbounded one several in
-/// turn, as each may pause for ever. Owned by one task.
+/// turn, as each may pause for ever; fewer where memory is small. Owned by one task.
 class ScanLeaf final : public EventSource {
  public:
   /// Of the task with this number in its stage. `checkpoint`: of the task, outlives the
   /// leaf.
-  ScanLeaf(std::shared_ptr<ScanShared> shared, size_t task, TaskCheckpoint* checkpoint)
-      : shared_(std::move(shared)),
-        task_(task),
-        checkpoint_(checkpoint),
-        epoch_(checkpoint->epoch().value - 1) {}
+  ScanLeaf(std::shared_ptr<ScanShared> shared, size_t task, TaskCheckpoint* checkpoint);
   ~ScanLeaf() override;
   Result<bool> Pull(const Budget& budget, const Waker& waker,
                     operators::Event* out) override;
@@ -111,7 +107,8 @@ class ScanLeaf final : public EventSource {
   const std::shared_ptr<ScanShared> shared_;
   const size_t task_;
   TaskCheckpoint* const checkpoint_;
-  int64_t epoch_;  // of the last barrier
+  int64_t epoch_;        // of the last barrier
+  int64_t at_once_ = 1;  // splits with rows that are open
   std::vector<std::unique_ptr<Reading>> readings_;
   size_t next_ = 0;
   std::vector<SplitId> finished_;            // since the last barrier

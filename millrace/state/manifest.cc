@@ -1,7 +1,10 @@
 #include "millrace/state/manifest.h"
 
 #include <charconv>
+#include <memory>
+#include <utility>
 
+#include <arrow/util/compression.h>
 #include <nlohmann/json.hpp>
 
 #include "millrace/state/errors.h"
@@ -42,6 +45,7 @@ json ToJson(const Section& section) {
           {"length", section.length},
           {"xxh3", HexDigits(section.checksum)},
           {"rows", section.rows},
+          {"part_rows", section.part_rows},
           {"groups", {section.first_group, section.last_group}}};
 }
 
@@ -72,6 +76,8 @@ Section SectionFrom(const json& object, bool* good) {
   out.length = fields.Integer("length");
   out.checksum = FromHex(fields.Text("xxh3"));
   out.rows = fields.Integer("rows");
+  // The first ones that wrote this version did not know it.
+  if (fields.Has("part_rows")) out.part_rows = fields.Integer("part_rows");
   const json& groups = fields.List("groups");
   if (groups.size() == 2 && groups[0].is_number_integer() &&
       groups[1].is_number_integer()) {
@@ -80,6 +86,42 @@ Section SectionFrom(const json& object, bool* good) {
   } else {
     *good = false;
   }
+  return out;
+}
+
+// Texts above this are packed: those below are read by people, too.
+constexpr size_t kPackedFrom = 64 * 1024;
+constexpr int kPackedLevel = 1;
+constexpr int64_t kMostUnpacked = int64_t{1} << 31;
+
+Result<std::unique_ptr<arrow::util::Codec>> NewCodec() {
+  return arrow::util::Codec::Create(arrow::Compression::ZSTD, kPackedLevel);
+}
+
+Result<std::string> Packed(const std::string& text) {
+  ARROW_ASSIGN_OR_RAISE(auto codec, NewCodec());
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  const auto size = static_cast<int64_t>(text.size());
+  std::string out(static_cast<size_t>(codec->MaxCompressedLen(size, bytes)), '\0');
+  ARROW_ASSIGN_OR_RAISE(const int64_t packed,
+                        codec->Compress(size, bytes, static_cast<int64_t>(out.size()),
+                                        reinterpret_cast<uint8_t*>(out.data())));
+  out.resize(static_cast<size_t>(packed));
+  return Sealed(
+      {{"version", kPackedManifestVersion}, {"bytes", size}, {"zstd", Base64(out)}});
+}
+
+Result<std::string> Unpacked(const Fields& fields) {
+  const std::string packed = fields.Bytes("zstd");
+  const int64_t size = fields.Integer("bytes");
+  if (size < 0 || size > kMostUnpacked) return Status::Invalid("its size is none");
+  ARROW_ASSIGN_OR_RAISE(auto codec, NewCodec());
+  std::string out(static_cast<size_t>(size), '\0');
+  ARROW_ASSIGN_OR_RAISE(const int64_t unpacked,
+                        codec->Decompress(static_cast<int64_t>(packed.size()),
+                                          reinterpret_cast<const uint8_t*>(packed.data()),
+                                          size, reinterpret_cast<uint8_t*>(out.data())));
+  if (unpacked != size) return Status::Invalid("it is shorter than it was");
   return out;
 }
 
@@ -112,7 +154,10 @@ std::string Manifest::Encode() const {
     out["tokens"].push_back(
         {{"bytes", Base64(token.bytes)}, {"rows", token.rows}, {"size", token.size}});
   }
-  return Sealed(out);
+  std::string text = Sealed(out);
+  if (text.size() < kPackedFrom) return text;
+  auto packed = Packed(text);
+  return packed.ok() ? *std::move(packed) : text;
 }
 
 Result<Manifest> Manifest::Decode(const std::string& text, const std::string& where) {
@@ -121,9 +166,18 @@ Result<Manifest> Manifest::Decode(const std::string& text, const std::string& wh
   bool good = true;
   const Fields fields(object, &good);
   const int64_t version = fields.Integer("version");
+  if (good && version == kPackedManifestVersion) {
+    auto unpacked = Unpacked(fields);
+    if (!good || !unpacked.ok()) {
+      return errors::kManifestDamaged.Make(
+          {.file = where}, "{}", good ? unpacked.status().message() : kBadField);
+    }
+    return Decode(*unpacked, where);
+  }
   if (good && version != kManifestVersion) {
-    return errors::kStateVersion.Make({.file = where}, "format {}, this one reads {}",
-                                      version, kManifestVersion);
+    return errors::kStateVersion.Make({.file = where},
+                                      "format {}, this one reads {} and {}", version,
+                                      kManifestVersion, kPackedManifestVersion);
   }
   Manifest out;
   out.pipeline = fields.Bytes("pipeline");

@@ -19,6 +19,8 @@
 namespace millrace::state {
 
 inline constexpr int kManifestVersion = 1;
+/// One that is large: another version's text, compressed.
+inline constexpr int kPackedManifestVersion = 2;
 
 /// A range of a state file that holds one piece as an Arrow IPC stream.
 struct Section {
@@ -30,7 +32,8 @@ struct Section {
   int64_t length = 0;
   uint64_t checksum = 0;  ///< XXH3-64 of the range
   int64_t rows = 0;
-  int first_group = 0;  ///< key groups met, both inclusive; first > last: no rows
+  int64_t part_rows = 0;  ///< of the task's part with this piece; 0: not known
+  int first_group = 0;    ///< key groups met, both inclusive; first > last: no rows
   int last_group = -1;
 };
 
@@ -62,6 +65,7 @@ struct Manifest {
   std::vector<connector::CommitToken> tokens;
   std::map<std::string, int64_t> counters;  ///< rows read and written since the first run
 
+  /// Text; packed where it is large, which it is with thousands of splits.
   std::string Encode() const;
   /// `where` names the text in errors: kManifestDamaged, kStateVersion.
   static Result<Manifest> Decode(const std::string& text, const std::string& where);

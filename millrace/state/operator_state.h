@@ -35,6 +35,8 @@ struct Piece {
   /// Read once, on a thread of the executor: a piece may be larger than memory when its
   /// rows lie in files already.
   std::shared_ptr<arrow::RecordBatchReader> rows;
+  /// How many rows the part holds with this piece; 0: not known.
+  int64_t part_rows = 0;
 };
 
 /// Filled by one operator at one barrier, on its shard, then handed over.
@@ -94,13 +96,13 @@ class OperatorState {
       std::function<Status(const std::shared_ptr<arrow::RecordBatch>& rows, Extent)>;
   virtual Status Visit(std::string_view part, Rows rows,
                        const Visitor& visitor) const = 0;
+  /// The same, the piece that was written last first: where a key has at most one row in
+  /// a piece, its first row is the one that counts.
+  virtual Status VisitNewestFirst(std::string_view part, Rows rows,
+                                  const Visitor& visitor) const = 0;
 
-  struct Outline {
-    int64_t rows = 0;      ///< about how many there are in whole pieces
-    bool changes = false;  ///< later rows may take the place of earlier ones
-  };
-  /// What a Visit will show, without reading it.
-  virtual Outline Look(std::string_view part, Rows rows) const = 0;
+  /// About how many rows the part holds, of each key the last one, without reading them.
+  virtual int64_t PartRows(std::string_view part, Rows rows) const = 0;
 
  protected:
   std::map<std::string, int64_t> facts_;

@@ -1,6 +1,8 @@
 #include "millrace/state/state_file.h"
 
 #include <algorithm>
+#include <map>
+#include <ranges>
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
@@ -66,6 +68,7 @@ Result<Section> WritePiece(io::WritableFile& file, const Piece& piece,
   Section section;
   section.part = piece.part;
   section.extent = piece.extent;
+  section.part_rows = piece.part_rows;
   section.offset = file.position();
   section.first_group = data::kKeyGroups;
   SectionStream stream(&file);
@@ -137,25 +140,38 @@ class StoredState final : public OperatorState {
     facts_ = entry->facts;
   }
 
-  Outline Look(std::string_view part, Rows rows) const override {
-    Outline out;
+  int64_t PartRows(std::string_view part, Rows rows) const override {
+    std::map<int, int64_t> of_task;
     for (const Section& section : entry_->sections) {
       if (!Concerns(section, part, rows)) continue;
-      if (section.extent == Extent::kChanges) {
-        out.changes = true;
-        continue;
-      }
+      const bool whole = section.extent == Extent::kWhole;
+      const int64_t held = whole ? section.rows : section.part_rows;
+      if (held == 0) continue;
       int mine = 0;
       for (int group = section.first_group; group <= section.last_group; ++group)
         mine += rows == Rows::kAll || IsMine(group) ? 1 : 0;
       // Key groups are alike: they are dealt by a hash.
-      out.rows += section.rows * mine / (section.last_group - section.first_group + 1);
+      of_task[section.task] =
+          held * mine / (section.last_group - section.first_group + 1);
     }
+    int64_t out = 0;
+    for (const auto& [task, count] : of_task) out += count;
     return out;
   }
 
   Status Visit(std::string_view part, Rows rows, const Visitor& visitor) const override {
-    for (const Section& section : entry_->sections) {
+    return VisitEach(std::views::all(entry_->sections), part, rows, visitor);
+  }
+
+  Status VisitNewestFirst(std::string_view part, Rows rows,
+                          const Visitor& visitor) const override {
+    return VisitEach(std::views::reverse(entry_->sections), part, rows, visitor);
+  }
+
+ private:
+  Status VisitEach(std::ranges::view auto sections, std::string_view part, Rows rows,
+                   const Visitor& visitor) const {
+    for (const Section& section : sections) {
       if (!Concerns(section, part, rows)) continue;
       const Where where = WhereOf(*store_, section);
       auto status = VisitSection(section, rows, visitor, where);
@@ -164,7 +180,6 @@ class StoredState final : public OperatorState {
     return Status::OK();
   }
 
- private:
   bool Concerns(const Section& section, std::string_view part, Rows rows) const {
     return section.part == part && section.rows > 0 &&
            (rows == Rows::kAll || Mine(section));

@@ -99,6 +99,57 @@ def test_a_reader_that_stops_holds_its_own_pipeline_only(server, millrace, pipe,
             assert s.end() == 0
 
 
+def test_letters_that_nobody_reads_hold_their_own_pipeline_only(server, millrace, pipe):
+    s = server(["other"])
+    (s.folder / "in-letters").mkdir()
+    s.write("letters.yaml", """\
+sources:
+  t: {connector: files, path: in-letters/, format: csv, mode: watch, columns: [{name: id, type: BIGINT}], on_error: dead_letter}
+sql: SELECT id FROM t
+sink: {connector: files, path: out-letters/, format: csv, mode: append}
+sinks: {aside: {connector: files, path: pipe, format: json}}
+settings: {checkpoint_interval: 100ms, dead_letters: aside}
+""")
+    with silent_reader(pipe):
+        s.start("--shards", "1")
+        for part in range(3):
+            # More than the pipe takes; then more of them, while what is there waits to be synced.
+            (s.folder / f"in-letters/{part}.csv").write_text("id\n" + "none\n" * 20_000)
+            time.sleep(0.7)
+        s.feed("other", "1.csv", range(100))
+        wait_for(lambda: s.output("other") == list(range(100)), seconds=20)
+        assert s.states() == {"letters": "running", "other": "running"}
+        with takes_less_than(10):
+            assert s.end() == 0
+
+
+def test_pipes_that_nobody_writes_hold_their_own_pipeline_only(server, millrace, tmp_path):
+    s = server(["other"])
+    (s.folder / "in-pipes").mkdir()
+    ends = [s.folder / f"in-pipes/{i}.csv" for i in range(3)]
+    for end in ends:
+        os.mkfifo(end)
+    s.write("pipes.yaml", bounded("in-pipes/*.csv", "out.csv"))
+    writers = [threading.Thread(target=end.write_text, args=(f"id\n{i}\n",), daemon=True) for i, end in enumerate(ends)]
+    writers[0].start()
+    s.start("--shards", "1")
+    wait_for(lambda: s.status("pipes")["pipes"]["rows_read"] > 0)
+    s.feed("other", "1.csv", range(5))
+    wait_for(lambda: s.output("other") == list(range(5)), seconds=20)
+    assert s.states() == {"pipes": "running", "other": "running"}
+    for writer in writers[1:]:
+        writer.start()
+    s.wait_for_states(pipes="finished")
+    assert sorted((s.folder / "out.csv").read_text().split()) == ["0", "1", "2", "id"]
+    # One that waits for its second pipe can be stopped.
+    (s.folder / "out.csv").unlink()
+    threading.Thread(target=ends[0].write_text, args=("id\n7\n",), daemon=True).start()
+    millrace("start", "pipes")
+    wait_for(lambda: s.status("pipes")["pipes"]["rows_read"] > 0)
+    with takes_less_than(10):
+        assert s.end() == 0
+
+
 @pytest.mark.parametrize("endless", [False, True])
 def test_nobody_has_opened_the_pipe_to_read(server, millrace, pipe, big, endless):
     s = server(["other"])

@@ -16,7 +16,7 @@ namespace {
 class CommitRun final : public Wakeable, public std::enable_shared_from_this<CommitRun> {
  public:
   CommitRun(std::shared_ptr<Sink> sink, std::shared_ptr<Guard> guard,
-            std::shared_ptr<std::atomic<bool>> abandoned, Epoch epoch,
+            std::shared_ptr<std::atomic<int>> abandoned, Epoch epoch,
             std::vector<CommitToken> tokens)
       : sink_(std::move(sink)),
         guard_(std::move(guard)),
@@ -43,7 +43,7 @@ class CommitRun final : public Wakeable, public std::enable_shared_from_this<Com
     }
     if (again) guard_->Submit([self = shared_from_this()] { self->Try(); });
     if (late) {
-      abandoned_->store(true);
+      abandoned_->fetch_add(1);
       done_.MarkFinished(guard_->GivenUp(errors::kCommitTimedOut.Make(
           {}, "{} ms", guard_->policies().timeout_commit / 1'000'000)));
     }
@@ -71,7 +71,7 @@ class CommitRun final : public Wakeable, public std::enable_shared_from_this<Com
       std::lock_guard lock(mutex_);
       if (settled_) {
         // Too late for who asked; Recover may be called again.
-        abandoned_->store(false);
+        abandoned_->fetch_sub(1);
         return;
       }
       if (status.ok()) {
@@ -92,7 +92,7 @@ class CommitRun final : public Wakeable, public std::enable_shared_from_this<Com
 
   const std::shared_ptr<Sink> sink_;
   const std::shared_ptr<Guard> guard_;
-  const std::shared_ptr<std::atomic<bool>> abandoned_;
+  const std::shared_ptr<std::atomic<int>> abandoned_;
   const Epoch epoch_;
   const std::vector<CommitToken> tokens_;
   Future<> done_ = Future<>::Make();
@@ -129,7 +129,7 @@ int ResilientSink::max_writers() const {
 
 Result<std::unique_ptr<SinkWriter>> ResilientSink::Open(WriterId writer) {
   ARROW_ASSIGN_OR_RAISE(auto opened, guard_->Call([&] { return sink_->Open(writer); }));
-  return MakeResilientWriter(std::move(opened), guard_);
+  return MakeResilientWriter(std::move(opened), guard_, abandoned_);
 }
 
 Result<std::unique_ptr<data::RowEncoder>> ResilientSink::NewEncoder() {
@@ -147,7 +147,7 @@ Result<Epoch> ResilientSink::FenceAndReadEpoch() {
 
 Result<RecoveryOutcome> ResilientSink::Recover(Epoch last,
                                                std::vector<CommitToken> tokens) {
-  if (abandoned_->load()) {
+  if (abandoned_->load() > 0) {
     return errors::kCommitTimedOut.Make({}, "it is still under way");
   }
   return guard_->Call([&] { return sink_->committer().Recover(last, tokens); });

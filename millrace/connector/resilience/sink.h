@@ -17,8 +17,8 @@ namespace millrace::connector::resilience {
 ///   - Write, WriteEncoded, Prepare: never. A part of the rows may have arrived, so the
 ///     error ends the epoch; what was prepared is aborted, and the pipeline can begin
 ///     again at its last checkpoint.
-/// A commit that runs out of time may still happen: it is not called again, Recover of
-/// this object refuses, and the next run finds out.
+/// A Prepare or commit that runs out of time may still happen: it is not called again,
+/// Recover of this object refuses as long as it is under way, and the next run finds out.
 class ResilientSink final : public Sink, public Committer {
  public:
   ResilientSink(std::unique_ptr<Sink> sink, std::shared_ptr<Guard> guard);
@@ -43,14 +43,15 @@ class ResilientSink final : public Sink, public Committer {
   const Guard& guard() const { return *guard_; }
 
  private:
-  // Shared with a commit that has run out of time and may outlive this object.
+  // Shared with what has run out of time and may outlive this object.
   const std::shared_ptr<Sink> sink_;
   const std::shared_ptr<Guard> guard_;
-  const std::shared_ptr<std::atomic<bool>> abandoned_ =
-      std::make_shared<std::atomic<bool>>(false);
+  const std::shared_ptr<std::atomic<int>> abandoned_ =
+      std::make_shared<std::atomic<int>>(0);  // under way though nobody waits
 };
 
-std::unique_ptr<SinkWriter> MakeResilientWriter(std::unique_ptr<SinkWriter> writer,
-                                                std::shared_ptr<Guard> guard);
+std::unique_ptr<SinkWriter> MakeResilientWriter(
+    std::unique_ptr<SinkWriter> writer, std::shared_ptr<Guard> guard,
+    std::shared_ptr<std::atomic<int>> abandoned);
 
 }  // namespace millrace::connector::resilience

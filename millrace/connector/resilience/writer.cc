@@ -17,38 +17,50 @@ namespace {
 class TimedPrepare final : public Wakeable,
                            public std::enable_shared_from_this<TimedPrepare> {
  public:
-  explicit TimedPrepare(std::shared_ptr<Guard> guard) : guard_(std::move(guard)) {}
+  TimedPrepare(std::shared_ptr<Guard> guard, std::shared_ptr<std::atomic<int>> abandoned)
+      : guard_(std::move(guard)), abandoned_(std::move(abandoned)) {}
 
   Future<CommitToken> Start(Future<CommitToken> prepared) {
     const int64_t timeout = guard_->policies().timeout_commit;
     prepared.AddCallback([self = shared_from_this()](const Result<CommitToken>& token) {
-      self->End(token);
+      // Too late for who asked; Recover may be called again.
+      if (!self->End(token)) self->abandoned_->fetch_sub(1);
     });
     if (timeout > 0) guard_->WakeAt(guard_->Now() + timeout, Waker(shared_from_this()));
     return done_;
   }
 
   void Wake() override {
-    End(errors::kCommitTimedOut.Make({}, "preparing took more than {} ms",
-                                     guard_->policies().timeout_commit / 1'000'000));
+    // Before the future ends: whoever waits for it may recover at once.
+    abandoned_->fetch_add(1);
+    if (!End(errors::kCommitTimedOut.Make({}, "preparing took more than {} ms",
+                                          guard_->policies().timeout_commit / 1'000'000)))
+      abandoned_->fetch_sub(1);
   }
 
  private:
-  void End(Result<CommitToken> token) {
-    if (ended_.exchange(true)) return;
+  // False: it had ended before.
+  bool End(Result<CommitToken> token) {
+    if (ended_.exchange(true)) return false;
     if (!token.ok()) (void)guard_->GivenUp(token.status());
     done_.MarkFinished(std::move(token));
+    return true;
   }
 
   const std::shared_ptr<Guard> guard_;
+  const std::shared_ptr<std::atomic<int>> abandoned_;
   Future<CommitToken> done_ = Future<CommitToken>::Make();
   std::atomic<bool> ended_{false};
 };
 
 class ResilientWriter final : public SinkWriter {
  public:
-  ResilientWriter(std::unique_ptr<SinkWriter> writer, std::shared_ptr<Guard> guard)
-      : writer_(std::move(writer)), guard_(std::move(guard)), patience_(guard_.get()) {}
+  ResilientWriter(std::unique_ptr<SinkWriter> writer, std::shared_ptr<Guard> guard,
+                  std::shared_ptr<std::atomic<int>> abandoned)
+      : writer_(std::move(writer)),
+        guard_(std::move(guard)),
+        abandoned_(std::move(abandoned)),
+        patience_(guard_.get()) {}
 
   Result<WriteState> Write(const data::Batch& batch, const Waker& waker) override {
     if (patience_.WaitsUntil(guard_->PassAt(), waker)) return WriteState::kBlocked;
@@ -79,7 +91,8 @@ class ResilientWriter final : public SinkWriter {
   }
 
   Future<CommitToken> Prepare(Epoch epoch, bool last) override {
-    return std::make_shared<TimedPrepare>(guard_)->Start(writer_->Prepare(epoch, last));
+    return std::make_shared<TimedPrepare>(guard_, abandoned_)
+        ->Start(writer_->Prepare(epoch, last));
   }
 
  private:
@@ -102,6 +115,7 @@ class ResilientWriter final : public SinkWriter {
 
   const std::unique_ptr<SinkWriter> writer_;
   const std::shared_ptr<Guard> guard_;
+  const std::shared_ptr<std::atomic<int>> abandoned_;
   Patience patience_;
   Tries tries_;
   bool answered_ = false;  // rows were taken
@@ -109,9 +123,11 @@ class ResilientWriter final : public SinkWriter {
 
 }  // namespace
 
-std::unique_ptr<SinkWriter> MakeResilientWriter(std::unique_ptr<SinkWriter> writer,
-                                                std::shared_ptr<Guard> guard) {
-  return std::make_unique<ResilientWriter>(std::move(writer), std::move(guard));
+std::unique_ptr<SinkWriter> MakeResilientWriter(
+    std::unique_ptr<SinkWriter> writer, std::shared_ptr<Guard> guard,
+    std::shared_ptr<std::atomic<int>> abandoned) {
+  return std::make_unique<ResilientWriter>(std::move(writer), std::move(guard),
+                                           std::move(abandoned));
 }
 
 }  // namespace millrace::connector::resilience

@@ -1,15 +1,14 @@
 // RemoteAccess: files of other machines, read by a source whose shards must not wait.
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
+#include <utility>
 
 #include "millrace/base/config/config.h"
 #include "millrace/connector/registry.h"
+#include "millrace/connectors/files/offload.h"
 #include "millrace/io/file_system.h"
 
 namespace millrace::files {
@@ -25,27 +24,21 @@ class RemoteAccess {
 
   const std::shared_ptr<io::FileSystem>& files() const { return files_; }
 
-  /// A reader whose split is opened and read on the executor, one batch ahead: everything
-  /// in `open` and in the reader that it makes may block. Neither is used after Close.
+  /// For readers of these files, which block.
   std::unique_ptr<connector::SplitReader> Offload(
-      std::function<Result<std::unique_ptr<connector::SplitReader>>()> open);
+      std::function<Result<std::unique_ptr<connector::SplitReader>>()> open) {
+    return offload_.Read(std::move(open));
+  }
 
   /// Requests end within moments, and so does work that is under way; no other begins.
   /// Waits for that.
-  void Close();
+  void Close() { offload_.Close(); }
 
  private:
-  class Reader;
-  struct Gate;
+  explicit RemoteAccess(const connector::Surroundings& surroundings)
+      : offload_(surroundings, surroundings.executor) {}
 
-  RemoteAccess(std::shared_ptr<Gate> gate, const connector::Surroundings& surroundings)
-      : gate_(std::move(gate)),
-        executor_(surroundings.executor),
-        memory_(surroundings.memory) {}
-
-  const std::shared_ptr<Gate> gate_;
-  Executor* const executor_;
-  const std::shared_ptr<MemoryBudget> memory_;
+  files::Offload offload_;
   std::shared_ptr<io::FileSystem> files_;
 };
 

@@ -239,7 +239,11 @@ std::string FilesSink::example() const {
 }
 
 Future<> FilesSink::Commit(Epoch epoch, std::vector<connector::CommitToken> tokens) {
-  return Future<>::MakeFinished(CommitEpoch(epoch, tokens, /*recovering=*/false));
+  // Renaming and syncing wait for the disk. Whoever waits for the future keeps the sink.
+  return RunLater<arrow::internal::Empty>(
+      surroundings_.executor, [this, epoch, tokens = std::move(tokens)] {
+        return CommitEpoch(epoch, tokens, /*recovering=*/false);
+      });
 }
 
 Status FilesSink::CommitEpoch(Epoch epoch,

@@ -24,6 +24,8 @@ namespace {
 
 // A split's description is "<file> <range>", the range −1 for all of the file, or
 // "<file> +<count>" for so many whole files one after another.
+// Tasks that may wait for a pipe of one source at the same time.
+constexpr int kMostOpeners = 1024;
 constexpr int64_t kWholeFile = -1;
 // Small files share splits as long as there are so many of them: more than that only
 // costs, above all in row groups of a few hundred rows each.
@@ -210,6 +212,8 @@ FilesSource::FilesSource(Parsed options, std::shared_ptr<arrow::Schema> declared
     : options_(std::move(options)),
       declared_(std::move(declared)),
       surroundings_(WithFiles(std::move(surroundings), options_)),
+      openers_(MakeThreadExecutor(kMostOpeners)),
+      offload_(surroundings_, openers_.get()),
       frames_(std::make_shared<io::FrameCache>(std::clamp(
           surroundings_.memory->limit() / 8, kLeastFrameCache, kMostFrameCache))),
       split_size_(options_.own.GetInt("split_size")) {}
@@ -223,6 +227,7 @@ formats::Context FilesSource::FormatContext() const {
 }
 
 FilesSource::~FilesSource() {
+  offload_.Close();
   if (options_.remote) options_.remote->Close();
 }
 
@@ -316,12 +321,20 @@ Status FilesSource::OpenStream(File& file) {
     file.stream->TryAgain();
     return Status::OK();
   }
+  connector::Surroundings surroundings = surroundings_;
+  surroundings.given_up = offload_.given_up();
   if (IsStdin(options_.path)) {
-    file.stream = OpenStdin(surroundings_);
+    file.stream = OpenStdin(surroundings);
   } else {
-    ARROW_ASSIGN_OR_RAISE(file.stream, OpenPipe(file.info.path, surroundings_));
+    ARROW_ASSIGN_OR_RAISE(file.stream, OpenPipe(file.info.path, surroundings));
   }
   return Status::OK();
+}
+
+bool FilesSource::IsUnopenedPipe(File& file) const {
+  if (file.info.seekable) return false;
+  std::lock_guard lock(file.mutex);
+  return file.kept == nullptr;
 }
 
 Result<std::shared_ptr<formats::FileReader>> FilesSource::OpenFile(File& file) {
@@ -600,8 +613,14 @@ connector::Accepted FilesSource::Push(const connector::Pushdown& pushdown) {
 
 Result<std::unique_ptr<connector::SplitReader>> FilesSource::Open(
     const connector::Split& split) {
-  if (!options_.remote) return OpenHere(split);
-  return options_.remote->Offload([this, split] { return OpenHere(split); });
+  if (options_.remote) {
+    return options_.remote->Offload([this, split] { return OpenHere(split); });
+  }
+  const Described described(split);
+  if (described.Within(files_.size()) && IsUnopenedPipe(*files_[described.file])) {
+    return offload_.Read([this, split] { return OpenHere(split); });
+  }
+  return OpenHere(split);
 }
 
 Result<std::unique_ptr<connector::SplitReader>> FilesSource::OpenHere(

@@ -7,6 +7,7 @@
 
 #include "millrace/connector/registry.h"
 #include "millrace/connectors/files/hive_columns.h"
+#include "millrace/connectors/files/offload.h"
 #include "millrace/connectors/files/options.h"
 #include "millrace/connectors/files/pipe_stream.h"
 
@@ -51,6 +52,8 @@ class FilesSource final : public connector::Source {
   Status CutSplits();
   Status FindEventTimes();
   Status OpenStream(File& file);
+  /// A pipe that nobody has opened yet: its first bytes are waited for.
+  bool IsUnopenedPipe(File& file) const;
   /// With the file's own columns.
   Result<std::shared_ptr<formats::FileReader>> OpenFile(File& file);
   File& First() const;
@@ -70,6 +73,10 @@ class FilesSource final : public connector::Source {
   const Parsed options_;
   const std::shared_ptr<arrow::Schema> declared_;
   const connector::Surroundings surroundings_;
+  // Whoever opens a pipe waits for its first bytes, which the common executor brings: its
+  // threads must not be all waiting. Has threads only where there are such pipes.
+  const std::unique_ptr<Executor> openers_;
+  Offload offload_;
   const std::shared_ptr<io::FrameCache> frames_;
   int64_t split_size_;
   std::shared_ptr<arrow::Schema> schema_;

@@ -5,6 +5,7 @@
 
 #include "millrace/base/failpoint.h"
 #include "millrace/connectors/files/existing.h"
+#include "millrace/connectors/files/part_place.h"
 #include "millrace/io/errors.h"
 
 namespace millrace::files {
@@ -29,6 +30,7 @@ class FileSinkWriter final : public connector::SinkWriter {
         writer_(writer),
         schema_(std::move(schema)),
         memory_(surroundings.memory),
+        executor_(surroundings.executor),
         roll_(options_.roll, surroundings) {}
 
   ~FileSinkWriter() override {
@@ -73,11 +75,18 @@ class FileSinkWriter final : public connector::SinkWriter {
   }
 
   Future<connector::CommitToken> Prepare(Epoch, bool) override {
-    return Future<connector::CommitToken>::MakeFinished(PrepareNow());
+    auto token = MakeToken();
+    if (!token.ok()) {
+      return Future<connector::CommitToken>::MakeFinished(token.status());
+    }
+    return arrow::AllFinished(std::exchange(syncing_, {}))
+        .Then([token = *std::move(token)]() -> Result<connector::CommitToken> {
+          return token;
+        });
   }
 
  private:
-  Result<connector::CommitToken> PrepareNow() {
+  Result<connector::CommitToken> MakeToken() {
     if (!open_ && finished_.empty() && options_.always_a_file)
       ARROW_RETURN_NOT_OK(Begin());
     if (open_) ARROW_RETURN_NOT_OK(End());
@@ -92,7 +101,8 @@ class FileSinkWriter final : public connector::SinkWriter {
     token.bytes = plan.Encode();
     token.rows = std::exchange(rows_, 0);
     token.size = std::exchange(bytes_, 0);
-    // The sink's from here on.
+    // The sink's from here on, which removes them where the pipeline fails: also those
+    // that are being synced then.
     for (Staged& staged : finished_) options_.staging->Prepared(std::move(staged));
     finished_.clear();
     return token;
@@ -137,12 +147,18 @@ class FileSinkWriter final : public connector::SinkWriter {
 
   Status EndDue() { return open_ && roll_.IsDue(open_->end) ? End() : Status::OK(); }
 
+  // The format is done with the file here, the disk later: it may take its time, or hang.
   Status End() {
     ARROW_RETURN_NOT_OK(roll_.Finish(*open_->file, *open_->writer));
-    ARROW_RETURN_NOT_OK(failpoint::Reach("files.stage.sync"));
-    ARROW_RETURN_NOT_OK(open_->file->Sync());
+    open_->writer.reset();
     bytes_ += open_->file->position() - std::exchange(copied_, 0);
-    ARROW_RETURN_NOT_OK(open_->file->Close());
+    syncing_.push_back(RunLater<arrow::internal::Empty>(
+        executor_,
+        [file = std::shared_ptr<io::WritableFile>(std::move(open_->file))]() -> Status {
+          ARROW_RETURN_NOT_OK(failpoint::Reach("files.stage.sync"));
+          ARROW_RETURN_NOT_OK(file->Sync());
+          return file->Close();
+        }));
     finished_.push_back(std::move(open_->staged));
     open_.reset();
     return Status::OK();
@@ -154,9 +170,11 @@ class FileSinkWriter final : public connector::SinkWriter {
   const WriterId writer_;
   const std::shared_ptr<arrow::Schema> schema_;
   const std::shared_ptr<MemoryBudget> memory_;
+  Executor* const executor_;
   Roll roll_;
   std::optional<OpenFile> open_;
   std::vector<Staged> finished_;
+  std::vector<Future<>> syncing_;  // finished_, and those before them
   std::optional<CommitPlan::Unchanged> copied_from_;
   int64_t rows_ = 0;
   int64_t bytes_ = 0;

@@ -358,7 +358,15 @@ class PackedStats final : public StatsAccumulator {
     const auto base = reinterpret_cast<uintptr_t>(rows());
     const auto spare = reinterpret_cast<uintptr_t>(replicas_.data());
     const uint32_t hot = hot_;
+    // The rows of others lie anywhere.
+    const bool prefetch = groups_ * static_cast<int64_t>(sizeof(Row)) > kPrefetchBytes;
+    const int64_t ahead = prefetch ? count - kPrefetchAhead : 0;
     for (int64_t i = 0; i < count; ++i) {
+      if (i < ahead) {
+        __builtin_prefetch(
+            reinterpret_cast<const void*>(base + ids[i + kPrefetchAhead] * sizeof(Row)),
+            1);
+      }
       const uintptr_t own = base + ids[i] * sizeof(Row);
       const uintptr_t replica = spare + (i & (kReplicas - 1)) * sizeof(Row);
       const uintptr_t is_hot = -static_cast<uintptr_t>(ids[i] == hot);

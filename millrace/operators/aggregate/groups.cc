@@ -78,40 +78,25 @@ Status Groups::Expect(int64_t groups) {
   return aggregates_.Resize(groups);
 }
 
-Status Groups::RestoreRows(const arrow::RecordBatch& rows,
+Status Groups::RestoreRows(const std::shared_ptr<arrow::RecordBatch>& rows,
                            const std::vector<std::shared_ptr<arrow::Array>>& keys,
                            int first_state) {
-  ARROW_ASSIGN_OR_RAISE(const uint32_t* ids, table_.Map(keys, rows.num_rows()));
-  ARROW_RETURN_NOT_OK(aggregates_.Resize(table_.size()));
-  return aggregates_.Merge(rows, ids, first_state);
-}
-
-Status Groups::FindLast(const arrow::RecordBatch& rows,
-                        const std::vector<std::shared_ptr<arrow::Array>>& keys) {
-  ARROW_ASSIGN_OR_RAISE(const uint32_t* ids, table_.Map(keys, rows.num_rows()));
-  last_rows_.resize(static_cast<size_t>(table_.size()));
-  for (int64_t i = 0; i < rows.num_rows(); ++i)
-    last_rows_[ids == nullptr ? 0 : ids[i]] = found_rows_++;
-  return Status::OK();
-}
-
-Status Groups::RestoreLast(const std::shared_ptr<arrow::RecordBatch>& rows,
-                           const std::vector<std::shared_ptr<arrow::Array>>& keys,
-                           int first_state) {
-  ARROW_RETURN_NOT_OK(aggregates_.Resize(table_.size()));
+  const int64_t known = restored_;
   ARROW_ASSIGN_OR_RAISE(const uint32_t* ids, table_.Map(keys, rows->num_rows()));
-  arrow::Int32Builder chosen(evaluation_->pool());
-  ARROW_RETURN_NOT_OK(chosen.Reserve(rows->num_rows()));
-  std::vector<uint32_t> chosen_ids;
-  for (int64_t i = 0; i < rows->num_rows(); ++i) {
-    const uint32_t id = ids == nullptr ? 0 : ids[i];
-    if (last_rows_[id] != restored_rows_++) continue;
-    chosen.UnsafeAppend(static_cast<int32_t>(i));
-    chosen_ids.push_back(id);
-  }
-  if (chosen.length() == rows->num_rows())
+  restored_ = table_.size();
+  ARROW_RETURN_NOT_OK(aggregates_.Resize(restored_));
+  if (restored_ - known == rows->num_rows())
     return aggregates_.Merge(*rows, ids, first_state);
-  if (chosen.length() == 0) return Status::OK();
+  if (restored_ == known) return Status::OK();
+  arrow::Int32Builder chosen(evaluation_->pool());
+  ARROW_RETURN_NOT_OK(chosen.Reserve(restored_ - known));
+  std::vector<uint32_t> chosen_ids;
+  chosen_ids.reserve(static_cast<size_t>(restored_ - known));
+  for (int64_t i = 0; i < rows->num_rows(); ++i) {
+    if (ids[i] < known) continue;
+    chosen.UnsafeAppend(static_cast<int32_t>(i));
+    chosen_ids.push_back(ids[i]);
+  }
   ARROW_ASSIGN_OR_RAISE(auto indices, chosen.Finish());
   ARROW_ASSIGN_OR_RAISE(
       arrow::Datum taken,
@@ -121,8 +106,7 @@ Status Groups::RestoreLast(const std::shared_ptr<arrow::RecordBatch>& rows,
 }
 
 Status Groups::EndRestore() {
-  last_rows_ = {};
-  found_rows_ = restored_rows_ = 0;
+  restored_ = 0;
   sized_ = size();
   ARROW_RETURN_NOT_OK(aggregates_.Resize(sized_));
   ARROW_RETURN_NOT_OK(Charge());

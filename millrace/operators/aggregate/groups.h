@@ -15,9 +15,8 @@ namespace millrace::operators {
 /// Used by one thread.
 ///
 /// Its state, for snapshots, is a row a group: key columns, then those of
-/// AggregateSet::State. It comes back in one of two ways. Where every key has one row,
-/// by RestoreRows. Where later rows replace earlier ones, all rows go through FindLast,
-/// then all of them in the same order through RestoreLast. EndRestore closes both.
+/// AggregateSet::State. It comes back by RestoreRows, the newest rows first, and then
+/// EndRestore.
 class Groups {
  public:
   static Result<std::unique_ptr<Groups>> Make(
@@ -69,15 +68,9 @@ class Groups {
       const expr::GroupSelection& groups);
   /// So many groups are to come: make room for them at once.
   Status Expect(int64_t groups);
-  /// Take in state rows.
-  Status RestoreRows(const arrow::RecordBatch& rows,
-                     const std::vector<std::shared_ptr<arrow::Array>>& keys,
-                     int first_state);
-  /// Take in their keys only, and note which row of each is the last.
-  Status FindLast(const arrow::RecordBatch& rows,
-                  const std::vector<std::shared_ptr<arrow::Array>>& keys);
-  /// Merge those rows that are the last of their key.
-  Status RestoreLast(const std::shared_ptr<arrow::RecordBatch>& rows,
+  /// Take in state rows, of which no two have the same key. Those whose key is there
+  /// already are older than what is there, and are passed over.
+  Status RestoreRows(const std::shared_ptr<arrow::RecordBatch>& rows,
                      const std::vector<std::shared_ptr<arrow::Array>>& keys,
                      int first_state);
   /// Everything that was restored counts as written.
@@ -99,9 +92,7 @@ class Groups {
   bool tracked_ = false;
   ChangedGroups changed_;
   std::optional<GroupChanges> results_;
-  int64_t found_rows_ = 0;          // that FindLast saw
-  int64_t restored_rows_ = 0;       // that RestoreLast saw
-  std::vector<int64_t> last_rows_;  // of each group, among the restored
+  int64_t restored_ = 0;  // groups that were taken in, or passed over
 };
 
 }  // namespace millrace::operators

@@ -142,12 +142,12 @@ Status GroupsPart::Write(const std::vector<Held>& held, state::OperatorSnapshot&
     }
     ARROW_RETURN_NOT_OK(one.groups->Settle());
   }
-  return written.Put(kPart, extent, out);
+  return written.Put(kPart, extent, out, rows);
 }
 
 Status GroupsPart::RestoreTogether(const state::OperatorState& state,
                                    const std::function<Result<Groups*>()>& groups) {
-  const int64_t rows = state.Look(kPart, state::OperatorState::Rows::kMine).rows;
+  const int64_t rows = state.PartRows(kPart, state::OperatorState::Rows::kMine);
   if (rows > 0) {
     ARROW_ASSIGN_OR_RAISE(Groups * together, groups());
     ARROW_RETURN_NOT_OK(together->Expect(rows));
@@ -180,29 +180,19 @@ Status GroupsPart::RestoreApart(const state::OperatorState& state,
   });
 }
 
-// Rows are merged as they come where each key has one. Otherwise everything is read
-// twice, as only at the end the last row of a key is known.
+// The first row of a key that is met is the last that was written: what is older is
+// passed over, and everything is read once.
 Status GroupsPart::Restore(const state::OperatorState& state, const Split& split) {
-  using Kind = state::OperatorState::Rows;
   std::set<Groups*> restored;
-  const bool changes = state.Look(kPart, Kind::kMine).changes;
-  ARROW_RETURN_NOT_OK(
-      state.Visit(kPart, Kind::kMine, [&](const Rows& rows, state::Extent extent) {
+  ARROW_RETURN_NOT_OK(state.VisitNewestFirst(
+      kPart, state::OperatorState::Rows::kMine,
+      [&](const Rows& rows, state::Extent extent) {
         history_.Restored(rows->num_rows(), extent);
         return split(rows, [&](Groups& groups, const Rows& run, const Arrays& keys) {
           restored.insert(&groups);
-          return changes ? groups.FindLast(*run, keys)
-                         : groups.RestoreRows(*run, keys, first_state_);
+          return groups.RestoreRows(run, keys, first_state_);
         });
       }));
-  if (changes) {
-    ARROW_RETURN_NOT_OK(
-        state.Visit(kPart, Kind::kMine, [&](const Rows& rows, state::Extent) {
-          return split(rows, [&](Groups& groups, const Rows& run, const Arrays& keys) {
-            return groups.RestoreLast(run, keys, first_state_);
-          });
-        }));
-  }
   for (Groups* groups : restored) ARROW_RETURN_NOT_OK(groups->EndRestore());
   return Status::OK();
 }

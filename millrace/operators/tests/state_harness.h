@@ -56,9 +56,13 @@ class StoredState final : public state::OperatorState {
  public:
   StoredState(const Checkpoint& checkpoint, int task, int tasks);
   Status Visit(std::string_view part, Rows rows, const Visitor& visitor) const override;
-  Outline Look(std::string_view part, Rows rows) const override;
+  Status VisitNewestFirst(std::string_view part, Rows rows,
+                          const Visitor& visitor) const override;
+  int64_t PartRows(std::string_view part, Rows rows) const override;
 
  private:
+  Status VisitPiece(const Written::OnePiece& piece, Rows rows,
+                    const Visitor& visitor) const;
   const Checkpoint& checkpoint_;
   const int task_;
   const int tasks_;

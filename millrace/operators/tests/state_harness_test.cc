@@ -1,6 +1,7 @@
 #include "millrace/operators/tests/state_harness.h"
 
 #include <algorithm>
+#include <ranges>
 
 #include <arrow/compute/api.h>
 
@@ -59,43 +60,57 @@ StoredState::StoredState(const Checkpoint& checkpoint, int task, int tasks)
   }
 }
 
+Status StoredState::VisitPiece(const Written::OnePiece& piece, Rows rows,
+                               const Visitor& visitor) const {
+  for (const auto& batch : piece.batches) {
+    const auto* groups = batch->column(0)->data()->GetValues<uint16_t>(1);
+    arrow::Int32Builder chosen;
+    for (int32_t i = 0; i < batch->num_rows(); ++i) {
+      if (rows == Rows::kAll || data::ShardOfKeyGroup(groups[i], tasks_) == task_)
+        ARROW_RETURN_NOT_OK(chosen.Append(i));
+    }
+    if (chosen.length() == 0) continue;
+    ARROW_ASSIGN_OR_RAISE(auto indices, chosen.Finish());
+    ARROW_ASSIGN_OR_RAISE(auto taken, arrow::compute::Take(batch, indices));
+    ARROW_ASSIGN_OR_RAISE(auto mine, taken.record_batch()->RemoveColumn(0));
+    ARROW_RETURN_NOT_OK(visitor(mine, piece.extent));
+  }
+  return Status::OK();
+}
+
 Status StoredState::Visit(std::string_view part, Rows rows,
                           const Visitor& visitor) const {
   for (const auto& [number, written] : checkpoint_.tasks()) {
     const auto found = written.parts.find(std::string(part));
     if (found == written.parts.end()) continue;
-    for (const auto& piece : found->second) {
-      for (const auto& batch : piece.batches) {
-        const auto* groups = batch->column(0)->data()->GetValues<uint16_t>(1);
-        arrow::Int32Builder chosen;
-        for (int32_t i = 0; i < batch->num_rows(); ++i) {
-          if (rows == Rows::kAll || data::ShardOfKeyGroup(groups[i], tasks_) == task_)
-            ARROW_RETURN_NOT_OK(chosen.Append(i));
-        }
-        if (chosen.length() == 0) continue;
-        ARROW_ASSIGN_OR_RAISE(auto indices, chosen.Finish());
-        ARROW_ASSIGN_OR_RAISE(auto taken, arrow::compute::Take(batch, indices));
-        ARROW_ASSIGN_OR_RAISE(auto mine, taken.record_batch()->RemoveColumn(0));
-        ARROW_RETURN_NOT_OK(visitor(mine, piece.extent));
-      }
-    }
+    for (const auto& piece : found->second)
+      ARROW_RETURN_NOT_OK(VisitPiece(piece, rows, visitor));
+  }
+  return Status::OK();
+}
+
+Status StoredState::VisitNewestFirst(std::string_view part, Rows rows,
+                                     const Visitor& visitor) const {
+  for (const auto& [number, written] : checkpoint_.tasks()) {
+    const auto found = written.parts.find(std::string(part));
+    if (found == written.parts.end()) continue;
+    for (const auto& piece : std::views::reverse(found->second))
+      ARROW_RETURN_NOT_OK(VisitPiece(piece, rows, visitor));
   }
   return Status::OK();
 }
 
 // The number of rows is wrong in both directions: operators may not build upon it.
-state::OperatorState::Outline StoredState::Look(std::string_view part, Rows) const {
-  Outline out;
+int64_t StoredState::PartRows(std::string_view part, Rows) const {
+  int64_t out = 0;
   for (const auto& [number, written] : checkpoint_.tasks()) {
     const auto found = written.parts.find(std::string(part));
     if (found == written.parts.end()) continue;
     for (const auto& piece : found->second) {
-      out.changes |= piece.extent == state::Extent::kChanges;
-      for (const auto& batch : piece.batches) out.rows += batch->num_rows();
+      for (const auto& batch : piece.batches) out += batch->num_rows();
     }
   }
-  out.rows = task_ % 2 == 0 ? out.rows * 9 / 8 : out.rows / (3 * tasks_);
-  return out;
+  return task_ % 2 == 0 ? out * 9 / 8 : out / (3 * tasks_);
 }
 
 std::function<Result<std::vector<Rows>>(const Rows&, int)> ByKey(std::vector<int> keys) {

@@ -41,11 +41,17 @@ Manifest Odd() {
   op.tasks = 8;
   op.facts = {{"least", std::numeric_limits<int64_t>::max()}};
   op.sections.push_back({2, "groups", Extent::kChanges, "f", 16, 1 << 20,
-                         0xFFFFFFFFFFFFFFFFull, 5, 0, 1023});
+                         0xFFFFFFFFFFFFFFFFull, 5, 700, 0, 1023});
   out.operators.push_back(op);
   out.tokens.push_back({std::string("\0\n", 2), 1, 2});
   out.counters = {{"rows_read", 40}};
   return out;
+}
+
+// A document with a checksum that fits.
+std::string Signed(const std::string& line) {
+  const std::string text = line + "\n";
+  return text + fmt::format("xxh3 {:016x}\n", XXH3_64bits(text.data(), text.size()));
 }
 
 TEST(Manifest, OddBytesComeBack) {
@@ -78,6 +84,7 @@ TEST(Manifest, OddBytesComeBack) {
   EXPECT_EQ(section.offset, 16);
   EXPECT_EQ(section.length, 1 << 20);
   EXPECT_EQ(section.checksum, 0xFFFFFFFFFFFFFFFFull);
+  EXPECT_EQ(section.part_rows, 700);
   EXPECT_EQ(section.last_group, 1023);
   ASSERT_EQ(after.tokens.size(), 1u);
   EXPECT_EQ(after.tokens[0].bytes, std::string("\0\n", 2));
@@ -99,20 +106,51 @@ TEST(Manifest, EveryCutAndEveryFlipIsDamage) {
   EXPECT_FALSE(Manifest::Decode(text + "\n", "m").ok());
 }
 
-// A document with a checksum that fits.
-std::string Signed(const std::string& line) {
-  const std::string text = line + "\n";
-  return text + fmt::format("xxh3 {:016x}\n", XXH3_64bits(text.data(), text.size()));
+// A watched folder has a split for every file.
+TEST(Manifest, ALargeOneIsPacked) {
+  Manifest before = Odd();
+  for (int i = 0; i < 10'000; ++i) {
+    connector::SplitState split;
+    split.split.id = SplitId{i};
+    split.split.name = fmt::format("in/part-{:05}.csv", i);
+    uint64_t marks[] = {XXH3_64bits(&i, sizeof(i)), XXH3_64bits(&i, 2)};
+    split.position =
+        data::Position(std::string(reinterpret_cast<char*>(marks), sizeof(marks)));
+    before.scans[0].unfinished.push_back(split);
+  }
+  const std::string text = before.Encode();
+  // 23 bytes of a mark, 5 of the name: what can't be less, and not ten times that.
+  EXPECT_LT(text.size(), 700'000u);
+  EXPECT_NE(text.find("\"version\":2"), std::string::npos);
+  ASSERT_OK_AND_ASSIGN(const Manifest after, Manifest::Decode(text, "m"));
+  ASSERT_EQ(after.scans[0].unfinished.size(), 10'002u);
+  EXPECT_EQ(after.scans[0].unfinished[10'001].split.name, "in/part-09999.csv");
+  EXPECT_EQ(after.sink, AllBytes());
+  for (size_t at = 0; at < text.size(); at += 997) {
+    std::string flipped = text;
+    flipped[at] = static_cast<char>(flipped[at] ^ (1 << (at % 8)));
+    ASSERT_EQ(ErrorNumber(Manifest::Decode(flipped, "m").status()),
+              errors::kManifestDamaged.number)
+        << at;
+  }
+  // Damaged before it was sealed.
+  for (const char* line : {R"({"version":2})", R"({"version":2,"bytes":7,"zstd":"AAAA"})",
+                           R"({"version":2,"bytes":-1,"zstd":"KLUv/SAAAQAA"})",
+                           R"({"version":2,"bytes":9000000000,"zstd":"KLUv/SAAAQAA"})"}) {
+    EXPECT_EQ(ErrorNumber(Manifest::Decode(Signed(line), "m").status()),
+              errors::kManifestDamaged.number)
+        << line;
+  }
 }
 
 TEST(Manifest, AnotherVersionIsNamed) {
   std::string text = Odd().Encode();
   text = text.substr(0, text.find('\n'));
   const std::string version = "\"version\":1";
-  text.replace(text.find(version), version.size(), "\"version\":2");
+  text.replace(text.find(version), version.size(), "\"version\":3");
   const auto read = Manifest::Decode(Signed(text), "m");
   EXPECT_EQ(ErrorNumber(read.status()), errors::kStateVersion.number);
-  EXPECT_NE(read.status().message().find("format 2, this one reads 1"),
+  EXPECT_NE(read.status().message().find("format 3, this one reads 1 and 2"),
             std::string::npos);
 }
 

@@ -143,6 +143,18 @@ TEST_F(Store, KeyGroupsMoveWithTheNumberOfTasks) {
     ASSERT_EQ(all.size(), 1024u);
     for (int64_t i = 0; i < 1024; ++i) EXPECT_EQ(all[static_cast<size_t>(i)], i);
   }
+  auto state = OpenOperatorState(store.get(), &entry, 0, 1, pool);
+  std::vector<int64_t> firsts;
+  ASSERT_OK(state->VisitNewestFirst(
+      "p", OperatorState::Rows::kMine, [&](const auto& batch, Extent extent) {
+        firsts.push_back(extent == Extent::kChanges ? 1 : 0);
+        firsts.push_back(batch->num_rows());
+        return Status::OK();
+      }));
+  EXPECT_EQ(firsts, (std::vector<int64_t>{1, 24, 0, 488, 0, 512}));
+  EXPECT_EQ(state->PartRows("p", OperatorState::Rows::kMine), 1000);
+  entry.sections[2].part_rows = 512;
+  EXPECT_EQ(state->PartRows("p", OperatorState::Rows::kMine), 1024);
 }
 
 TEST_F(Store, AFlippedByteOfAStateFileIsFound) {

@@ -1,13 +1,18 @@
 // The files connector keeps to what every connector keeps to, in each of its formats.
+#include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <unistd.h>
 
 #include "millrace/base/clock.h"
+#include "millrace/connector/resilience/errors.h"
 #include "millrace/connector/resilience/resilience.h"
+#include "millrace/connector/testkit/passing_files.h"
 #include "millrace/connector/testkit/sink_checks.h"
 #include "millrace/connector/testkit/source_checks.h"
 #include "millrace/connectors/files/files.h"
@@ -255,6 +260,94 @@ TEST_P(FilesConformance, FileSink) {
 TEST_P(FilesConformance, FolderSink) {
   for (const char* mode : {"error", "overwrite", "append"}) {
     connector::testkit::CheckSink(SinkAt("/", mode));
+  }
+}
+
+// The disk hangs at the n-th sync, of a file or of a folder, until it is let go. Others
+// take no time, as a slow disk would count as one that hangs.
+class HangingFiles final : public connector::testkit::PassingFiles {
+ public:
+  HangingFiles(std::shared_ptr<io::FileSystem> files, int hangs_at)
+      : PassingFiles(std::move(files)), hangs_at_(hangs_at) {}
+
+  Result<std::unique_ptr<io::WritableFile>> OpenWrite(const std::string& path) override {
+    ARROW_ASSIGN_OR_RAISE(auto file, files_->OpenWrite(path));
+    return std::make_unique<File>(std::move(file), this);
+  }
+  Status SyncDirectory(const std::string& directory) override {
+    Sync();
+    return Status::OK();
+  }
+  void LetGo() {
+    free_ = true;
+    free_.notify_all();
+  }
+
+ private:
+  class File final : public io::WritableFile {
+   public:
+    File(std::unique_ptr<io::WritableFile> file, HangingFiles* files)
+        : file_(std::move(file)), files_(files) {}
+    Status Write(const void* data, int64_t size) override {
+      return file_->Write(data, size);
+    }
+    Status Sync() override {
+      files_->Sync();
+      return Status::OK();
+    }
+    Status Close() override { return file_->Close(); }
+    int64_t position() const override { return file_->position(); }
+
+   private:
+    const std::unique_ptr<io::WritableFile> file_;
+    HangingFiles* const files_;
+  };
+  void Sync() {
+    if (++syncs_ == hangs_at_) free_.wait(false);
+  }
+
+  const int hangs_at_;
+  std::atomic<int> syncs_{0};
+  std::atomic<bool> free_{false};
+};
+
+TEST_P(FilesConformance, ADiskThatHangsRunsOutOfTime) {
+  for (const std::string& suffix : {"." + GetParam().name, std::string("/")}) {
+    // Prepare syncs the file, Commit the folder.
+    for (const int hangs_at : {1, 2}) {
+      SCOPED_TRACE(suffix + " " + std::to_string(hangs_at));
+      auto disk = std::make_shared<HangingFiles>(io::MakeLocalFileSystem(), hangs_at);
+      connector::Surroundings surroundings = surroundings_;
+      surroundings.files = disk;
+      const std::string path = Path("hangs-" + std::to_string(hangs_at) + suffix);
+      std::filesystem::create_directories(suffix == "/" ? path : folder_.string());
+      Options options = GetParam().write_options;
+      options.insert({{"path", path}, {"timeout_commit", "300ms"}});
+      if (suffix == "/") options["format"] = GetParam().name;
+      ASSERT_OK_AND_ASSIGN(auto sink, connector_.make_sink(options, surroundings));
+      ASSERT_OK(sink->EnsureTable(Sample(1)->schema(), {}));
+      ASSERT_OK_AND_ASSIGN(auto writer, sink->Open(WriterId{0}));
+      ASSERT_OK(connector::testkit::WriteRows(*writer, Sample(40)));
+      auto prepared = writer->Prepare(Epoch{1}, true);
+      Status status = prepared.status();
+      if (hangs_at == 2) {
+        ASSERT_OK(status);
+        status = sink->committer().Commit(Epoch{1}, {*prepared.result()}).status();
+      }
+      EXPECT_EQ(ErrorNumber(status), errors::kCommitTimedOut.number) << status.ToString();
+      // What hangs may still happen: it is left alone.
+      writer.reset();
+      EXPECT_EQ(ErrorNumber(sink->committer().Recover(Epoch{0}, {}).status()),
+                errors::kCommitTimedOut.number);
+      disk->LetGo();
+      for (int i = 0; i < 1000 && !sink->committer().Recover(Epoch{0}, {}).ok(); ++i)
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      ASSERT_OK(sink->committer().Recover(Epoch{0}, {}).status());
+      sink.reset();
+      EXPECT_EQ(Hidden(folder_), 0);
+      ASSERT_OK_AND_ASSIGN(const Rows rows, Read(path));
+      EXPECT_EQ(rows.size(), hangs_at == 2 ? 40U : 0U);
+    }
   }
 }
 
