@@ -11,6 +11,7 @@
 #include "millrace/plan/values_node.h"
 #include "millrace/sql/errors.h"
 #include "millrace/sql/keywords.h"
+#include "millrace/sql/over_binder_internal.h"
 #include "millrace/sql/query_binder_internal.h"
 
 namespace millrace::sql {
@@ -25,9 +26,13 @@ Status CheckSelect(const Select& select, Location where) {
   if (!select.distinct_on.empty()) {
     return NotSupported(select.distinct_on[0]->where, "DISTINCT ON");
   }
-  if (select.qualify != nullptr) return NotSupported(select.qualify->where, "QUALIFY");
-  if (!select.named_windows.empty()) {
-    return NotSupported(select.named_windows[0].first.where, "a named window");
+  const auto& windows = select.named_windows;
+  for (size_t i = 0; i < windows.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (!EqualsIgnoreCase(windows[i].first.text, windows[j].first.text)) continue;
+      return errors::kSqlNameTaken.Make(windows[i].first.where.ToWhere(), "{}",
+                                        windows[i].first.text);
+    }
   }
   for (const SelectItem& item : select.items) {
     if (item.primary_key) {
@@ -43,6 +48,7 @@ bool IsGrouped(const Select& select, const Query& query,
       select.window) {
     return true;
   }
+  if (select.qualify != nullptr && HasAggregate(*select.qualify, functions)) return true;
   return std::any_of(select.items.begin(), select.items.end(),
                      [&](const SelectItem& item) {
                        return HasAggregate(*item.value, functions);
@@ -91,12 +97,15 @@ Result<NodePtr> QueryBinder::BindSelect(const Select& select, const Query& query
   }
   if (!IsGrouped(select, query, *context_.functions)) {
     ExpressionBinder binder(context_, from.scope);
-    return Finish(select, query, items, &binder, nullptr, from.node);
+    return Finish(select, query, items, &binder, nullptr, from.scope.event_time,
+                  from.node);
   }
   ARROW_ASSIGN_OR_RAISE(Grouping grouping, BindGrouping(select, items, where, &from));
   ARROW_RETURN_NOT_OK(BindEmission(query, from.node->bounded(), where, &grouping));
   AggregateBinder groups(context_, from.scope, grouping);
-  return Finish(select, query, items, &groups, &groups, from.node);
+  // A window leaves before the watermark that reaches its end.
+  const auto event_time = grouping.window ? std::optional<int>(1) : std::nullopt;
+  return Finish(select, query, items, &groups, &groups, event_time, from.node);
 }
 
 Result<Relation> QueryBinder::BindWhere(const Select& select, Relation from) {
@@ -208,7 +217,9 @@ Result<std::vector<OutputItem>> QueryBinder::ExpandStars(const Select& select,
 Result<NodePtr> QueryBinder::Finish(const Select& select, const Query& query,
                                     const std::vector<OutputItem>& items,
                                     ExpressionBinder* binder, AggregateBinder* groups,
-                                    NodePtr input) {
+                                    std::optional<int> event_time, NodePtr input) {
+  OverBinder over(context_, select, event_time);
+  binder->set_over(&over);
   std::vector<ExprPtr> columns;
   std::vector<std::string> names;
   for (const OutputItem& item : items) {
@@ -228,7 +239,17 @@ Result<NodePtr> QueryBinder::Finish(const Select& select, const Query& query,
   binder->set_aliases(&select.items);
   ExprPtr having;
   if (select.having != nullptr) {
+    binder->set_over(nullptr);
     ARROW_ASSIGN_OR_RAISE(having, binder->BindCondition(*select.having, "HAVING"));
+    binder->set_over(&over);
+  }
+  ExprPtr qualify;
+  if (select.qualify != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(qualify, binder->BindCondition(*select.qualify, "QUALIFY"));
+    if (over.empty()) {
+      return errors::kSqlBadOver.Make(select.qualify->where.ToWhere(),
+                                      "QUALIFY without a function OVER; use WHERE");
+    }
   }
   struct Order {
     size_t column;
@@ -269,6 +290,13 @@ Result<NodePtr> QueryBinder::Finish(const Select& select, const Query& query,
   NodePtr node = std::move(input);
   if (groups != nullptr) node = groups->Node(std::move(node));
   if (having != nullptr) node = plan::FilterNode::Make(std::move(node), having);
+  if (!over.empty()) {
+    ARROW_ASSIGN_OR_RAISE(node, over.Node(std::move(node)));
+    for (ExprPtr& column : columns) column = over.Resolve(column);
+    if (qualify != nullptr)
+      node = plan::FilterNode::Make(std::move(node), over.Resolve(qualify));
+  }
+  binder->set_over(nullptr);
   const size_t total = columns.size();
   if (!SameColumns(columns, names, *node)) {
     node = plan::ProjectNode::Make(std::move(node), std::move(columns), names);
