@@ -11,6 +11,7 @@
 #include "millrace/data/type_name.h"
 #include "millrace/expr/evaluate.h"
 #include "millrace/plan/errors.h"
+#include "millrace/plan/event_time.h"
 #include "millrace/sql/errors.h"
 #include "millrace/sql/keywords.h"
 
@@ -56,6 +57,11 @@ const Function* FindFunction(std::string_view name) {
 
 bool IsLag(std::string_view name) { return name == "lag"; }
 bool IsLead(std::string_view name) { return name == "lead"; }
+
+bool TakesNullTreatment(std::string_view name) {
+  return IsLag(name) || IsLead(name) || name == "first_value" || name == "last_value" ||
+         name == "nth_value";
+}
 
 BoundKind KindOf(FrameBound::Kind kind) {
   switch (kind) {
@@ -326,7 +332,9 @@ Result<ExprPtr> OverBinder::Bind(const FunctionCall& call, const Expression& exp
 Status OverBinder::BindFunction(const FunctionCall& call, Location where,
                                 ExpressionBinder& binder, plan::OverCall* out) {
   const std::string name = ToLower(call.name.text);
-  if (call.ignore_nulls && *call.ignore_nulls) return NotSupported(where, "IGNORE NULLS");
+  const bool ignore_nulls = call.ignore_nulls.value_or(false);
+  if (call.ignore_nulls && !TakesNullTreatment(name))
+    return BadWindow(where, "{} takes no IGNORE or RESPECT NULLS", name);
   if (!call.order_by.empty() || !call.within_group.empty())
     return NotSupported(where, "ORDER BY inside a function with OVER");
   for (const FunctionArgument& argument : call.arguments) {
@@ -340,6 +348,8 @@ Status OverBinder::BindFunction(const FunctionCall& call, Location where,
         where.ToWhere(), "{} is no aggregate: *, DISTINCT and FILTER mean nothing in it",
         name);
   }
+  if (ignore_nulls && name != "first_value" && name != "last_value")
+    return NotSupported(where, "IGNORE NULLS of " + name);
   if (neighbour) return BindNeighbour(call, IsLag(name), where, binder, out);
   if (call.arguments.size() != function->arguments) {
     return BadWindow(where, "{} takes {} arguments, not {}", name, function->arguments,
@@ -376,8 +386,29 @@ Status OverBinder::BindFunction(const FunctionCall& call, Location where,
   ARROW_ASSIGN_OR_RAISE(ExprPtr value, binder.Bind(*call.arguments[0].value));
   if (value->type()->id() == arrow::Type::NA)
     value = Expr::Cast(std::move(value), arrow::int32());
+  if (ignore_nulls) return BindArrival(std::move(value), where, out);
   out->type = value->type();
   out->aggregate.arguments.push_back(std::move(value));
+  return Status::OK();
+}
+
+// FIRST_VALUE and LAST_VALUE that pass over NULLs: the aggregate FIRST or LAST of rows
+// that have a value, which need not be kept.
+Status OverBinder::BindArrival(ExprPtr value, Location where, plan::OverCall* out) {
+  plan::AggregateCall& aggregate = out->aggregate;
+  aggregate.function = context_.functions->FindAggregate(
+      out->function == OverFunction::kFirstValue ? "first" : "last");
+  out->function = OverFunction::kAggregate;
+  ARROW_ASSIGN_OR_RAISE(aggregate.filter,
+                        Expr::Call(*context_.functions, "is_not_null", {value}));
+  aggregate.literals.push_back(value->literal());
+  Result<expr::AggregateBinding> binding =
+      aggregate.function->bind({value->type()}, aggregate.literals);
+  if (!binding.ok()) return WithWhere(binding.status(), where.ToWhere());
+  aggregate.binding = std::move(*binding);
+  aggregate.arguments.push_back(
+      Expr::Cast(std::move(value), aggregate.binding.argument_types[0]));
+  out->type = aggregate.binding.result;
   return Status::OK();
 }
 
@@ -501,15 +532,16 @@ Result<ExprPtr> OverBinder::Add(Window window, plan::OverCall call, Location whe
 }
 
 // Can rows leave as the watermark passes them?
-bool OverBinder::ByTime(const Window& window) const {
-  if (!event_time_ || window.order.empty()) return false;
+bool OverBinder::ByTime(const Window& window, const plan::Node& input) {
+  const std::optional<int> time = plan::EventTimeOf(input);
+  if (!time || window.order.empty()) return false;
   const plan::SortKey& first = window.order[0];
   const auto& type = *first.expression->type();
   if (type.id() != arrow::Type::TIMESTAMP ||
       static_cast<const arrow::TimestampType&>(type).unit() != arrow::TimeUnit::MICRO)
     return false;
   return first.expression->kind() == expr::ExprKind::kColumn &&
-         first.expression->column() == *event_time_ && !first.descending &&
+         first.expression->column() == *time && !first.descending &&
          std::none_of(window.calls.begin(), window.calls.end(),
                       [](const plan::OverCall& call) { return call.needs_partition(); });
 }
@@ -517,7 +549,7 @@ bool OverBinder::ByTime(const Window& window) const {
 Result<plan::NodePtr> OverBinder::Node(plan::NodePtr node) {
   columns_.resize(calls_);
   for (Window& window : windows_) {
-    const bool by_time = ByTime(window);
+    const bool by_time = ByTime(window, *node);
     if (!by_time && !node->bounded()) {
       for (size_t i = 0; i < window.calls.size(); ++i) {
         if (!window.calls[i].needs_partition()) continue;

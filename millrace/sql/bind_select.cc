@@ -97,15 +97,12 @@ Result<NodePtr> QueryBinder::BindSelect(const Select& select, const Query& query
   }
   if (!IsGrouped(select, query, *context_.functions)) {
     ExpressionBinder binder(context_, from.scope);
-    return Finish(select, query, items, &binder, nullptr, from.scope.event_time,
-                  from.node);
+    return Finish(select, query, items, &binder, nullptr, from.node);
   }
   ARROW_ASSIGN_OR_RAISE(Grouping grouping, BindGrouping(select, items, where, &from));
   ARROW_RETURN_NOT_OK(BindEmission(query, from.node->bounded(), where, &grouping));
   AggregateBinder groups(context_, from.scope, grouping);
-  // A window leaves before the watermark that reaches its end.
-  const auto event_time = grouping.window ? std::optional<int>(1) : std::nullopt;
-  return Finish(select, query, items, &groups, &groups, event_time, from.node);
+  return Finish(select, query, items, &groups, &groups, from.node);
 }
 
 Result<Relation> QueryBinder::BindWhere(const Select& select, Relation from) {
@@ -217,8 +214,8 @@ Result<std::vector<OutputItem>> QueryBinder::ExpandStars(const Select& select,
 Result<NodePtr> QueryBinder::Finish(const Select& select, const Query& query,
                                     const std::vector<OutputItem>& items,
                                     ExpressionBinder* binder, AggregateBinder* groups,
-                                    std::optional<int> event_time, NodePtr input) {
-  OverBinder over(context_, select, event_time);
+                                    NodePtr input) {
+  OverBinder over(context_, select);
   binder->set_over(&over);
   std::vector<ExprPtr> columns;
   std::vector<std::string> names;

@@ -1,7 +1,6 @@
 // OverBinder: functions OVER (…) of one SELECT become columns of OverNodes.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,11 +18,9 @@ bool NeedsOver(std::string_view function);
 /// each partition and order, and Resolve puts their columns in place.
 class OverBinder {
  public:
-  /// `named`: those of the WINDOW clause; outlives this. `event_time`: the column of the
-  /// nodes' input that the watermark speaks of.
-  OverBinder(const PlannerContext& context, const Select& select,
-             std::optional<int> event_time)
-      : context_(context), select_(select), event_time_(event_time) {}
+  /// Both outlive this; `select` has the named windows.
+  OverBinder(const PlannerContext& context, const Select& select)
+      : context_(context), select_(select) {}
 
   /// `binder` binds what is inside the call, over the input of the nodes.
   Result<expr::ExprPtr> Bind(const FunctionCall& call, const Expression& expression,
@@ -60,14 +57,14 @@ class OverBinder {
                       plan::OverCall* out);
   Status BindNeighbour(const FunctionCall& call, bool before, Location where,
                        ExpressionBinder& binder, plan::OverCall* out);
+  Status BindArrival(expr::ExprPtr value, Location where, plan::OverCall* out);
   Status BindAggregate(const FunctionCall& call, Location where, ExpressionBinder& binder,
                        plan::OverCall* out);
   Result<expr::ExprPtr> Add(Window window, plan::OverCall call, Location where);
-  bool ByTime(const Window& window) const;
+  static bool ByTime(const Window& window, const plan::Node& input);
 
   const PlannerContext& context_;
   const Select& select_;
-  const std::optional<int> event_time_;
   std::vector<Window> windows_;
   size_t calls_ = 0;
   std::vector<int> columns_;  // of each call, once the nodes are made

@@ -69,7 +69,7 @@ class QueryBinder {
   Result<plan::NodePtr> Finish(const Select& select, const Query& query,
                                const std::vector<OutputItem>& items,
                                ExpressionBinder* binder, AggregateBinder* groups,
-                               std::optional<int> event_time, plan::NodePtr input);
+                               plan::NodePtr input);
 
   // --- bind_group.cc
   Result<Grouping> BindGrouping(const Select& select,

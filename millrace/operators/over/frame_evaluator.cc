@@ -1,7 +1,7 @@
 #include "millrace/operators/over/frame_evaluator.h"
 
 #include <algorithm>
-#include <numeric>
+#include <limits>
 #include <utility>
 
 #include <arrow/array.h>
@@ -85,7 +85,8 @@ Status FrameEvaluator::Prepare() {
     columns_.push_back(nullptr);
     return static_cast<int>(fields.size()) - 1;
   };
-  if (needs_key) {
+  // Rows that wait hold the watermark at their time.
+  if (needs_key || defers_) {
     const plan::SortKey& key = node_.order()[0];
     const arrow::Type::type id = key.expression->type()->id();
     key_.real = id == arrow::Type::FLOAT || id == arrow::Type::DOUBLE;
@@ -388,6 +389,18 @@ Result<FrameEvaluator::Batch> FrameEvaluator::PutOut(int64_t passed, bool ended)
     return true;
   });
   return out;
+}
+
+int64_t FrameEvaluator::FirstWaiting() const {
+  int64_t least = std::numeric_limits<int64_t>::max();
+  for (const uint32_t id : deferred_) {
+    const FrameRows::Partition& partition = rows_.partition(id);
+    if (partition.out == partition.rows) continue;
+    Cursor<int64_t> times(rows_, partition, key_.column);
+    times.Seek(partition.out);
+    least = std::min(least, times.value());
+  }
+  return least;
 }
 
 // Rows that may have waited: they are copied from where they lie.

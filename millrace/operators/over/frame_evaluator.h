@@ -51,6 +51,8 @@ class FrameEvaluator {
   /// The same for rows that wait.
   Result<Batch> PutOut(int64_t passed, bool ended);
   bool waiting() const { return !deferred_.empty(); }
+  /// The least time of a row that waits; where there is one, and only by time.
+  int64_t FirstWaiting() const;
   /// Let go of what no frame needs, if that is worth it, and count what is held.
   Status Trim(int64_t passed);
   /// Partitions that still have rows; after Trim only.

@@ -132,6 +132,14 @@ class Over final : public UnaryOperator {
     return PassTo(watermark.micros, out);
   }
 
+  // Rows whose frames are not complete leave later.
+  Watermark Passed(const Watermark& watermark) override {
+    Watermark out = watermark;
+    if (evaluator_->waiting())
+      out.micros = std::min(out.micros, evaluator_->FirstWaiting() - 1);
+    return out;
+  }
+
   Result<OpState> OnEnd(Output& out) override {
     ended_ = true;
     if (node_.by_time()) return PassTo(data::event_time::kMax, out);

@@ -404,6 +404,7 @@ TEST_F(Over, WhatIsDueLeavesAtOnce) {
                                   : Place(OverFunction::kRowNumber)},
                            false, true);
     ASSERT_OK_AND_ASSIGN(auto over, Build(*node, context_));
+    int64_t passed = 0;
     const auto run = [&](Event event) {
       Input in{0, std::move(event)};
       Output out;
@@ -418,13 +419,18 @@ TEST_F(Over, WhatIsDueLeavesAtOnce) {
           rows += made->num_rows();
           EXPECT_LT(i + 1, out.events().size()) << "the watermark comes last";
         }
+        if (const auto* watermark = std::get_if<Watermark>(&out.events()[i]))
+          passed = watermark->micros;
       }
       return rows;
     };
     EXPECT_EQ(run(Event(batch)), 0);
     EXPECT_EQ(run(Event(Watermark{99})), 0);
     EXPECT_EQ(run(Event(Watermark{102})), waits ? 2 : 6);
+    // Rows of 101 wait for those up to 103.
+    EXPECT_EQ(passed, waits ? 100 : 102);
     EXPECT_EQ(run(Event(Watermark{103})), 2);
+    EXPECT_EQ(passed, waits ? 101 : 103);
     EXPECT_EQ(run(Event(End{})), waits ? 6 : 2);
   }
 }
@@ -469,7 +475,7 @@ TEST_F(Over, Spills) {
       std::vector<Event> events;
       for (int64_t batch = 1; batch <= 12; ++batch) {
         data::Batch rows;
-        rows.rows = MakeRows(random, 8192, 1000);
+        rows.rows = MakeRows(random, 4096, 1000);
         events.emplace_back(std::move(rows));
         if (batch % 4 == 0) events.emplace_back(Barrier{Epoch{batch / 4}});
       }
@@ -484,7 +490,7 @@ TEST_F(Over, Spills) {
                            Live(*node, {port}, {{1}}, context_, 1));
       auto short_of = context_;
       // Rows that the watermark has not passed all come due at once here.
-      short_of.memory = MemoryBudget::Make(by_time ? 24 << 20 : 6 << 20,
+      short_of.memory = MemoryBudget::Make(by_time ? 12 << 20 : 3 << 20,
                                            arrow::system_memory_pool());
       short_of.spill = space_.get();
       const std::vector<std::vector<Life>> all = {{{1}}, {{1, 1}, {1, 2}, {1}}};
