@@ -247,9 +247,9 @@ struct NodeBinder {
 Result<ExprPtr> ExpressionBinder::Bind(const Expression& expression) {
   ARROW_ASSIGN_OR_RAISE(std::optional<ExprPtr> whole, Intercept(expression));
   if (whole) return *whole;
-  ARROW_ASSIGN_OR_RAISE(ExprPtr bound,
-                        std::visit(NodeBinder{*this, expression.where, expression},
-                                   expression.node));
+  ARROW_ASSIGN_OR_RAISE(
+      ExprPtr bound,
+      std::visit(NodeBinder{*this, expression.where, expression}, expression.node));
   return WithSource(std::move(bound), expression);
 }
 

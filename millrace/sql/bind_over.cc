@@ -361,15 +361,13 @@ Status OverBinder::BindFunction(const FunctionCall& call, Location where,
     case OverFunction::kPercentRank:
     case OverFunction::kCumeDist: out->type = arrow::float64(); break;
     case OverFunction::kNtile: {
-      ARROW_ASSIGN_OR_RAISE(
-          out->number, WholeNumber(*call.arguments[0].value, "the number of NTILE",
-                                   binder));
+      ARROW_ASSIGN_OR_RAISE(out->number, WholeNumber(*call.arguments[0].value,
+                                                     "the number of NTILE", binder));
       break;
     }
     case OverFunction::kNthValue: {
-      ARROW_ASSIGN_OR_RAISE(
-          out->number, WholeNumber(*call.arguments[1].value, "the row of NTH_VALUE",
-                                   binder));
+      ARROW_ASSIGN_OR_RAISE(out->number, WholeNumber(*call.arguments[1].value,
+                                                     "the row of NTH_VALUE", binder));
       break;
     }
     default: break;
@@ -435,10 +433,10 @@ Status OverBinder::BindNeighbour(const FunctionCall& call, bool before, Location
   ARROW_ASSIGN_OR_RAISE(ExprPtr value, binder.Bind(*call.arguments[0].value));
   if (call.arguments.size() == 3) {
     ARROW_ASSIGN_OR_RAISE(out->otherwise, binder.Bind(*call.arguments[2].value));
-    ARROW_ASSIGN_OR_RAISE(const expr::TypePtr type,
-                          CommonTypeAt(value->type(), out->otherwise->type(),
-                                       call.arguments[2].value->where,
-                                       "the value and its default"));
+    ARROW_ASSIGN_OR_RAISE(
+        const expr::TypePtr type,
+        CommonTypeAt(value->type(), out->otherwise->type(),
+                     call.arguments[2].value->where, "the value and its default"));
     value = Expr::Cast(std::move(value), type);
     out->otherwise = Expr::Cast(std::move(out->otherwise), type);
   }
@@ -495,19 +493,17 @@ Status OverBinder::BindAggregate(const FunctionCall& call, Location where,
 
 Result<ExprPtr> OverBinder::Add(Window window, plan::OverCall call, Location where) {
   const auto same_order = [&](const Window& other) {
-    return std::equal(window.order.begin(), window.order.end(), other.order.begin(),
-                      other.order.end(),
-                      [](const plan::SortKey& a, const plan::SortKey& b) {
-                        return a.expression->Equals(*b.expression) &&
-                               a.descending == b.descending &&
-                               a.nulls_first == b.nulls_first;
-                      });
+    return std::equal(
+        window.order.begin(), window.order.end(), other.order.begin(), other.order.end(),
+        [](const plan::SortKey& a, const plan::SortKey& b) {
+          return a.expression->Equals(*b.expression) && a.descending == b.descending &&
+                 a.nulls_first == b.nulls_first;
+        });
   };
   const auto same_partition = [&](const Window& other) {
-    return std::equal(
-        window.partition.begin(), window.partition.end(), other.partition.begin(),
-        other.partition.end(),
-        [](const ExprPtr& a, const ExprPtr& b) { return a->Equals(*b); });
+    return std::equal(window.partition.begin(), window.partition.end(),
+                      other.partition.begin(), other.partition.end(),
+                      [](const ExprPtr& a, const ExprPtr& b) { return a->Equals(*b); });
   };
   Window* into = nullptr;
   for (Window& known : windows_) {
@@ -563,12 +559,11 @@ Result<plan::NodePtr> OverBinder::Node(plan::NodePtr node) {
           "ascending");
     }
     for (size_t i = 0; i < window.numbers.size(); ++i) {
-      columns_[window.numbers[i]] =
-          node->schema()->num_fields() + static_cast<int>(i);
+      columns_[window.numbers[i]] = node->schema()->num_fields() + static_cast<int>(i);
     }
-    node = plan::OverNode::Make(std::move(node), std::move(window.partition),
-                                std::move(window.order), std::move(window.calls),
-                                by_time);
+    node =
+        plan::OverNode::Make(std::move(node), std::move(window.partition),
+                             std::move(window.order), std::move(window.calls), by_time);
   }
   return node;
 }

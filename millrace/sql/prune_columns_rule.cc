@@ -296,10 +296,10 @@ class Pruner {
     in.to.resize(width + node.calls().size(), -1);
     for (size_t i = 0; i < kept.size(); ++i)
       in.to[width + kept[i]] = first + static_cast<int>(i);
-    return Pruned{plan::OverNode::Make(std::move(in.node),
-                                       Remap(node.partition(), in.to), std::move(order),
-                                       std::move(calls), node.by_time()),
-                  std::move(in.to)};
+    return Pruned{
+        plan::OverNode::Make(std::move(in.node), Remap(node.partition(), in.to),
+                             std::move(order), std::move(calls), node.by_time()),
+        std::move(in.to)};
   }
 
   Result<Pruned> Union(const NodePtr& node, Needed needed) {

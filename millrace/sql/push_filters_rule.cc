@@ -85,11 +85,10 @@ class FilterPusher {
   static bool OnPartition(const expr::Expr& condition, const plan::OverNode& over) {
     const std::vector<int> used = expr::ColumnsOf(condition);
     return !used.empty() && std::all_of(used.begin(), used.end(), [&](int column) {
-      return std::any_of(over.partition().begin(), over.partition().end(),
-                         [column](const ExprPtr& key) {
-                           return key->kind() == expr::ExprKind::kColumn &&
-                                  key->column() == column;
-                         });
+      return std::any_of(
+          over.partition().begin(), over.partition().end(), [column](const ExprPtr& key) {
+            return key->kind() == expr::ExprKind::kColumn && key->column() == column;
+          });
     });
   }
 

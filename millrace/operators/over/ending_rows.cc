@@ -128,8 +128,8 @@ Status EndingRows::Restore(const state::OperatorState& state) {
   return state.Visit(
       kRows, state::OperatorState::Rows::kMine,
       [this](const std::shared_ptr<arrow::RecordBatch>& rows, state::Extent) {
-        ARROW_RETURN_NOT_OK(Add(arrow::RecordBatch::Make(schema_, rows->num_rows(),
-                                                         rows->columns())));
+        ARROW_RETURN_NOT_OK(
+            Add(arrow::RecordBatch::Make(schema_, rows->num_rows(), rows->columns())));
         // Rows that had to be spilled again lie in other runs than were written.
         written_ = runs_.empty();
         written_rows_ = written_ ? buffer_.rows() : 0;

@@ -210,8 +210,7 @@ int64_t FrameBounds::FirstBegin(const FrameRows& rows, uint32_t id) const {
   const FrameRows::Partition& partition = rows.partition(id);
   if (IsUnbounded(frame_.begin)) return 0;
   if (by_rows(frame_.begin)) {
-    return std::max<int64_t>(
-        AddSaturated(partition.out, SignedOffset(frame_.begin)), 0);
+    return std::max<int64_t>(AddSaturated(partition.out, SignedOffset(frame_.begin)), 0);
   }
   return begin_at_[id];
 }

@@ -12,7 +12,7 @@ namespace millrace::operators {
 /// How the order key of RANGE with an offset is stored: ascending in the order of the
 /// window, so a descending key with its sign turned.
 struct RangeKey {
-  int column = -1;  ///< of FrameRows; -1: none
+  int column = -1;    ///< of FrameRows; -1: none
   bool real = false;  ///< DOUBLE, else BIGINT
   bool descending = false;
   bool nulls_first = false;

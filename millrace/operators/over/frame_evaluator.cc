@@ -165,9 +165,9 @@ Status FrameEvaluator::AddAggregate(plan::OverCall call, size_t bounds) {
     if (aggregate.filter) {
       if (!argument)
         argument = expr::Expr::Literal(std::make_shared<arrow::BooleanScalar>(true));
-      argument = expr::Expr::Case(
-          {aggregate.filter}, {argument},
-          expr::Expr::Literal(arrow::MakeNullScalar(argument->type())));
+      argument =
+          expr::Expr::Case({aggregate.filter}, {argument},
+                           expr::Expr::Literal(arrow::MakeNullScalar(argument->type())));
     }
     // Asked first without a column, so that none is stored for nothing.
     const arrow::DataType* type = argument ? argument->type().get() : nullptr;
@@ -217,9 +217,8 @@ Result<std::shared_ptr<arrow::Array>> FrameEvaluator::Dense(const OrderedRows& o
 // The order key as numbers that go up in the order of the window.
 Result<std::shared_ptr<arrow::Array>> FrameEvaluator::Key(
     const arrow::RecordBatch& rows) {
-  ARROW_ASSIGN_OR_RAISE(auto column,
-                        expr::EvaluateToArray(*node_.order()[0].expression, rows,
-                                              evaluation_->context()));
+  ARROW_ASSIGN_OR_RAISE(auto column, expr::EvaluateToArray(*node_.order()[0].expression,
+                                                           rows, evaluation_->context()));
   const int64_t count = rows.num_rows();
   ARROW_ASSIGN_OR_RAISE(std::shared_ptr<arrow::Buffer> values,
                         arrow::AllocateBuffer(count * 8, evaluation_->pool()));
@@ -252,8 +251,8 @@ Result<std::shared_ptr<arrow::Array>> FrameEvaluator::Key(
       // At most 18 digits: the low word is the value.
       const auto& decimals = static_cast<const arrow::Decimal128Array&>(*column);
       for (int64_t i = 0; i < count; ++i) {
-        const auto value = static_cast<int64_t>(
-            arrow::Decimal128(decimals.GetValue(i)).low_bits());
+        const auto value =
+            static_cast<int64_t>(arrow::Decimal128(decimals.GetValue(i)).low_bits());
         numbers[i] = key_.descending ? ~value : value;
       }
       break;
@@ -262,9 +261,9 @@ Result<std::shared_ptr<arrow::Array>> FrameEvaluator::Key(
   }
   std::shared_ptr<arrow::Buffer> validity;
   if (column->null_count() != 0) {
-    ARROW_ASSIGN_OR_RAISE(validity, arrow::internal::CopyBitmap(
-                                        evaluation_->pool(), data.buffers[0]->data(),
-                                        data.offset, count));
+    ARROW_ASSIGN_OR_RAISE(
+        validity, arrow::internal::CopyBitmap(
+                      evaluation_->pool(), data.buffers[0]->data(), data.offset, count));
   }
   return arrow::MakeArray(arrow::ArrayData::Make(
       key_.real ? arrow::float64() : arrow::int64(), count,
@@ -439,8 +438,8 @@ int64_t FrameEvaluator::NeededOf(uint32_t id) const {
   for (const FrameBounds& bounds : bounds_)
     needed = std::min(needed, bounds.Needed(rows_, id));
   for (const Function& function : functions_) {
-    needed = std::min(needed, function.function->Needed(rows_, bounds_[function.bounds],
-                                                        id));
+    needed =
+        std::min(needed, function.function->Needed(rows_, bounds_[function.bounds], id));
   }
   return needed;
 }
@@ -542,7 +541,8 @@ Status FrameEvaluator::RestoreFacts(const Arrays& facts, std::span<const uint32_
   }
   auto next = facts.begin() + 3;
   for (Function& function : functions_) {
-    const auto count = static_cast<std::ptrdiff_t>(function.function->StateTypes().size());
+    const auto count =
+        static_cast<std::ptrdiff_t>(function.function->StateTypes().size());
     ARROW_RETURN_NOT_OK(function.function->Restore(Arrays(next, next + count), ids));
     next += count;
   }
@@ -568,8 +568,8 @@ Result<FrameEvaluator::HeldRows> FrameEvaluator::Held(int64_t passed) {
 Status FrameEvaluator::RestoreRows(const Batch& rows, std::span<const uint32_t> ids,
                                    const int64_t* numbers, int64_t partitions) {
   ARROW_RETURN_NOT_OK(Resize(partitions));
-  const uint32_t chunk =
-      rows_.AddChunk(arrow::RecordBatch::Make(schema_, rows->num_rows(), rows->columns()));
+  const uint32_t chunk = rows_.AddChunk(
+      arrow::RecordBatch::Make(schema_, rows->num_rows(), rows->columns()));
   const auto count = static_cast<int64_t>(ids.size());
   for (int64_t begin = 0; begin < count;) {
     const auto at = [&](int64_t i) { return ids[static_cast<size_t>(i)]; };

@@ -129,9 +129,9 @@ class FrameEvaluator {
   bool can_forget_ = true;
   int64_t pinned_ = 0;
 
-  std::vector<uint32_t> deferred_;    // partitions with rows that wait
-  std::vector<uint8_t> listed_;       // by id: on that list
-  int64_t kept_rows_ = 0;             // by the last compaction
+  std::vector<uint32_t> deferred_;                   // partitions with rows that wait
+  std::vector<uint8_t> listed_;                      // by id: on that list
+  int64_t kept_rows_ = 0;                            // by the last compaction
   std::vector<std::vector<int64_t>> begins_, ends_;  // by bounds
 };
 

@@ -40,7 +40,8 @@ void FrameRows::Clip(uint32_t id, int64_t pinned, int64_t needed,
     end = std::min(end, segment.first + segment.count);
     if (begin >= end) return;
     out->push_back(
-        {id, {segment.chunk, segment.offset + begin - segment.first, begin, end - begin}});
+        {id,
+         {segment.chunk, segment.offset + begin - segment.first, begin, end - begin}});
   };
   Partition& partition = partitions_[id];
   for (const Segment& segment : partition.segments) {

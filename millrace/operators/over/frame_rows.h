@@ -26,8 +26,8 @@ class FrameRows {
   };
   struct Partition {
     std::vector<Segment> segments;
-    int64_t rows = 0;  ///< so many are known: the number of the next
-    int64_t out = 0;   ///< so many of them have been put out
+    int64_t rows = 0;   ///< so many are known: the number of the next
+    int64_t out = 0;    ///< so many of them have been put out
     int64_t dense = 0;  ///< groups of equal rows so far
   };
 
@@ -149,8 +149,8 @@ class Cursor {
     end_ = segment.first + segment.count;
     bit_ = view.offset + segment.offset;
     validity_ = view.validity;
-    values_ = view.values == nullptr ? nullptr
-                                     : reinterpret_cast<const T*>(view.values) + bit_;
+    values_ =
+        view.values == nullptr ? nullptr : reinterpret_cast<const T*>(view.values) + bit_;
   }
 
   const FrameRows* rows_;

@@ -90,11 +90,10 @@ class GrowingAggregate final : public WindowFunction {
       added_[ids[i]] = added.Value(static_cast<int64_t>(i));
     arrow::FieldVector fields;
     for (const auto& type : state_types_) fields.push_back(arrow::field("", type));
-    return set_.Merge(
-        *arrow::RecordBatch::Make(arrow::schema(std::move(fields)),
-                                  static_cast<int64_t>(ids.size()),
-                                  Arrays(state.begin() + 1, state.end())),
-        ids.data(), 0);
+    return set_.Merge(*arrow::RecordBatch::Make(arrow::schema(std::move(fields)),
+                                                static_cast<int64_t>(ids.size()),
+                                                Arrays(state.begin() + 1, state.end())),
+                      ids.data(), 0);
   }
 
   void Clear() override {
@@ -221,9 +220,9 @@ class FrameByFrame final : public WindowFunction {
 
 Result<WindowFunctionPtr> MakeGeneralAggregate(const plan::OverCall& call,
                                                Evaluation& evaluation) {
-  ARROW_ASSIGN_OR_RAISE(AggregateSet set,
-                        AggregateSet::Make({call.aggregate},
-                                           plan::AggregatePhase::kSingle, evaluation));
+  ARROW_ASSIGN_OR_RAISE(
+      AggregateSet set,
+      AggregateSet::Make({call.aggregate}, plan::AggregatePhase::kSingle, evaluation));
   if (call.frame.from_begin()) {
     return std::make_unique<GrowingAggregate>(call, std::move(set), evaluation);
   }

@@ -23,8 +23,8 @@ Status RowOrder::Load(const std::vector<plan::SortKey>& keys,
   none_ = keys.empty();
   if (none_) return Status::OK();
   if (keys.size() == 1) {
-    ARROW_ASSIGN_OR_RAISE(held_, expr::EvaluateToArray(*keys[0].expression, rows,
-                                                       evaluation.context()));
+    ARROW_ASSIGN_OR_RAISE(
+        held_, expr::EvaluateToArray(*keys[0].expression, rows, evaluation.context()));
     const arrow::Type::type id = held_->type_id();
     const bool whole = id == arrow::Type::INT64 || id == arrow::Type::TIMESTAMP ||
                        id == arrow::Type::TIME64;

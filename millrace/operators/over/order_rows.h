@@ -14,7 +14,8 @@
 namespace millrace::operators {
 
 /// The order of the rows of a batch by the keys of a window. One key of whole numbers
-/// without NULLs, as a time is, is compared as it is; others as bytes. Used by one thread.
+/// without NULLs, as a time is, is compared as it is; others as bytes. Used by one
+/// thread.
 class RowOrder {
  public:
   explicit RowOrder(const std::shared_ptr<MemoryBudget>& memory) : keys_(memory) {}

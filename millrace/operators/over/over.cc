@@ -96,23 +96,18 @@ class Over final : public UnaryOperator {
     passed_ = state.Fact(kPassed).value_or(data::event_time::kMin);
     wrote_waiting_ = wrote_partitions_ = wrote_frames_ = true;
     const auto mine = state::OperatorState::Rows::kMine;
-    ARROW_RETURN_NOT_OK(
-        state.Visit(kPartitions, mine, [this](const Rows& rows, state::Extent) {
-          return RestorePartitions(*rows);
-        }));
-    ARROW_RETURN_NOT_OK(
-        state.Visit(kFrames, mine, [this](const Rows& rows, state::Extent) {
-          return RestoreFrames(*rows);
-        }));
+    ARROW_RETURN_NOT_OK(state.Visit(
+        kPartitions, mine,
+        [this](const Rows& rows, state::Extent) { return RestorePartitions(*rows); }));
+    ARROW_RETURN_NOT_OK(state.Visit(
+        kFrames, mine,
+        [this](const Rows& rows, state::Extent) { return RestoreFrames(*rows); }));
     ARROW_RETURN_NOT_OK(evaluator_->FinishRestore());
-    return state.Visit(kWaiting, mine,
-                       [this](const Rows& rows, state::Extent) -> Status {
-                         ARROW_ASSIGN_OR_RAISE(auto times, TimesOf(*rows));
-                         return waiting_.Add(
-                             arrow::RecordBatch::Make(schema_, rows->num_rows(),
-                                                      rows->columns()),
-                             times);
-                       });
+    return state.Visit(kWaiting, mine, [this](const Rows& rows, state::Extent) -> Status {
+      ARROW_ASSIGN_OR_RAISE(auto times, TimesOf(*rows));
+      return waiting_.Add(
+          arrow::RecordBatch::Make(schema_, rows->num_rows(), rows->columns()), times);
+    });
   }
 
  protected:
@@ -238,10 +233,10 @@ class Over final : public UnaryOperator {
 
   Result<OpState> PassTo(int64_t time, Output& out) {
     passed_ = time;
-    ARROW_ASSIGN_OR_RAISE(
-        auto pieces, waiting_.Take(time, [this](const arrow::RecordBatch& rows) {
-          return TimesOf(rows);
-        }));
+    ARROW_ASSIGN_OR_RAISE(auto pieces,
+                          waiting_.Take(time, [this](const arrow::RecordBatch& rows) {
+                            return TimesOf(rows);
+                          }));
     if (!pieces.empty()) {
       Rows rows = std::move(pieces[0]);
       if (pieces.size() > 1) {
@@ -317,8 +312,8 @@ class Over final : public UnaryOperator {
                                evaluation_.arrow()));
       ordered.rows = taken.record_batch();
     }
-    ARROW_ASSIGN_OR_RAISE(
-        Rows done, evaluator_->Add(ordered, table_->size(), passed_, ended_));
+    ARROW_ASSIGN_OR_RAISE(Rows done,
+                          evaluator_->Add(ordered, table_->size(), passed_, ended_));
     Push(std::move(done), out);
     return evaluator_->Trim(passed_);
   }
@@ -362,8 +357,8 @@ class Over final : public UnaryOperator {
   Status PutHeld(int64_t keep, Output& out) {
     Rows all = held_[0];
     if (held_.size() > 1) {
-      ARROW_ASSIGN_OR_RAISE(
-          all, arrow::ConcatenateRecordBatches(held_, evaluation_.pool()));
+      ARROW_ASSIGN_OR_RAISE(all,
+                            arrow::ConcatenateRecordBatches(held_, evaluation_.pool()));
     }
     held_.clear();
     OrderedRows ordered;
@@ -385,8 +380,8 @@ class Over final : public UnaryOperator {
       ordered.differs[at] =
           ordered.ids[at] != ordered.ids[at - 1] || !order.Equal(i - 1, i);
     }
-    ARROW_ASSIGN_OR_RAISE(
-        Rows done, evaluator_->Add(ordered, table_->size(), passed_, ended_));
+    ARROW_ASSIGN_OR_RAISE(Rows done,
+                          evaluator_->Add(ordered, table_->size(), passed_, ended_));
     Push(std::move(done), out);
     return evaluator_->Trim(passed_);
   }
@@ -433,9 +428,8 @@ class Over final : public UnaryOperator {
         ARROW_ASSIGN_OR_RAISE(column, data::Decoded(column, evaluation_.pool()));
       }
     }
-    ARROW_ASSIGN_OR_RAISE(
-        auto groups,
-        KeyGroupsOf(all, static_cast<int64_t>(ids.size()), evaluation_.pool()));
+    ARROW_ASSIGN_OR_RAISE(auto groups, KeyGroupsOf(all, static_cast<int64_t>(ids.size()),
+                                                   evaluation_.pool()));
     all.insert(all.end(), columns.begin(), columns.end());
     return stored->Add(std::move(all), std::move(groups));
   }
@@ -525,8 +519,7 @@ class Over final : public UnaryOperator {
 
 Result<std::unique_ptr<Operator>> MakeOver(const plan::Node& node,
                                            const OperatorContext& context) {
-  auto over =
-      std::make_unique<Over>(static_cast<const plan::OverNode&>(node), context);
+  auto over = std::make_unique<Over>(static_cast<const plan::OverNode&>(node), context);
   ARROW_RETURN_NOT_OK(over->Start());
   return over;
 }

@@ -481,7 +481,7 @@ WindowFunctionPtr MakeSlidingAggregate(const plan::OverCall& call,
   if (argument == nullptr) return std::make_unique<RowCount>(pool);
   if (part == Part::kCount) {
     return std::make_unique<SlidingAggregate<char, Exact<char, NoSum>>>(call, *part,
-                                                                       column, pool);
+                                                                        column, pool);
   }
   switch (argument->id()) {
     case arrow::Type::INT32: return MakeOf<int32_t>(call, *part, column, pool);
@@ -496,8 +496,9 @@ WindowFunctionPtr MakeSlidingAggregate(const plan::OverCall& call,
       return extreme ? MakeOf<int64_t>(call, *part, column, pool) : nullptr;
     case arrow::Type::DECIMAL128:
       if (part != Part::kSum) return nullptr;
-      return std::make_unique<SlidingAggregate<DecimalValue, Exact<DecimalValue, DecimalSum>>>(
-          call, *part, column, pool);
+      return std::make_unique<
+          SlidingAggregate<DecimalValue, Exact<DecimalValue, DecimalSum>>>(call, *part,
+                                                                           column, pool);
     default: return nullptr;
   }
 }

@@ -26,8 +26,8 @@ Status WaitingRows::Add(std::shared_ptr<arrow::RecordBatch> rows,
   rows_ += rows->num_rows();
   bytes_ += arrow::util::TotalBufferSize(*rows);
   items_.push_back({std::move(rows), {}, *first, *last});
-  const bool full = spill_ != nullptr && bytes_ > kMinSpilledBytes &&
-                    evaluation_->memory()->pressed();
+  const bool full =
+      spill_ != nullptr && bytes_ > kMinSpilledBytes && evaluation_->memory()->pressed();
   return full ? SpillAll() : Status::OK();
 }
 

@@ -62,8 +62,8 @@ class Over : public testing::Test {
     call.aggregate.binding =
         *call.aggregate.function->bind(types, call.aggregate.literals);
     if (column) {
-      call.aggregate.arguments.push_back(expr::Expr::Cast(
-          Column(*column), call.aggregate.binding.argument_types[0]));
+      call.aggregate.arguments.push_back(
+          expr::Expr::Cast(Column(*column), call.aggregate.binding.argument_types[0]));
     }
     return Named(std::move(call), call.aggregate.binding.result, frame);
   }
@@ -108,16 +108,15 @@ class Over : public testing::Test {
       const auto value = static_cast<int64_t>(random() % 100) - 50;
       EXPECT_TRUE((random() % 5 == 0 ? v.AppendNull() : v.Append(value)).ok());
       // Quarters, so that sums are exact in any order.
-      EXPECT_TRUE((random() % 5 == 0
-                       ? x.AppendNull()
-                       : x.Append(static_cast<double>(value) / 4))
-                      .ok());
+      EXPECT_TRUE(
+          (random() % 5 == 0 ? x.AppendNull() : x.Append(static_cast<double>(value) / 4))
+              .ok());
       EXPECT_TRUE(s.Append("s" + std::to_string(random() % 50)).ok());
       EXPECT_TRUE(n.Append(next_).ok());
     }
-    return arrow::RecordBatch::Make(schema_, rows,
-                                    {*t.Finish(), *k.Finish(), *v.Finish(), *x.Finish(),
-                                     *s.Finish(), *n.Finish()});
+    return arrow::RecordBatch::Make(
+        schema_, rows,
+        {*t.Finish(), *k.Finish(), *v.Finish(), *x.Finish(), *s.Finish(), *n.Finish()});
   }
 
   // Batches, watermarks `delay` behind the newest time, and the barriers 1 … `epochs`.
@@ -144,8 +143,7 @@ class Over : public testing::Test {
     const int counts[] = {1, 2, 3, 8};
     for (int64_t until = 0; until < epochs;) {
       until += 1 + static_cast<int64_t>(random() % 3);
-      lives.push_back(
-          {one_task ? 1 : counts[random() % 4], until >= epochs ? 0 : until});
+      lives.push_back({one_task ? 1 : counts[random() % 4], until >= epochs ? 0 : until});
     }
     return lives;
   }
@@ -190,14 +188,11 @@ class Over : public testing::Test {
     const auto groups = Frame(Unit::kGroups, Kind::kFollowing, 1, Kind::kFollowing, 2);
     const auto growing =
         Frame(Unit::kRows, Kind::kUnboundedPreceding, 0, Kind::kFollowing, 1);
-    return {Place(OverFunction::kRowNumber),
-            Aggregate("sum", kV, rows),
-            Aggregate("min", kX, rows),
-            Value(OverFunction::kFirstValue, kS, lead),
-            Aggregate("max", kV, time),
-            Aggregate("count", {}, groups),
-            Aggregate("sum", kX, growing),
-            Value(OverFunction::kLastValue, kN, growing)};
+    return {
+        Place(OverFunction::kRowNumber), Aggregate("sum", kV, rows),
+        Aggregate("min", kX, rows),      Value(OverFunction::kFirstValue, kS, lead),
+        Aggregate("max", kV, time),      Aggregate("count", {}, groups),
+        Aggregate("sum", kX, growing),   Value(OverFunction::kLastValue, kN, growing)};
   }
 
   plan::NodePtr Node(std::vector<OverCall> calls, bool keyed, bool by_time,
@@ -280,10 +275,10 @@ TEST_F(Over, TimeGivesWhatTheEndGives) {
     std::mt19937_64 random(seed);
     auto calls = seed % 2 == 0 ? LookingAhead() : LookingBack();
     const Port port{Script(random, 3, 12, 10), ByKey({kK})};
-    ASSERT_OK_AND_ASSIGN(const auto at_end, Live(*Node(calls, true, false), {port},
-                                                 {{1}}, context_, seed));
-    ASSERT_OK_AND_ASSIGN(const auto by_time, Live(*Node(calls, true, true), {port},
-                                                  {{1}}, context_, seed));
+    ASSERT_OK_AND_ASSIGN(const auto at_end,
+                         Live(*Node(calls, true, false), {port}, {{1}}, context_, seed));
+    ASSERT_OK_AND_ASSIGN(const auto by_time,
+                         Live(*Node(calls, true, true), {port}, {{1}}, context_, seed));
     ASSERT_EQ(Sorted(by_time.lines), Sorted(at_end.lines));
   }
 }
@@ -319,7 +314,7 @@ TEST_F(Over, SumsOfEveryFrame) {
                                         : group[i];
         };
         const auto reach = [](Kind kind, int64_t offset) {
-          return kind == Kind::kPreceding ? -offset
+          return kind == Kind::kPreceding   ? -offset
                  : kind == Kind::kFollowing ? offset
                                             : 0;
         };
@@ -330,8 +325,7 @@ TEST_F(Over, SumsOfEveryFrame) {
             if (begin != Kind::kUnboundedPreceding &&
                 place(j) < place(i) + reach(begin, from))
               continue;
-            if (end != Kind::kUnboundedFollowing &&
-                place(j) > place(i) + reach(end, to))
+            if (end != Kind::kUnboundedFollowing && place(j) > place(i) + reach(end, to))
               continue;
             if (values.IsNull(order[j])) continue;
             ++count;
@@ -400,9 +394,9 @@ TEST_F(Over, WhatIsDueLeavesAtOnce) {
   batch.rows = MakeRows(random, 10, 0);  // times 100 … 104, two rows each
   const auto ahead = Frame(Unit::kRange, Kind::kCurrentRow, 0, Kind::kFollowing, 2);
   for (const bool waits : {false, true}) {
-    const auto node = Node({waits ? Aggregate("count", {}, ahead)
-                                  : Place(OverFunction::kRowNumber)},
-                           false, true);
+    const auto node =
+        Node({waits ? Aggregate("count", {}, ahead) : Place(OverFunction::kRowNumber)},
+             false, true);
     ASSERT_OK_AND_ASSIGN(auto over, Build(*node, context_));
     int64_t passed = 0;
     const auto run = [&](Event event) {
@@ -480,18 +474,17 @@ TEST_F(Over, Spills) {
         if (batch % 4 == 0) events.emplace_back(Barrier{Epoch{batch / 4}});
       }
       events.emplace_back(End{});
-      const auto node = Node({Place(OverFunction::kRank), Aggregate("sum", kV, {}),
-                              Aggregate("max", kX,
-                                        Frame(Unit::kRows, Kind::kPreceding, 9,
-                                              Kind::kCurrentRow, 0))},
-                             keyed, by_time);
+      const auto node =
+          Node({Place(OverFunction::kRank), Aggregate("sum", kV, {}),
+                Aggregate("max", kX,
+                          Frame(Unit::kRows, Kind::kPreceding, 9, Kind::kCurrentRow, 0))},
+               keyed, by_time);
       const Port port{events, ByKey(keyed ? std::vector<int>{kK} : std::vector<int>{})};
-      ASSERT_OK_AND_ASSIGN(const auto expected,
-                           Live(*node, {port}, {{1}}, context_, 1));
+      ASSERT_OK_AND_ASSIGN(const auto expected, Live(*node, {port}, {{1}}, context_, 1));
       auto short_of = context_;
       // Rows that the watermark has not passed all come due at once here.
-      short_of.memory = MemoryBudget::Make(by_time ? 12 << 20 : 3 << 20,
-                                           arrow::system_memory_pool());
+      short_of.memory =
+          MemoryBudget::Make(by_time ? 12 << 20 : 3 << 20, arrow::system_memory_pool());
       short_of.spill = space_.get();
       const std::vector<std::vector<Life>> all = {{{1}}, {{1, 1}, {1, 2}, {1}}};
       for (const auto& lives : all) {
@@ -507,10 +500,9 @@ TEST_F(Over, Spills) {
 // Partitions of which nothing is left are forgotten.
 TEST_F(Over, KeysOfTimePastGo) {
   const auto time = Frame(Unit::kRange, Kind::kPreceding, 5, Kind::kCurrentRow, 0);
-  const auto node =
-      plan::OverNode::Make(Scan(), {Column(kN)}, {{Column(kT)}},
-                           {Aggregate("sum", kV, time), Aggregate("count", {}, time)},
-                           true);
+  const auto node = plan::OverNode::Make(
+      Scan(), {Column(kN)}, {{Column(kT)}},
+      {Aggregate("sum", kV, time), Aggregate("count", {}, time)}, true);
   std::mt19937_64 random(4);
   std::vector<Event> events;
   for (int64_t epoch = 1; epoch <= 4; ++epoch) {

@@ -203,19 +203,21 @@ TEST_F(Planner, Over) {
       "customer#1 order by ts#3\n"
       "            scan orders (id, customer, qty, ts)\n");
   // A stream by its time, and windows of it by their ends.
-  Expect("SELECT price, avg(price) OVER (ORDER BY at ROWS 9 PRECEDING) AS a FROM bids",
-         "project price#0 as price, \"avg(price) OVER (ORDER BY \"\"at\"\" ROWS BETWEEN 9 "
-         "PRECEDING AND CURRENT ROW)\"#2 as a\n"
-         "  over avg(price#0) rows 9 preceding to current row order by at#1 as the "
-         "watermark passes\n"
-         "    scan bids (price, at)\n");
-  Expect("SELECT row_number() OVER (ORDER BY b) AS n FROM (SELECT at AS b FROM bids WHERE "
-         "price > 5) AS q",
-         "project \"row_number() OVER (ORDER BY b)\"#1 as n\n"
-         "  over row_number() order by b#0 as the watermark passes\n"
-         "    project at#1 as b\n"
-         "      filter (price#0 > 5::BIGINT)\n"
-         "        scan bids (price, at) [price > 5]\n");
+  Expect(
+      "SELECT price, avg(price) OVER (ORDER BY at ROWS 9 PRECEDING) AS a FROM bids",
+      "project price#0 as price, \"avg(price) OVER (ORDER BY \"\"at\"\" ROWS BETWEEN 9 "
+      "PRECEDING AND CURRENT ROW)\"#2 as a\n"
+      "  over avg(price#0) rows 9 preceding to current row order by at#1 as the "
+      "watermark passes\n"
+      "    scan bids (price, at)\n");
+  Expect(
+      "SELECT row_number() OVER (ORDER BY b) AS n FROM (SELECT at AS b FROM bids WHERE "
+      "price > 5) AS q",
+      "project \"row_number() OVER (ORDER BY b)\"#1 as n\n"
+      "  over row_number() order by b#0 as the watermark passes\n"
+      "    project at#1 as b\n"
+      "      filter (price#0 > 5::BIGINT)\n"
+      "        scan bids (price, at) [price > 5]\n");
   Expect(
       "SELECT window_end, count(*) AS n, sum(count(*)) OVER (ORDER BY window_end) AS s "
       "FROM bids WINDOW TUMBLING(10s)",
