@@ -56,6 +56,7 @@ struct Due {
   RowOrder order;
   Reservation reservation;
   int64_t next = 0;
+  uint32_t first_id = 0;  // partitions are numbered from here on
 };
 
 class Over final : public UnaryOperator {
@@ -285,6 +286,11 @@ class Over final : public UnaryOperator {
     int64_t end = std::min(begin + batch_rows_, all);
     while (end < all && !MayCutAt(end)) ++end;
     due_->next = end;
+    // Rows that all are here leave nothing for later ones of their partition.
+    if (!node_.by_time() && (begin == 0 || IdAt(begin) != IdAt(begin - 1))) {
+      evaluator_->Clear();
+      due_->first_id = IdAt(begin);
+    }
     OrderedRows ordered;
     const auto rows = static_cast<size_t>(end - begin);
     ordered.ids.resize(rows);
@@ -292,7 +298,7 @@ class Over final : public UnaryOperator {
     bool in_place = true;
     for (size_t i = 0; i < rows; ++i) {
       const int64_t place = begin + static_cast<int64_t>(i);
-      ordered.ids[i] = IdAt(place);
+      ordered.ids[i] = IdAt(place) - due_->first_id;
       ordered.differs[i] =
           i == 0 || (evaluator_->needs_equals() ? DiffersAt(place) : true);
       in_place &= due_->sorted[static_cast<size_t>(place)] ==
@@ -312,8 +318,9 @@ class Over final : public UnaryOperator {
                                evaluation_.arrow()));
       ordered.rows = taken.record_batch();
     }
-    ARROW_ASSIGN_OR_RAISE(Rows done,
-                          evaluator_->Add(ordered, table_->size(), passed_, ended_));
+    ARROW_ASSIGN_OR_RAISE(
+        Rows done,
+        evaluator_->Add(ordered, int64_t{ordered.ids.back()} + 1, passed_, ended_));
     Push(std::move(done), out);
     return evaluator_->Trim(passed_);
   }
