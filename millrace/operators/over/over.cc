@@ -130,10 +130,11 @@ class Over final : public UnaryOperator {
 
   // Rows whose frames are not complete leave later.
   Watermark Passed(const Watermark& watermark) override {
-    Watermark out = watermark;
-    if (evaluator_->waiting())
-      out.micros = std::min(out.micros, evaluator_->FirstWaiting() - 1);
-    return out;
+    if (!evaluator_->waiting()) return watermark;
+    const int64_t first = evaluator_->FirstWaiting();
+    if (first > watermark.micros) return watermark;
+    // Who is idle holds nobody back; these rows must.
+    return {first - 1, false};
   }
 
   Result<OpState> OnEnd(Output& out) override {
