@@ -217,7 +217,7 @@ TEST_F(Planner, Over) {
       "  over row_number() order by b#0 as the watermark passes\n"
       "    project at#1 as b\n"
       "      filter (price#0 > 5::BIGINT)\n"
-      "        scan bids (price, at) [price > 5]\n");
+      "        scan bids (price, at) where price > 5\n");
   Expect(
       "SELECT window_end, count(*) AS n, sum(count(*)) OVER (ORDER BY window_end) AS s "
       "FROM bids WINDOW TUMBLING(10s)",
