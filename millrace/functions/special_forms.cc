@@ -6,6 +6,44 @@
 
 namespace millrace::functions {
 
+namespace {
+
+// Functions that only OVER gives a meaning.
+std::vector<expr::FunctionDoc> WindowFunctions() {
+  const auto row = [](const char* name, const char* signature, const char* text) {
+    return expr::FunctionDoc{name, {}, "window", signature, text, "", ""};
+  };
+  return {
+      row("row_number", "ROW_NUMBER() OVER (…) → bigint",
+          "The number of the row in its partition, from 1."),
+      row("rank", "RANK() OVER (…) → bigint",
+          "The number of the first row that is equal in the order, from 1."),
+      row("dense_rank", "DENSE_RANK() OVER (…) → bigint",
+          "The number of the group of equal rows, from 1 without gaps."),
+      row("percent_rank", "PERCENT_RANK() OVER (…) → double",
+          "(rank − 1) / (rows of the partition − 1); 0 in a partition of one row. Needs "
+          "all rows of the partition."),
+      row("cume_dist", "CUME_DIST() OVER (…) → double",
+          "The share of rows that come before the row or are equal to it. Needs all "
+          "rows of the partition."),
+      row("ntile", "NTILE(n) OVER (…) → bigint",
+          "The part, from 1 to n, that the row falls in when the partition is cut into n "
+          "parts; the first ones may be a row longer. Needs all rows of the partition."),
+      row("lag", "LAG(x [, n [, default]]) OVER (…) → type of x",
+          "x of the row n (1) rows before; the default (NULL) where there is none."),
+      row("lead", "LEAD(x [, n [, default]]) OVER (…) → type of x",
+          "x of the row n (1) rows behind; the default (NULL) where there is none."),
+      row("first_value", "FIRST_VALUE(x) OVER (…) → type of x",
+          "x of the first row of the frame, NULL included; NULL for an empty frame."),
+      row("last_value", "LAST_VALUE(x) OVER (…) → type of x",
+          "x of the last row of the frame, NULL included; NULL for an empty frame."),
+      row("nth_value", "NTH_VALUE(x, n) OVER (…) → type of x",
+          "x of row n of the frame, from 1; NULL where it has fewer."),
+  };
+}
+
+}  // namespace
+
 Status RegisterSpecialForms(expr::FunctionRegistry& registry) {
   const char* category = "special form";
   for (expr::FunctionDoc& doc : std::vector<expr::FunctionDoc>{
@@ -57,6 +95,9 @@ Status RegisterSpecialForms(expr::FunctionRegistry& registry) {
             "window_end; under WINDOW only.",
             "",
             ""}}) {
+    ARROW_RETURN_NOT_OK(registry.AddSpecialForm(std::move(doc)));
+  }
+  for (expr::FunctionDoc& doc : WindowFunctions()) {
     ARROW_RETURN_NOT_OK(registry.AddSpecialForm(std::move(doc)));
   }
   return Status::OK();

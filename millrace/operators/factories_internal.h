@@ -37,6 +37,8 @@ Result<std::unique_ptr<Operator>> MakeArrange(const plan::Node& node,
                                               const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeAggregate(const plan::Node& node,
                                                 const OperatorContext& context);
+Result<std::unique_ptr<Operator>> MakeOver(const plan::Node& node,
+                                           const OperatorContext& context);
 /// The form of an aggregate whose windows are sessions.
 Result<std::unique_ptr<Operator>> MakeSessionAggregate(const plan::AggregateNode& node,
                                                        const OperatorContext& context);

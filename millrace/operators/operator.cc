@@ -24,6 +24,8 @@ Result<OpState> UnaryOperator::Run(Input* in, Output& out, const Budget& budget)
   }
   if (state == OpState::kNeedInput && held_) {
     const bool ended = std::holds_alternative<End>(*held_);
+    if (const auto* watermark = std::get_if<Watermark>(held_.get()))
+      *held_ = Passed(*watermark);
     out.Push(std::move(*held_));
     held_.reset();
     if (ended) return OpState::kDone;

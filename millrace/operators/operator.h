@@ -114,6 +114,9 @@ class UnaryOperator : public Operator {
   virtual Result<OpState> OnWatermark(const Watermark& watermark, Output& out) {
     return OpState::kNeedInput;
   }
+  /// What is passed on of a watermark, once what it makes due is out: less where rows up
+  /// to it stay behind.
+  virtual Watermark Passed(const Watermark& watermark) { return watermark; }
   /// Put out what must not stay behind in this epoch; state that is snapshot may stay.
   virtual Result<OpState> OnBarrier(Output& out) { return OpState::kNeedInput; }
   /// Make due what the end of input completes.

@@ -12,6 +12,7 @@
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
+#include "millrace/plan/over_node.h"
 #include "millrace/plan/project_node.h"
 #include "millrace/plan/sample_node.h"
 #include "millrace/plan/sort_node.h"
@@ -42,6 +43,7 @@ constexpr Row kFactories[] = {
     {plan::ArrangeNode::kKind, MakeArrange},
     {plan::SampleNode::kKind, MakeSample},
     {plan::ChangelogNode::kKind, MakeChangelog},
+    {plan::OverNode::kKind, MakeOver},
 };
 
 }  // namespace

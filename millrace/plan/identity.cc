@@ -10,6 +10,7 @@
 #include "millrace/plan/aggregate_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
+#include "millrace/plan/over_node.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/sort_node.h"
 #include "millrace/plan/write_node.h"
@@ -70,7 +71,7 @@ bool IsStateful(const Node& node) {
     return static_cast<const AggregateNode&>(node).phase() != AggregatePhase::kPartial;
   }
   return node.kind() == JoinNode::kKind || node.kind() == SortNode::kKind ||
-         node.kind() == LimitNode::kKind;
+         node.kind() == LimitNode::kKind || node.kind() == OverNode::kKind;
 }
 
 PlanIdentity Identify(const NodePtr& root) {

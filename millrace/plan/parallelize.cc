@@ -5,6 +5,7 @@
 #include "millrace/plan/exchange_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
+#include "millrace/plan/over_node.h"
 #include "millrace/plan/project_node.h"
 #include "millrace/plan/sort_node.h"
 #include "millrace/plan/union_node.h"
@@ -29,6 +30,7 @@ class Cutter {
     if (const auto* aggregate = As<AggregateNode>(node))
       return CutAggregate(*aggregate, node);
     if (const auto* join = As<JoinNode>(node)) return CutJoin(*join);
+    if (const auto* over = As<OverNode>(node)) return CutOver(*over, node);
     if (As<SortNode>(node) != nullptr || As<LimitNode>(node) != nullptr)
       return CutSingle(node);
     // What one writer gets is one order.
@@ -52,6 +54,14 @@ class Cutter {
   Piece CutSingle(const NodePtr& node) {
     Piece input = Gather(Cut(node->input()));
     return {node->WithInputs({std::move(input.node)}), true};
+  }
+
+  // Partitions know nothing of each other.
+  Piece CutOver(const OverNode& over, const NodePtr& self) {
+    if (over.partition().empty()) return CutSingle(self);
+    Piece input = Cut(over.input());
+    if (input.single) return {self->WithInputs({std::move(input.node)}), true};
+    return {self->WithInputs({HashOn(input.node, over.partition())}), false};
   }
 
   // Branches of one task set must all have its parallelism.

@@ -8,6 +8,7 @@
 #include "millrace/sql/errors.h"
 #include "millrace/sql/expression_binder_internal.h"
 #include "millrace/sql/keywords.h"
+#include "millrace/sql/over_binder_internal.h"
 
 namespace millrace::sql {
 
@@ -68,6 +69,7 @@ ExprPtr WithSource(ExprPtr bound, const Expression& expression) {
 struct NodeBinder {
   ExpressionBinder& binder;
   Location where;
+  const Expression& self;
 
   using Bound = Result<ExprPtr>;
 
@@ -199,7 +201,7 @@ struct NodeBinder {
     ARROW_ASSIGN_OR_RAISE(ExprPtr operand, binder.Bind(*node.operand));
     return Expr::Cast(std::move(operand), node.type.type, node.lenient);
   }
-  Bound operator()(const FunctionCall& node) { return binder.BindCall(node, where); }
+  Bound operator()(const FunctionCall& node) { return binder.BindCall(node, self); }
   Bound operator()(const ArrayOf& node) {
     std::vector<ExprPtr> values;
     for (const ExpressionPtr& element : node.elements) {
@@ -245,8 +247,9 @@ struct NodeBinder {
 Result<ExprPtr> ExpressionBinder::Bind(const Expression& expression) {
   ARROW_ASSIGN_OR_RAISE(std::optional<ExprPtr> whole, Intercept(expression));
   if (whole) return *whole;
-  ARROW_ASSIGN_OR_RAISE(ExprPtr bound,
-                        std::visit(NodeBinder{*this, expression.where}, expression.node));
+  ARROW_ASSIGN_OR_RAISE(
+      ExprPtr bound,
+      std::visit(NodeBinder{*this, expression.where, expression}, expression.node));
   return WithSource(std::move(bound), expression);
 }
 
@@ -324,10 +327,18 @@ Result<ExprPtr> ExpressionBinder::Call(Location where, const std::string& name,
   return WithWhere(bound.status(), where.ToWhere());
 }
 
-Result<ExprPtr> ExpressionBinder::BindCall(const FunctionCall& call, Location where) {
-  if (call.over != nullptr || call.over_name) return NotSupported(where, "OVER");
+Result<ExprPtr> ExpressionBinder::BindCall(const FunctionCall& call,
+                                           const Expression& expression) {
+  const Location where = expression.where;
+  if (call.over != nullptr || call.over_name) {
+    if (over_ != nullptr) return over_->Bind(call, expression, *this);
+    return errors::kSqlMisplacedOver.Make(where.ToWhere(), "{}", ToSql(expression));
+  }
   const std::string name = ToLower(call.name.text);
   if (context_.functions->FindScalar(name) == nullptr) {
+    if (NeedsOver(name)) {
+      return errors::kSqlBadOver.Make(where.ToWhere(), "{} needs OVER (…)", name);
+    }
     if (WindowBound(name)) {
       return errors::kSqlBadWindow.Make(
           where.ToWhere(), "{} needs GROUP BY … WINDOW …, as TUMBLING(ts, 5m)", name);

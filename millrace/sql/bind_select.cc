@@ -11,6 +11,7 @@
 #include "millrace/plan/values_node.h"
 #include "millrace/sql/errors.h"
 #include "millrace/sql/keywords.h"
+#include "millrace/sql/over_binder_internal.h"
 #include "millrace/sql/query_binder_internal.h"
 
 namespace millrace::sql {
@@ -25,9 +26,13 @@ Status CheckSelect(const Select& select, Location where) {
   if (!select.distinct_on.empty()) {
     return NotSupported(select.distinct_on[0]->where, "DISTINCT ON");
   }
-  if (select.qualify != nullptr) return NotSupported(select.qualify->where, "QUALIFY");
-  if (!select.named_windows.empty()) {
-    return NotSupported(select.named_windows[0].first.where, "a named window");
+  const auto& windows = select.named_windows;
+  for (size_t i = 0; i < windows.size(); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      if (!EqualsIgnoreCase(windows[i].first.text, windows[j].first.text)) continue;
+      return errors::kSqlNameTaken.Make(windows[i].first.where.ToWhere(), "{}",
+                                        windows[i].first.text);
+    }
   }
   for (const SelectItem& item : select.items) {
     if (item.primary_key) {
@@ -43,6 +48,7 @@ bool IsGrouped(const Select& select, const Query& query,
       select.window) {
     return true;
   }
+  if (select.qualify != nullptr && HasAggregate(*select.qualify, functions)) return true;
   return std::any_of(select.items.begin(), select.items.end(),
                      [&](const SelectItem& item) {
                        return HasAggregate(*item.value, functions);
@@ -209,6 +215,8 @@ Result<NodePtr> QueryBinder::Finish(const Select& select, const Query& query,
                                     const std::vector<OutputItem>& items,
                                     ExpressionBinder* binder, AggregateBinder* groups,
                                     NodePtr input) {
+  OverBinder over(context_, select);
+  binder->set_over(&over);
   std::vector<ExprPtr> columns;
   std::vector<std::string> names;
   for (const OutputItem& item : items) {
@@ -228,7 +236,17 @@ Result<NodePtr> QueryBinder::Finish(const Select& select, const Query& query,
   binder->set_aliases(&select.items);
   ExprPtr having;
   if (select.having != nullptr) {
+    binder->set_over(nullptr);
     ARROW_ASSIGN_OR_RAISE(having, binder->BindCondition(*select.having, "HAVING"));
+    binder->set_over(&over);
+  }
+  ExprPtr qualify;
+  if (select.qualify != nullptr) {
+    ARROW_ASSIGN_OR_RAISE(qualify, binder->BindCondition(*select.qualify, "QUALIFY"));
+    if (over.empty()) {
+      return errors::kSqlBadOver.Make(select.qualify->where.ToWhere(),
+                                      "QUALIFY without a function OVER; use WHERE");
+    }
   }
   struct Order {
     size_t column;
@@ -269,6 +287,13 @@ Result<NodePtr> QueryBinder::Finish(const Select& select, const Query& query,
   NodePtr node = std::move(input);
   if (groups != nullptr) node = groups->Node(std::move(node));
   if (having != nullptr) node = plan::FilterNode::Make(std::move(node), having);
+  if (!over.empty()) {
+    ARROW_ASSIGN_OR_RAISE(node, over.Node(std::move(node)));
+    for (ExprPtr& column : columns) column = over.Resolve(column);
+    if (qualify != nullptr)
+      node = plan::FilterNode::Make(std::move(node), over.Resolve(qualify));
+  }
+  binder->set_over(nullptr);
   const size_t total = columns.size();
   if (!SameColumns(columns, names, *node)) {
     node = plan::ProjectNode::Make(std::move(node), std::move(columns), names);

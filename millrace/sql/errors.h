@@ -81,6 +81,13 @@ inline constexpr ErrorSpec kSqlBadEmission{
     "write EMIT FINAL, EMIT CHANGES or EMIT EVERY 1s behind a query that groups; behind "
     "one with windows EMIT ON WINDOW CLOSE and GRACE PERIOD 10s, too"};
 
+inline constexpr ErrorSpec kSqlBadOver{
+    3044, arrow::StatusCode::Invalid, false, "the window of OVER can't be built",
+    "write OVER (PARTITION BY k ORDER BY t ROWS 9 PRECEDING)"};
+inline constexpr ErrorSpec kSqlMisplacedOver{
+    3045, arrow::StatusCode::Invalid, false, "a function with OVER can't stand here",
+    "use it in the SELECT list, in ORDER BY, or in QUALIFY for conditions"};
+
 inline constexpr const ErrorSpec* kSqlErrors[] = {
     &kSqlSyntax,          &kSqlUnterminated,     &kSqlBadCharacter,
     &kSqlBadLiteral,      &kSqlTooDeep,          &kSqlUnknownType,
@@ -89,6 +96,7 @@ inline constexpr const ErrorSpec* kSqlErrors[] = {
     &kSqlTypeMismatch,    &kSqlColumnCount,      &kSqlBadPosition,
     &kSqlNameTaken,       &kSqlMissingConnector, &kSqlBadWindow,
     &kSqlNotConstant,     &kSqlWrongObject,      &kSqlNotSupported,
-    &kSqlBadKey,          &kSqlNeedsName,        &kSqlBadEmission};
+    &kSqlBadKey,          &kSqlNeedsName,        &kSqlBadEmission,
+    &kSqlBadOver,         &kSqlMisplacedOver};
 
 }  // namespace millrace::errors

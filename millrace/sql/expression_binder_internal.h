@@ -16,6 +16,8 @@ namespace millrace::sql {
 /// are, 0 or 1; nothing for other names.
 std::optional<int> WindowBound(std::string_view function);
 
+class OverBinder;
+
 /// Binds expressions whose names are the columns of `scope`. Aggregates are refused; see
 /// AggregateBinder. The references given outlive it.
 class ExpressionBinder {
@@ -26,6 +28,9 @@ class ExpressionBinder {
 
   /// Names that are no columns may be aliases of these items.
   void set_aliases(const std::vector<SelectItem>* items) { aliases_ = items; }
+
+  /// Takes the functions with OVER; null where there can't be any.
+  void set_over(OverBinder* over) { over_ = over; }
 
   Result<expr::ExprPtr> Bind(const Expression& expression);
   /// For WHERE, HAVING, ON, FILTER: must be boolean; `clause` is for the error.
@@ -46,7 +51,7 @@ class ExpressionBinder {
   friend struct NodeBinder;
   Result<expr::ExprPtr> Call(Location where, const std::string& name,
                              std::vector<expr::ExprPtr> arguments);
-  Result<expr::ExprPtr> BindCall(const FunctionCall& call, Location where);
+  Result<expr::ExprPtr> BindCall(const FunctionCall& call, const Expression& expression);
   Result<expr::ExprPtr> BindPath(const Path& path);
   Result<expr::ExprPtr> BindField(expr::ExprPtr operand, const Identifier& field);
   Result<expr::ExprPtr> BindCase(const CaseOf& node, Location where);
@@ -55,6 +60,7 @@ class ExpressionBinder {
   const Scope& scope_;
   const std::vector<SelectItem>* aliases_ = nullptr;
   bool in_alias_ = false;
+  OverBinder* over_ = nullptr;
 };
 
 /// The value of a literal. Dates and times are read now; fails with kSqlBadLiteral.

@@ -4,6 +4,7 @@
 #include "millrace/expr/evaluate.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/join_node.h"
+#include "millrace/plan/over_node.h"
 #include "millrace/plan/project_node.h"
 #include "millrace/plan/sort_node.h"
 #include "millrace/sql/rules_internal.h"
@@ -38,6 +39,7 @@ class Folder {
     if (const auto* aggregate = plan::As<plan::AggregateNode>(out)) {
       return FoldAggregate(*aggregate);
     }
+    if (const auto* over = plan::As<plan::OverNode>(out)) return FoldOver(*over);
     if (const auto* sort = plan::As<plan::SortNode>(out)) {
       std::vector<plan::SortKey> keys = sort->keys();
       for (plan::SortKey& key : keys) {
@@ -71,6 +73,22 @@ class Folder {
       return filter.input();
     }
     return plan::FilterNode::Make(filter.input(), std::move(condition));
+  }
+
+  Result<NodePtr> FoldOver(const plan::OverNode& node) {
+    ARROW_ASSIGN_OR_RAISE(auto partition, All(node.partition()));
+    std::vector<plan::SortKey> order = node.order();
+    for (plan::SortKey& key : order) {
+      ARROW_ASSIGN_OR_RAISE(key.expression, One(key.expression));
+    }
+    std::vector<plan::OverCall> calls = node.calls();
+    for (plan::OverCall& call : calls) {
+      ARROW_ASSIGN_OR_RAISE(call.aggregate.arguments, All(call.aggregate.arguments));
+      ARROW_ASSIGN_OR_RAISE(call.aggregate.filter, One(call.aggregate.filter));
+      ARROW_ASSIGN_OR_RAISE(call.otherwise, One(call.otherwise));
+    }
+    return plan::OverNode::Make(node.input(), std::move(partition), std::move(order),
+                                std::move(calls), node.by_time());
   }
 
   Result<NodePtr> FoldAggregate(const plan::AggregateNode& node) {

@@ -204,6 +204,8 @@ Result<OverWindow> Parser::ParseOverWindow() {
       }
       ARROW_ASSIGN_OR_RAISE(out.expire_after, ParseDuration());
       TakeWord("INACTIVITY");
+    } else if (AtWord("EXCLUDE")) {
+      return errors::kSqlNotSupported.Make(Here().ToWhere(), "EXCLUDE in a frame");
     } else {
       return out;
     }

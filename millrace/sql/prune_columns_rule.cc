@@ -5,6 +5,7 @@
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
+#include "millrace/plan/over_node.h"
 #include "millrace/plan/project_node.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/sort_node.h"
@@ -103,6 +104,7 @@ class Pruner {
     if (const auto* window = plan::As<plan::WindowNode>(node)) {
       return Window(*window, needed);
     }
+    if (const auto* over = plan::As<plan::OverNode>(node)) return Over(*over, needed);
     if (plan::As<plan::UnionNode>(node) != nullptr) return Union(node, needed);
     ARROW_ASSIGN_OR_RAISE(
         NodePtr out, RewriteInputs(node, [&](const NodePtr& n) { return Whole(n); }));
@@ -259,6 +261,45 @@ class Pruner {
     const int first = static_cast<int>(Width(in.node));
     for (int i = 0; i < 3; ++i) in.to.push_back(first + i);
     return Pruned{plan::WindowNode::Make(std::move(in.node), window), std::move(in.to)};
+  }
+
+  Result<Pruned> Over(const plan::OverNode& node, const Needed& needed) {
+    const size_t width = Width(node.input());
+    Needed below(needed.begin(), needed.begin() + static_cast<std::ptrdiff_t>(width));
+    std::vector<plan::OverCall> calls;
+    std::vector<size_t> kept;
+    for (size_t i = 0; i < node.calls().size(); ++i) {
+      if (!needed[width + i]) continue;
+      kept.push_back(i);
+      calls.push_back(node.calls()[i]);
+      Need(calls.back().aggregate.arguments, &below);
+      Need(calls.back().aggregate.filter, &below);
+      Need(calls.back().otherwise, &below);
+    }
+    // Nothing is left of it but that rows come late.
+    if (calls.empty() && !node.by_time()) {
+      ARROW_ASSIGN_OR_RAISE(Pruned in, Prune(node.input(), std::move(below)));
+      in.to.resize(needed.size(), -1);
+      return in;
+    }
+    std::vector<plan::SortKey> order = node.order();
+    for (const plan::SortKey& key : order) Need(key.expression, &below);
+    Need(node.partition(), &below);
+    ARROW_ASSIGN_OR_RAISE(Pruned in, Prune(node.input(), std::move(below)));
+    for (plan::OverCall& call : calls) {
+      call.aggregate.arguments = Remap(call.aggregate.arguments, in.to);
+      call.aggregate.filter = Remap(call.aggregate.filter, in.to);
+      call.otherwise = Remap(call.otherwise, in.to);
+    }
+    for (plan::SortKey& key : order) key.expression = Remap(key.expression, in.to);
+    const int first = static_cast<int>(Width(in.node));
+    in.to.resize(width + node.calls().size(), -1);
+    for (size_t i = 0; i < kept.size(); ++i)
+      in.to[width + kept[i]] = first + static_cast<int>(i);
+    return Pruned{
+        plan::OverNode::Make(std::move(in.node), Remap(node.partition(), in.to),
+                             std::move(order), std::move(calls), node.by_time()),
+        std::move(in.to)};
   }
 
   Result<Pruned> Union(const NodePtr& node, Needed needed) {

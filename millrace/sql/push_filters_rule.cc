@@ -6,6 +6,7 @@
 #include "millrace/expr/evaluate.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/join_node.h"
+#include "millrace/plan/over_node.h"
 #include "millrace/plan/project_node.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/sort_node.h"
@@ -66,6 +67,11 @@ class FilterPusher {
         return SideOf(*condition, width) == Side::kLeft;
       });
     }
+    if (const auto* over = plan::As<plan::OverNode>(node)) {
+      return Split(node, conditions, [over](const ExprPtr& condition) {
+        return OnPartition(*condition, *over);
+      });
+    }
     if (const auto* scan = plan::As<plan::ScanNode>(node)) {
       return IntoScan(*scan, node, conditions);
     }
@@ -75,6 +81,17 @@ class FilterPusher {
   }
 
  private:
+  // Such a condition holds for all rows of a partition or for none.
+  static bool OnPartition(const expr::Expr& condition, const plan::OverNode& over) {
+    const std::vector<int> used = expr::ColumnsOf(condition);
+    return !used.empty() && std::all_of(used.begin(), used.end(), [&](int column) {
+      return std::any_of(
+          over.partition().begin(), over.partition().end(), [column](const ExprPtr& key) {
+            return key->kind() == expr::ExprKind::kColumn && key->column() == column;
+          });
+    });
+  }
+
   Result<NodePtr> Above(NodePtr node, Conditions conditions) {
     std::erase_if(conditions,
                   [](const ExprPtr& condition) { return IsTrue(*condition); });

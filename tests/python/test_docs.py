@@ -35,7 +35,9 @@ def test_refused_statements(millrace, trips, statement, number):
 
 @pytest.mark.parametrize("statement", re.findall(r"^    (SELECT .*)$", SQL_PAGE, re.M))
 def test_window_examples(millrace, tmp_path, statement):
-    (tmp_path / "t.csv").write_text("k,ts\n1,2024-05-01 08:00:00\n1,2024-05-01 08:06:00\n")
+    (tmp_path / "t.csv").write_text(
+        "id,k,v,ts\n1,1,5,2024-05-01 08:00:00\n2,1,6,2024-05-01 08:06:00\n"
+    )
     millrace("sql", "-c", "CREATE SOURCE t WITH (connector = 'files', path = 't.csv'); " + statement)
 
 

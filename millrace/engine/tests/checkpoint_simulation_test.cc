@@ -176,6 +176,18 @@ const Query kQueries[] = {
      "SELECT window_start, k, COUNT(*) AS n, SUM(v) AS s FROM timed GROUP BY k WINDOW "
      "SLIDING(t, 10s, 4s) EMIT EVERY 1ms",
      false, false, true},
+    {"over",
+     "SELECT id, ROW_NUMBER() OVER w AS n, SUM(v) OVER w AS s, MAX(v) OVER (w ROWS 3 "
+     "PRECEDING) AS m, LAG(id, 2) OVER w AS l, FIRST_VALUE(id) OVER w AS f FROM paced "
+     "WINDOW w AS (PARTITION BY k ORDER BY t, id)"},
+    {"over what follows",
+     "SELECT id, LEAD(id) OVER (PARTITION BY k ORDER BY t, id) AS n, SUM(v) OVER ("
+     "PARTITION BY k ORDER BY t, id ROWS BETWEEN 2 PRECEDING AND 2 FOLLOWING) AS s, "
+     "COUNT(*) OVER (PARTITION BY v % 3 ORDER BY t RANGE BETWEEN INTERVAL '9' SECOND "
+     "PRECEDING AND INTERVAL '5' SECOND FOLLOWING) AS c FROM paced"},
+    {"over all",
+     "SELECT id, SUM(v) OVER (PARTITION BY k ORDER BY v DESC, id) AS s, RANK() OVER ("
+     "ORDER BY v) AS r, NTILE(5) OVER (PARTITION BY k ORDER BY id) AS n FROM events"},
     {"join", "SELECT e.id, e.k, n.name FROM events e LEFT JOIN names n ON e.k = n.k"},
     {"full join", "SELECT n.name, e.id FROM events e FULL JOIN names n ON e.k = n.k"},
     {"top", "SELECT id, v FROM events ORDER BY v DESC, id LIMIT 17 OFFSET 3", true},
@@ -279,7 +291,8 @@ class CheckpointSimulation : public testing::Test {
         run.attempts);
     return fmt::format(
         "{0} SET batch_rows = {1}; CREATE SOURCE events ({2}) {3}; "
-        "CREATE SOURCE timed ({2}, WATERMARK FOR t AS t - INTERVAL '0' SECOND) {3}; {7}"
+        "CREATE SOURCE timed ({2}, WATERMARK FOR t AS t - INTERVAL '0' SECOND) {3}; "
+        "CREATE SOURCE paced ({2}, WATERMARK FOR t AS t - INTERVAL '2' SECOND) {3}; {7}"
         "CREATE SOURCE names (k VARCHAR, name VARCHAR) WITH (connector = 'files', path = "
         "'{4}'); CREATE SINK out WITH ({5}); INSERT INTO out {6};",
         run.settings, run.batch_rows, columns, from, (folder_ / "names.csv").string(), to,

@@ -160,12 +160,7 @@ class Sort final : public UnaryOperator {
     const int64_t step = runs_.batch_rows();
     for (int64_t at = 0; at < rows; at += step) {
       ARROW_ASSIGN_OR_RAISE(auto sorted, Gather(*all, at, std::min(step, rows - at)));
-      ARROW_ASSIGN_OR_RAISE(auto groups,
-                            SameKeyGroup(0, sorted->num_rows(), evaluation_.pool()));
-      auto columns = sorted->columns();
-      columns.insert(columns.begin(), std::move(groups));
-      ARROW_RETURN_NOT_OK(runs_.Append(*arrow::RecordBatch::Make(
-          WithKeyGroup(schema_), sorted->num_rows(), std::move(columns))));
+      ARROW_RETURN_NOT_OK(runs_.Append(*sorted));
     }
     order_.clear();
     return runs_.Finish();

@@ -142,8 +142,20 @@ Status SortedRuns::Begin(int64_t row_bytes) {
 }
 
 Status SortedRuns::Append(const arrow::RecordBatch& rows) {
+  std::vector<std::shared_ptr<arrow::Array>> keys;
+  for (size_t i = 0; i < group_keys_; ++i) {
+    ARROW_ASSIGN_OR_RAISE(auto key, expr::EvaluateToArray(*keys_[i].expression, rows,
+                                                          evaluation_->context()));
+    keys.push_back(std::move(key));
+  }
+  ARROW_ASSIGN_OR_RAISE(auto groups,
+                        KeyGroupsOf(keys, rows.num_rows(), evaluation_->pool()));
+  auto columns = rows.columns();
+  columns.insert(columns.begin(), std::move(groups));
+  const auto stored =
+      arrow::RecordBatch::Make(schema_, rows.num_rows(), std::move(columns));
   for (int64_t at = 0; at < rows.num_rows(); at += batch_rows_) {
-    const auto part = rows.Slice(at, batch_rows_);
+    const auto part = stored->Slice(at, batch_rows_);
     ARROW_ASSIGN_OR_RAISE(auto place, file_->Append(*part, evaluation_->pool()));
     runs_.back().batches.push_back({file_, place});
     rows_ += place.rows;
@@ -170,11 +182,7 @@ Status SortedRuns::Finish() {
       ARROW_ASSIGN_OR_RAISE(auto rows, merge.Next(batch_rows_ * 4));
       if (!rows) break;
       rows_ -= rows->num_rows();
-      ARROW_ASSIGN_OR_RAISE(auto groups,
-                            SameKeyGroup(0, rows->num_rows(), evaluation_->pool()));
-      ARROW_ASSIGN_OR_RAISE(auto stored,
-                            rows->AddColumn(0, schema_->field(0), std::move(groups)));
-      ARROW_RETURN_NOT_OK(Append(*stored));
+      ARROW_RETURN_NOT_OK(Append(*rows));
     }
     file_.reset();
   }

@@ -58,11 +58,13 @@ class SortedRuns {
   static constexpr int64_t kMaxBatchRows = 8 * 1024;
 
   /// `schema`: of the rows as they are spilled, their key group first. `keys` are over
-  /// the columns behind it.
+  /// the columns behind it. The first `group_keys` of them decide the key group; without
+  /// any all rows are of group 0.
   SortedRuns(const std::vector<plan::SortKey>& keys,
              std::shared_ptr<arrow::Schema> schema, SpillSpace* space,
-             Evaluation& evaluation)
+             Evaluation& evaluation, size_t group_keys = 0)
       : keys_(keys),
+        group_keys_(group_keys),
         schema_(std::move(schema)),
         space_(space),
         evaluation_(&evaluation) {}
@@ -72,7 +74,7 @@ class SortedRuns {
   Status Begin(int64_t row_bytes);
   /// Rows that a batch is to have, so that merging needs a small share of the budget.
   int64_t batch_rows() const { return batch_rows_; }
-  /// Add to it; rows come in order.
+  /// Add to it; rows, as their source has them, come in order.
   Status Append(const arrow::RecordBatch& rows);
   Status Finish();
   int64_t rows() const { return rows_; }
@@ -89,6 +91,7 @@ class SortedRuns {
     int level;
   };
   const std::vector<plan::SortKey>& keys_;
+  const size_t group_keys_;
   const std::shared_ptr<arrow::Schema> schema_;
   SpillSpace* const space_;
   Evaluation* const evaluation_;

@@ -184,6 +184,51 @@ TEST_F(Planner, Aggregates) {
          "    scan orders (id, amount)\n");
 }
 
+TEST_F(Planner, Over) {
+  // One node for each partition and order; what only ORDER BY asks for is cut off again.
+  Expect(
+      "SELECT id, sum(qty) OVER w, lag(qty) OVER w FROM orders WINDOW w AS (PARTITION BY "
+      "customer ORDER BY ts) QUALIFY row_number() OVER w = 1 ORDER BY rank() OVER "
+      "(ORDER BY qty)",
+      "project id#0 as id, \"sum(qty) OVER w\"#1 as sum(qty) OVER w, \"lag(qty) OVER "
+      "w\"#2 as lag(qty) OVER w\n"
+      "  sort by \"rank() OVER (ORDER BY qty)\"#3\n"
+      "    project id#0 as id, \"sum(qty) OVER w\"#4 as sum(qty) OVER w, \"lag(qty) OVER "
+      "w\"#5 as lag(qty) OVER w, \"rank() OVER (ORDER BY qty)\"#7 as rank() OVER (ORDER "
+      "BY qty)\n"
+      "      filter (\"row_number() OVER w\"#6 = 1::BIGINT)\n"
+      "        over rank() order by qty#2\n"
+      "          over sum(qty#2) range unbounded preceding to current row, "
+      "first_value(qty#2) rows 1 preceding to 1 preceding, row_number() partition by "
+      "customer#1 order by ts#3\n"
+      "            scan orders (id, customer, qty, ts)\n");
+  // A stream by its time, and windows of it by their ends.
+  Expect(
+      "SELECT price, avg(price) OVER (ORDER BY at ROWS 9 PRECEDING) AS a FROM bids",
+      "project price#0 as price, \"avg(price) OVER (ORDER BY \"\"at\"\" ROWS BETWEEN 9 "
+      "PRECEDING AND CURRENT ROW)\"#2 as a\n"
+      "  over avg(price#0) rows 9 preceding to current row order by at#1 as the "
+      "watermark passes\n"
+      "    scan bids (price, at)\n");
+  Expect(
+      "SELECT row_number() OVER (ORDER BY b) AS n FROM (SELECT at AS b FROM bids WHERE "
+      "price > 5) AS q",
+      "project \"row_number() OVER (ORDER BY b)\"#1 as n\n"
+      "  over row_number() order by b#0 as the watermark passes\n"
+      "    project at#1 as b\n"
+      "      filter (price#0 > 5::BIGINT)\n"
+      "        scan bids (price, at) where price > 5\n");
+  Expect(
+      "SELECT window_end, count(*) AS n, sum(count(*)) OVER (ORDER BY window_end) AS s "
+      "FROM bids WINDOW TUMBLING(10s)",
+      "project window_end#1 as window_end, \"count(*)\"#2 as n, \"sum(COUNT(*)) OVER "
+      "(ORDER BY window_end)\"#3 as s\n"
+      "  over sum(\"count(*)\"#2) range unbounded preceding to current row order by "
+      "window_end#1 as the watermark passes\n"
+      "    aggregate tumbling 10s by () count(*)\n"
+      "      scan bids (at)\n");
+}
+
 TEST_F(Planner, Windows) {
   Expect("SELECT auction, max(price) FROM bids GROUP BY auction WINDOW TUMBLING(10s)",
          "project auction#2 as auction, \"max(price)\"#3 as max(price)\n"
