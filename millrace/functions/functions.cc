@@ -34,6 +34,11 @@ Status RegisterAll(expr::FunctionRegistry& registry) {
   ARROW_RETURN_NOT_OK(RegisterTextAggregates(registry));
   ARROW_RETURN_NOT_OK(RegisterQuantiles(registry));
   ARROW_RETURN_NOT_OK(RegisterDistinctAggregates(registry));
+  ARROW_RETURN_NOT_OK(RegisterByKey(registry));
+  ARROW_RETURN_NOT_OK(RegisterArrayAggregates(registry));
+  ARROW_RETURN_NOT_OK(RegisterFolds(registry));
+  ARROW_RETURN_NOT_OK(RegisterShapes(registry));
+  ARROW_RETURN_NOT_OK(RegisterMode(registry));
   return RegisterSpecialForms(registry);
 }
 

@@ -68,8 +68,8 @@ class ListOutput {
   int64_t rows_;
 };
 
-Result<arrow::Datum> ArrayOf(EvalContext& context, const Arguments& arguments,
-                             int64_t rows, const TypePtr& type) {
+Result<arrow::Datum> ArrayOfValues(EvalContext& context, const Arguments& arguments,
+                                   int64_t rows, const TypePtr& type) {
   const bool scalar = AllScalars(arguments);
   if (scalar) rows = 1;
   ARROW_ASSIGN_OR_RAISE(const ValuePool pool,
@@ -272,7 +272,7 @@ Status RegisterListValues(FunctionRegistry& registry) {
         ARROW_ASSIGN_OR_RAISE(TypePtr common, CommonOf("array_value", types));
         return Binding{Types(types.size(), common), arrow::list(common)};
       },
-      .evaluate = ArrayOf}));
+      .evaluate = ArrayOfValues}));
   ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
       .doc = {"array_concat",
               {"list_concat", "array_cat", "list_cat"},
