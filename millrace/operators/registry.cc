@@ -9,6 +9,7 @@
 #include "millrace/plan/aggregate_node.h"
 #include "millrace/plan/arrange_node.h"
 #include "millrace/plan/changelog_node.h"
+#include "millrace/plan/expand_node.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
@@ -42,6 +43,7 @@ constexpr Row kFactories[] = {
     {plan::ArrangeNode::kKind, MakeArrange},
     {plan::SampleNode::kKind, MakeSample},
     {plan::ChangelogNode::kKind, MakeChangelog},
+    {plan::ExpandNode::kKind, MakeExpand},
 };
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <arrow/type.h>
 
+#include "millrace/plan/expand_node.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
@@ -102,6 +103,9 @@ class Pruner {
     }
     if (const auto* window = plan::As<plan::WindowNode>(node)) {
       return Window(*window, needed);
+    }
+    if (const auto* expand = plan::As<plan::ExpandNode>(node)) {
+      return Expand(*expand, needed);
     }
     if (plan::As<plan::UnionNode>(node) != nullptr) return Union(node, needed);
     ARROW_ASSIGN_OR_RAISE(
@@ -259,6 +263,21 @@ class Pruner {
     const int first = static_cast<int>(Width(in.node));
     for (int i = 0; i < 3; ++i) in.to.push_back(first + i);
     return Pruned{plan::WindowNode::Make(std::move(in.node), window), std::move(in.to)};
+  }
+
+  Result<Pruned> Expand(const plan::ExpandNode& node, const Needed& needed) {
+    const size_t width = Width(node.input());
+    Needed below(needed.begin(), needed.begin() + static_cast<std::ptrdiff_t>(width));
+    Need(node.keys(), &below);
+    ARROW_ASSIGN_OR_RAISE(Pruned in, Prune(node.input(), std::move(below)));
+    const int shift = static_cast<int>(Width(in.node)) - static_cast<int>(width);
+    for (size_t i = width; i < needed.size(); ++i) {
+      in.to.push_back(static_cast<int>(i) + shift);
+    }
+    return Pruned{
+        plan::ExpandNode::Make(std::move(in.node), Remap(node.keys(), in.to),
+                               node.key_names(), node.sets(), node.marks_rows()),
+        std::move(in.to)};
   }
 
   Result<Pruned> Union(const NodePtr& node, Needed needed) {
