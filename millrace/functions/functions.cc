@@ -26,6 +26,7 @@ Status RegisterAll(expr::FunctionRegistry& registry) {
   ARROW_RETURN_NOT_OK(RegisterJson(registry));
   ARROW_RETURN_NOT_OK(RegisterLists(registry));
   ARROW_RETURN_NOT_OK(RegisterListValues(registry));
+  ARROW_RETURN_NOT_OK(RegisterListChanges(registry));
   ARROW_RETURN_NOT_OK(RegisterStructs(registry));
   ARROW_RETURN_NOT_OK(RegisterMaps(registry));
   ARROW_RETURN_NOT_OK(RegisterBasicAggregates(registry));
