@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <limits>
 
+#include <arrow/compute/api_vector.h>
+#include <arrow/compute/exec.h>
+#include <arrow/util/bit_util.h>
+
 #include "millrace/expr/errors.h"
 
 namespace millrace::functions {
@@ -52,8 +56,31 @@ Status GroupLog::Seal() {
   return Status::OK();
 }
 
+// From one column Arrow's kernel takes them faster.
+Result<ArrayPtr> GroupLog::TakeFromOne(const std::vector<uint32_t>& places) const {
+  const auto count = static_cast<int64_t>(places.size());
+  std::shared_ptr<arrow::Buffer> valid;
+  const auto nulls = std::count(places.begin(), places.end(), kNone);
+  if (nulls > 0) {
+    ARROW_ASSIGN_OR_RAISE(valid, arrow::AllocateEmptyBitmap(count, pool_));
+    for (int64_t i = 0; i < count; ++i) {
+      arrow::bit_util::SetBitTo(valid->mutable_data(), i, places[i] != kNone);
+    }
+  }
+  const ArrayPtr indices = arrow::MakeArray(arrow::ArrayData::Make(
+      arrow::uint32(), count, {std::move(valid), arrow::Buffer::Wrap(places)}, nulls));
+  arrow::compute::ExecContext context(pool_);
+  context.set_use_threads(false);
+  ARROW_ASSIGN_OR_RAISE(
+      arrow::Datum taken,
+      arrow::compute::Take(sealed_[0], indices,
+                           arrow::compute::TakeOptions::NoBoundsCheck(), &context));
+  return taken.make_array();
+}
+
 Result<ArrayPtr> GroupLog::Take(const std::vector<uint32_t>& places) {
   ARROW_RETURN_NOT_OK(Seal());
+  if (sealed_.size() == 1) return TakeFromOne(places);
   ARROW_ASSIGN_OR_RAISE(auto out, arrow::MakeBuilder(type_, pool_));
   ARROW_RETURN_NOT_OK(out->Reserve(static_cast<int64_t>(places.size())));
   std::vector<arrow::ArraySpan> spans;

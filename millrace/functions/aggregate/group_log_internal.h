@@ -40,6 +40,7 @@ class GroupLog {
   };
   // What the builder holds becomes a column that can be read.
   Status Seal();
+  Result<ArrayPtr> TakeFromOne(const std::vector<uint32_t>& places) const;
 
   const TypePtr type_;
   arrow::MemoryPool* const pool_;

@@ -1,8 +1,11 @@
 #include "millrace/functions/aggregate/order_keys_internal.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include <arrow/scalar.h>
+#include <arrow/util/bit_util.h>
+#include <arrow/util/endian.h>
 
 namespace millrace::functions {
 
@@ -17,6 +20,13 @@ Result<OrderKeys> OrderKeys::Make(std::string_view directions, const Arguments& 
     part.nulls_first = directions[i] == 'A' || directions[i] == 'D';
     out.parts_.push_back(std::move(part));
   }
+  if (out.parts_.size() == 1) {
+    const arrow::Array& values = *out.parts_[0].values;
+    const auto id = values.type_id();
+    if (id == arrow::Type::INT64 || id == arrow::Type::TIMESTAMP) {
+      out.whole_ = values.data()->GetValues<int64_t>(1);
+    }
+  }
   return out;
 }
 
@@ -25,7 +35,20 @@ bool OrderKeys::HasNull(int64_t row) const {
                      [row](const Part& part) { return part.values->IsNull(row); });
 }
 
+std::string_view OrderKeys::WholeAt(int64_t row) {
+  const Part& part = parts_[0];
+  const bool null = part.values->IsNull(row);
+  whole_key_[0] = null == part.nulls_first ? 0 : 1;
+  if (null) return {whole_key_, 1};
+  uint64_t bits = static_cast<uint64_t>(whole_[row]) ^ (uint64_t{1} << 63);
+  if (part.descending) bits = ~bits;
+  bits = arrow::bit_util::ToBigEndian(bits);
+  std::memcpy(whole_key_ + 1, &bits, sizeof(bits));
+  return {whole_key_, sizeof(whole_key_)};
+}
+
 std::string_view OrderKeys::At(int64_t row) {
+  if (whole_ != nullptr) return WholeAt(row);
   key_.clear();
   for (const Part& part : parts_) {
     const bool null = part.values->IsNull(row);

@@ -30,7 +30,12 @@ class OrderKeys {
     bool descending, nulls_first;
   };
 
+  // The key of a row whose only part is one of 64 bits, as times are: without a buffer.
+  std::string_view WholeAt(int64_t row);
+
   std::vector<Part> parts_;
+  const int64_t* whole_ = nullptr;
+  char whole_key_[9];
   std::vector<char> key_;
 };
 
