@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include <arrow/array/concatenate.h>
 #include <arrow/compute/api_vector.h>
 #include <arrow/compute/exec.h>
 #include <arrow/util/bit_util.h>
@@ -53,6 +54,16 @@ Status GroupLog::Seal() {
   ARROW_ASSIGN_OR_RAISE(ArrayPtr column, builder_->Finish());
   sealed_ends_.push_back(size());
   sealed_.push_back(std::move(column));
+  // Results that are asked for again and again leave few columns, each copied few times.
+  while (sealed_.size() > 1 &&
+         sealed_[sealed_.size() - 2]->length() <= 2 * sealed_.back()->length()) {
+    ARROW_ASSIGN_OR_RAISE(
+        ArrayPtr both,
+        arrow::Concatenate({sealed_[sealed_.size() - 2], sealed_.back()}, pool_));
+    sealed_.pop_back();
+    sealed_.back() = std::move(both);
+    sealed_ends_.erase(sealed_ends_.end() - 2);
+  }
   return Status::OK();
 }
 
