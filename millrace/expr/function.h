@@ -153,7 +153,11 @@ struct AggregateFunction {
   /// descending; capital where NULLs come first), and the keys.
   std::shared_ptr<const AggregateFunction> ordered;
   int ordered_arguments = 0;
-  bool ignores_distinct = false;  ///< MIN, MAX: DISTINCT changes nothing
+  bool ignores_distinct = false;      ///< MIN, MAX: DISTINCT changes nothing
+  bool distinct_keeps_nulls = false;  ///< DISTINCT shows it one NULL, too
+  /// Where the input has event times, the call is one with ORDER BY them: the letter of
+  /// its direction, as for `ordered`. Empty: it is not.
+  std::string by_event_time;
   std::function<Result<AggregateBinding>(
       const std::vector<TypePtr>& types,
       const std::vector<std::shared_ptr<arrow::Scalar>>& literals)>

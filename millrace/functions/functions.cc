@@ -26,6 +26,7 @@ Status RegisterAll(expr::FunctionRegistry& registry) {
   ARROW_RETURN_NOT_OK(RegisterJson(registry));
   ARROW_RETURN_NOT_OK(RegisterLists(registry));
   ARROW_RETURN_NOT_OK(RegisterListValues(registry));
+  ARROW_RETURN_NOT_OK(RegisterListChanges(registry));
   ARROW_RETURN_NOT_OK(RegisterStructs(registry));
   ARROW_RETURN_NOT_OK(RegisterMaps(registry));
   ARROW_RETURN_NOT_OK(RegisterBasicAggregates(registry));
@@ -34,6 +35,11 @@ Status RegisterAll(expr::FunctionRegistry& registry) {
   ARROW_RETURN_NOT_OK(RegisterTextAggregates(registry));
   ARROW_RETURN_NOT_OK(RegisterQuantiles(registry));
   ARROW_RETURN_NOT_OK(RegisterDistinctAggregates(registry));
+  ARROW_RETURN_NOT_OK(RegisterByKey(registry));
+  ARROW_RETURN_NOT_OK(RegisterArrayAggregates(registry));
+  ARROW_RETURN_NOT_OK(RegisterFolds(registry));
+  ARROW_RETURN_NOT_OK(RegisterShapes(registry));
+  ARROW_RETURN_NOT_OK(RegisterMode(registry));
   return RegisterSpecialForms(registry);
 }
 

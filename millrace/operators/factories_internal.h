@@ -22,6 +22,8 @@ Result<std::unique_ptr<Operator>> MakeUnion(const plan::Node& node,
                                             const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeUnpivot(const plan::Node& node,
                                               const OperatorContext& context);
+Result<std::unique_ptr<Operator>> MakeExpand(const plan::Node& node,
+                                             const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeSample(const plan::Node& node,
                                              const OperatorContext& context);
 Result<std::unique_ptr<Operator>> MakeChangelog(const plan::Node& node,

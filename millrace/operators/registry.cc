@@ -9,6 +9,7 @@
 #include "millrace/plan/aggregate_node.h"
 #include "millrace/plan/arrange_node.h"
 #include "millrace/plan/changelog_node.h"
+#include "millrace/plan/expand_node.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
@@ -44,6 +45,7 @@ constexpr Row kFactories[] = {
     {plan::SampleNode::kKind, MakeSample},
     {plan::ChangelogNode::kKind, MakeChangelog},
     {plan::OverNode::kKind, MakeOver},
+    {plan::ExpandNode::kKind, MakeExpand},
 };
 
 }  // namespace

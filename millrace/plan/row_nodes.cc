@@ -1,13 +1,15 @@
 // The nodes that look at one row at a time, or at none: filter, project, window, limit,
-// union, unpivot, values, write, exchange.
+// union, unpivot, expand, values, write, exchange.
 #include <set>
 #include <string>
+#include <utility>
 
 #include <arrow/record_batch.h>
 #include <arrow/type.h>
 
 #include "millrace/plan/errors.h"
 #include "millrace/plan/exchange_node.h"
+#include "millrace/plan/expand_node.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/limit_node.h"
 #include "millrace/plan/project_node.h"
@@ -135,6 +137,46 @@ std::string UnpivotNode::Describe() const {
 }
 NodePtr UnpivotNode::WithInputs(std::vector<NodePtr> inputs) const {
   return NodePtr(new UnpivotNode(std::move(inputs[0]), rows_, schema()));
+}
+
+ExpandNode::ExpandNode(NodePtr input, std::vector<expr::ExprPtr> keys,
+                       std::vector<std::string> key_names, std::vector<GroupingSet> sets,
+                       bool marks_rows, SchemaPtr schema)
+    : Node({std::move(input)}, std::move(schema)),
+      keys_(std::move(keys)),
+      key_names_(std::move(key_names)),
+      sets_(std::move(sets)),
+      marks_rows_(marks_rows) {}
+NodePtr ExpandNode::Make(NodePtr input, std::vector<expr::ExprPtr> keys,
+                         std::vector<std::string> key_names,
+                         std::vector<GroupingSet> sets, bool marks_rows) {
+  arrow::FieldVector fields;
+  for (const auto& field : input->schema()->fields()) {
+    fields.push_back(marks_rows ? field->WithNullable(true) : field);
+  }
+  for (size_t i = 0; i < keys.size(); ++i) {
+    fields.push_back(arrow::field(key_names[i], keys[i]->type()));
+  }
+  fields.push_back(arrow::field("#set", arrow::int64(), false));
+  if (marks_rows) fields.push_back(arrow::field("#row", arrow::boolean(), false));
+  auto schema = arrow::schema(std::move(fields));
+  return NodePtr(new ExpandNode(std::move(input), std::move(keys), std::move(key_names),
+                                std::move(sets), marks_rows, std::move(schema)));
+}
+std::string ExpandNode::Describe() const {
+  std::string out;
+  for (const GroupingSet& set : sets_) {
+    out += out.empty() ? "(" : ", (";
+    const char* joint = "";
+    for (size_t i = 0; i < keys_.size(); ++i) {
+      if (set.has_key[i]) out += std::exchange(joint, ", ") + keys_[i]->ToString();
+    }
+    out += ")";
+  }
+  return out;
+}
+NodePtr ExpandNode::WithInputs(std::vector<NodePtr> inputs) const {
+  return Make(std::move(inputs[0]), keys_, key_names_, sets_, marks_rows_);
 }
 
 ValuesNode::ValuesNode(std::shared_ptr<arrow::RecordBatch> rows)

@@ -10,6 +10,14 @@ namespace millrace::sql {
 using expr::Expr;
 using expr::ExprPtr;
 
+namespace {
+
+ExprPtr TextLiteral(std::string value) {
+  return Expr::Literal(std::make_shared<arrow::StringScalar>(std::move(value)));
+}
+
+}  // namespace
+
 plan::NodePtr AggregateBinder::Node(plan::NodePtr input) const {
   return plan::AggregateNode::Make(std::move(input), grouping_.keys, grouping_.names,
                                    aggregates_, grouping_.window, grouping_.emission);
@@ -45,6 +53,10 @@ Result<std::optional<ExprPtr>> AggregateBinder::Intercept(const Expression& expr
       if (context().functions->FindAggregate(name) != nullptr) {
         ARROW_ASSIGN_OR_RAISE(ExprPtr column, BindAggregate(*call, expression));
         return column;
+      }
+      if (name == "grouping" || name == "grouping_id") {
+        ARROW_ASSIGN_OR_RAISE(ExprPtr bits, BindGroupingCall(*call, expression.where));
+        return bits;
       }
       // TUMBLE_START(ts, INTERVAL …) repeats the window; there is only one.
       if (const auto bound = WindowBound(name); grouping_.window && bound) {
@@ -94,13 +106,66 @@ Result<ExprPtr> AggregateBinder::BindName(const Path& path) {
   return errors::kSqlNotGrouped.Make(path[0].where.ToWhere(), "{}", ToSql(path));
 }
 
+// GROUPING(a, b): a bit for each key, the last one the lowest: is the group's set without
+// it? Ids of sets tell that, see GroupingSets::Sets.
+Result<ExprPtr> AggregateBinder::BindGroupingCall(const FunctionCall& call,
+                                                  Location where) {
+  if (call.star || call.distinct || call.filter != nullptr || call.arguments.empty()) {
+    return errors::kSqlSyntax.Make(where.ToWhere(), "{}(key, …)", call.name.text);
+  }
+  const expr::FunctionRegistry& functions = *context().functions;
+  const auto number = [](int64_t value) {
+    return Expr::Literal(std::make_shared<arrow::Int64Scalar>(value));
+  };
+  const int keys = static_cast<int>(grouping_.keys.size()) - (grouping_.set_id ? 1 : 0);
+  ExprPtr out = number(0);
+  for (const FunctionArgument& argument : call.arguments) {
+    ARROW_ASSIGN_OR_RAISE(ExprPtr bound, input_.Bind(*argument.value));
+    ARROW_ASSIGN_OR_RAISE(const ExprPtr column, KeyColumn(bound, ToSql(*argument.value),
+                                                          argument.value->where));
+    ARROW_ASSIGN_OR_RAISE(out, Expr::Call(functions, "*", {out, number(2)}));
+    // A bound of the window is in every set.
+    const int key = column->column() - grouping_.first_key();
+    if (!grouping_.set_id || key < 0) continue;
+    ARROW_ASSIGN_OR_RAISE(
+        ExprPtr bit,
+        Expr::Call(functions, "/",
+                   {Output(*grouping_.set_id), number(int64_t{1} << (keys - 1 - key))}));
+    ARROW_ASSIGN_OR_RAISE(bit, Expr::Call(functions, "%", {bit, number(2)}));
+    ARROW_ASSIGN_OR_RAISE(out, Expr::Call(functions, "+", {out, bit}));
+  }
+  return out;
+}
+
+// Arrival is no order where event times tell another one.
+void AggregateBinder::OrderByEventTime(plan::AggregateCall* out) const {
+  const expr::AggregateFunction& function = *out->function;
+  if (function.by_event_time.empty() || !scope().event_time ||
+      static_cast<int>(out->arguments.size()) != function.ordered_arguments) {
+    return;
+  }
+  for (const ScopeColumn& column : scope().columns) {
+    if (column.value->kind() != expr::ExprKind::kColumn ||
+        column.value->column() != *scope().event_time) {
+      continue;
+    }
+    out->arguments.push_back(TextLiteral(function.by_event_time));
+    out->arguments.push_back(column.value);
+    out->function = function.ordered.get();
+    return;
+  }
+}
+
 // ORDER BY inside a call or behind it in WITHIN GROUP. A percentile's order is its value;
 // other functions have a form that takes the keys as arguments.
 Status AggregateBinder::BindOrder(const FunctionCall& call, Location where,
                                   plan::AggregateCall* out) {
   const bool within = !call.within_group.empty();
   const std::vector<OrderItem>& order = within ? call.within_group : call.order_by;
-  if (order.empty()) return Status::OK();
+  if (order.empty()) {
+    OrderByEventTime(out);
+    return Status::OK();
+  }
   const std::string& name = out->function->doc.name;
   if (within && !call.order_by.empty()) {
     return NotSupported(where, "ORDER BY beside WITHIN GROUP");
@@ -137,15 +202,14 @@ Status AggregateBinder::BindOrder(const FunctionCall& call, Location where,
       return NotSupported(where, "DISTINCT with an order by something else");
     }
   }
-  const auto text = [](std::string value) {
-    return Expr::Literal(std::make_shared<arrow::StringScalar>(std::move(value)));
-  };
-  if (out->arguments.size() == 1) out->arguments.push_back(text(","));
+  if (out->arguments.size() == 1 && out->function->ordered_arguments == 2) {
+    out->arguments.push_back(TextLiteral(","));
+  }
   if (static_cast<int>(out->arguments.size()) != out->function->ordered_arguments) {
     return errors::kSqlSyntax.Make(where.ToWhere(), "{}", out->function->doc.signature);
   }
   out->function = out->function->ordered.get();
-  out->arguments.push_back(text(directions));
+  out->arguments.push_back(TextLiteral(directions));
   for (ExprPtr& key : keys) out->arguments.push_back(std::move(key));
   return Status::OK();
 }
@@ -185,6 +249,12 @@ Result<ExprPtr> AggregateBinder::BindAggregate(const FunctionCall& call,
   }
   if (call.filter != nullptr) {
     ARROW_ASSIGN_OR_RAISE(out.filter, input_.BindCondition(*call.filter, "FILTER"));
+  }
+  if (grouping_.row_mark != nullptr) {
+    std::vector<ExprPtr> conditions{grouping_.row_mark};
+    if (out.filter != nullptr) conditions.push_back(out.filter);
+    ARROW_ASSIGN_OR_RAISE(out.filter,
+                          Conjunction(std::move(conditions), *context().functions));
   }
   const int base = grouping_.first_key() + static_cast<int>(grouping_.keys.size());
   const std::string text = out.ToString();

@@ -21,6 +21,10 @@ struct Grouping {
   plan::Emission emission;
   /// Text of an input expression → column of the AggregateNode's output.
   std::vector<std::pair<std::string, int>> columns;
+  /// Of grouping sets: the output column with the id of a group's set, and the column of
+  /// the input that is true for rows, where there are groups without any; or null.
+  std::optional<int> set_id;
+  expr::ExprPtr row_mark;
 
   int first_key() const { return window ? 2 : 0; }
 };
@@ -45,6 +49,8 @@ class AggregateBinder final : public ExpressionBinder {
  private:
   Result<expr::ExprPtr> BindAggregate(const FunctionCall& call,
                                       const Expression& expression);
+  Result<expr::ExprPtr> BindGroupingCall(const FunctionCall& call, Location where);
+  void OrderByEventTime(plan::AggregateCall* out) const;
   Status BindOrder(const FunctionCall& call, Location where, plan::AggregateCall* out);
   std::optional<expr::ExprPtr> WindowColumn(const std::string& name) const;
   expr::ExprPtr Output(int column) const;

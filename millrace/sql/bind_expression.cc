@@ -1,4 +1,7 @@
 // Names, operators and calls.
+#include <algorithm>
+#include <string_view>
+
 #include <arrow/scalar.h>
 #include <arrow/type.h>
 #include <arrow/type_traits.h>
@@ -327,6 +330,18 @@ Result<ExprPtr> ExpressionBinder::Call(Location where, const std::string& name,
   return WithWhere(bound.status(), where.ToWhere());
 }
 
+namespace {
+
+bool TakesUnit(std::string_view function) {
+  static constexpr std::string_view kFunctions[] = {
+      "date_diff",    "datediff",   "timestampdiff", "date_add",  "dateadd",
+      "timestampadd", "date_trunc", "datetrunc",     "date_part", "datepart"};
+  return std::find(std::begin(kFunctions), std::end(kFunctions), function) !=
+         std::end(kFunctions);
+}
+
+}  // namespace
+
 Result<ExprPtr> ExpressionBinder::BindCall(const FunctionCall& call,
                                            const Expression& expression) {
   const Location where = expression.where;
@@ -362,8 +377,15 @@ Result<ExprPtr> ExpressionBinder::BindCall(const FunctionCall& call,
   }
   for (const FunctionArgument& argument : call.arguments) {
     if (argument.name) return NotSupported(argument.name->where, "a named argument");
-    ARROW_ASSIGN_OR_RAISE(ExprPtr bound, Bind(*argument.value));
-    arguments.push_back(std::move(bound));
+    Result<ExprPtr> bound = Bind(*argument.value);
+    // DATEDIFF(day, a, b): a word that is no column names the unit.
+    const auto* word = argument.value->As<Name>();
+    if (!bound.ok() && arguments.empty() && TakesUnit(name) && word != nullptr &&
+        word->path.size() == 1 && !word->path[0].quoted) {
+      bound = Expr::Literal(std::make_shared<arrow::StringScalar>(word->path[0].text));
+    }
+    ARROW_RETURN_NOT_OK(bound.status());
+    arguments.push_back(std::move(*bound));
   }
   return Call(where, name, std::move(arguments));
 }

@@ -1,7 +1,11 @@
 // GROUP BY.
+#include <algorithm>
+
 #include <arrow/type.h>
 
+#include "millrace/plan/expand_node.h"
 #include "millrace/sql/errors.h"
+#include "millrace/sql/grouping_sets_internal.h"
 #include "millrace/sql/keywords.h"
 #include "millrace/sql/query_binder_internal.h"
 
@@ -24,37 +28,27 @@ Result<Grouping> QueryBinder::BindGrouping(const Select& select,
   }
   ExpressionBinder binder(context_, from->scope);
   binder.set_aliases(&select.items);
+  GroupingSets sets;
   for (const GroupItem& item : select.group_by) {
-    switch (item.kind) {
-      case GroupItem::Kind::kExpression: break;
-      case GroupItem::Kind::kRollup: return NotSupported(item.where, "ROLLUP");
-      case GroupItem::Kind::kCube: return NotSupported(item.where, "CUBE");
-      case GroupItem::Kind::kGroupingSets:
-        return NotSupported(item.where, "GROUPING SETS");
+    if (item.kind == GroupItem::Kind::kExpression) {
+      ARROW_ASSIGN_OR_RAISE(std::optional<int> key,
+                            BindKey(*item.value, items, *from, &binder, &out));
+      if (key) sets.AddKey(*key);
+      continue;
     }
-    ARROW_ASSIGN_OR_RAISE(std::optional<size_t> position,
-                          PositionOf(*item.value, items.size()));
-    ExprPtr key;
-    std::string name = OutputName(*item.value);
-    if (position && items[*position].value == nullptr) {
-      key = items[*position].input;
-      name = items[*position].name;
-    } else {
-      const Expression& value = position ? *items[*position].value : *item.value;
-      if (position) name = items[*position].name;
-      // With WINDOW TUMBLING the bounds are there without being keys.
-      const auto* bound = value.As<Name>();
-      if (out.window && bound != nullptr && bound->path.size() == 1 &&
-          (EqualsIgnoreCase(bound->path[0].text, "window_start") ||
-           EqualsIgnoreCase(bound->path[0].text, "window_end"))) {
-        ARROW_ASSIGN_OR_RAISE(const ScopeColumn* column,
-                              from->scope.FindOptional(bound->path));
-        if (column == nullptr) continue;
+    std::vector<std::vector<std::optional<int>>> parts;
+    for (const std::vector<ExpressionPtr>& set : item.sets) {
+      parts.emplace_back();
+      for (const ExpressionPtr& value : set) {
+        ARROW_ASSIGN_OR_RAISE(std::optional<int> key,
+                              BindKey(*value, items, *from, &binder, &out));
+        parts.back().push_back(key);
       }
-      ARROW_ASSIGN_OR_RAISE(key, binder.Bind(value));
     }
-    ARROW_RETURN_NOT_OK(CheckKey(*key, item.value->where, "GROUP BY"));
-    ARROW_RETURN_NOT_OK(AddKey(std::move(key), std::move(name), *from, &out));
+    if (out.keys.size() > GroupingSets::kMostKeys) {
+      return NotSupported(item.where, "sets of so many keys");
+    }
+    ARROW_RETURN_NOT_OK(sets.AddItem(item.kind, parts, item.where));
   }
   if (select.group_by_all) {
     for (const OutputItem& item : items) {
@@ -65,18 +59,21 @@ Result<Grouping> QueryBinder::BindGrouping(const Select& select,
       }
       const Location place = item.value != nullptr ? item.value->where : Location{};
       ARROW_RETURN_NOT_OK(CheckKey(*key, place, "GROUP BY ALL, column " + item.name));
-      ARROW_RETURN_NOT_OK(AddKey(std::move(key), item.name, *from, &out));
+      ARROW_RETURN_NOT_OK(AddKey(std::move(key), item.name, *from, &out).status());
     }
   }
   if (select.window) {
     for (const ExpressionPtr& value : select.window->partition_by) {
       ARROW_ASSIGN_OR_RAISE(ExprPtr key, binder.Bind(*value));
       ARROW_RETURN_NOT_OK(CheckKey(*key, value->where, "PARTITION BY"));
-      ARROW_RETURN_NOT_OK(AddKey(std::move(key), OutputName(*value), *from, &out));
+      ARROW_ASSIGN_OR_RAISE(std::optional<int> at,
+                            AddKey(std::move(key), OutputName(*value), *from, &out));
+      if (at) sets.AddKey(*at);
     }
   }
   const bool in_sessions = HoldsSessions(from->node);
   if (in_sessions && from->scope.window) {
+    if (sets.expands()) return NotSupported(where, "GROUPING SETS over SESSION(…)");
     ARROW_RETURN_NOT_OK(FindSessions(where, from, &out));
   }
   if (out.window) {
@@ -92,31 +89,89 @@ Result<Grouping> QueryBinder::BindGrouping(const Select& select,
     out.columns.emplace_back(out.keys[i]->ToString(),
                              out.first_key() + static_cast<int>(i));
   }
+  if (sets.expands()) Expand(sets, from, &out);
   return out;
+}
+
+// The rows of each set are groups of their own: its id is one more key, behind the
+// others.
+void QueryBinder::Expand(const GroupingSets& sets, Relation* from, Grouping* grouping) {
+  const size_t keys = grouping->keys.size();
+  std::vector<plan::GroupingSet> list = sets.Sets(keys);
+  const bool any_empty =
+      std::any_of(list.begin(), list.end(), [](const plan::GroupingSet& set) {
+        return std::find(set.has_key.begin(), set.has_key.end(), true) ==
+               set.has_key.end();
+      });
+  // As without GROUP BY there is one row for all, be there rows or none.
+  const bool marks_rows = any_empty && !grouping->window;
+  const int width = from->node->schema()->num_fields();
+  from->node = plan::ExpandNode::Make(from->node, std::move(grouping->keys),
+                                      grouping->names, std::move(list), marks_rows);
+  grouping->keys.clear();
+  for (size_t i = 0; i <= keys; ++i) {
+    grouping->keys.push_back(ColumnOf(*from->node, width + static_cast<int>(i)));
+  }
+  grouping->names.push_back("#set");
+  grouping->set_id = grouping->first_key() + static_cast<int>(keys);
+  if (marks_rows) {
+    grouping->row_mark = ColumnOf(*from->node, width + static_cast<int>(keys) + 1);
+  }
+}
+
+// A key of GROUP BY, and its number among them; absent for a bound of the window.
+Result<std::optional<int>> QueryBinder::BindKey(const Expression& expression,
+                                                const std::vector<OutputItem>& items,
+                                                const Relation& from,
+                                                ExpressionBinder* binder,
+                                                Grouping* grouping) {
+  ARROW_ASSIGN_OR_RAISE(std::optional<size_t> position,
+                        PositionOf(expression, items.size()));
+  ExprPtr key;
+  std::string name = OutputName(expression);
+  if (position && items[*position].value == nullptr) {
+    key = items[*position].input;
+    name = items[*position].name;
+  } else {
+    const Expression& value = position ? *items[*position].value : expression;
+    if (position) name = items[*position].name;
+    // With WINDOW TUMBLING the bounds are there without being keys.
+    const auto* bound = value.As<Name>();
+    if (grouping->window && bound != nullptr && bound->path.size() == 1 &&
+        (EqualsIgnoreCase(bound->path[0].text, "window_start") ||
+         EqualsIgnoreCase(bound->path[0].text, "window_end"))) {
+      ARROW_ASSIGN_OR_RAISE(const ScopeColumn* column,
+                            from.scope.FindOptional(bound->path));
+      if (column == nullptr) return std::nullopt;
+    }
+    ARROW_ASSIGN_OR_RAISE(key, binder->Bind(value));
+  }
+  ARROW_RETURN_NOT_OK(CheckKey(*key, expression.where, "GROUP BY"));
+  return AddKey(std::move(key), std::move(name), from, grouping);
 }
 
 // A bound of the window that a table function gave makes this a windowed aggregation,
 // which closes by the watermark; other keys are kept once.
-Status QueryBinder::AddKey(ExprPtr key, std::string name, const Relation& from,
-                           Grouping* grouping) {
+Result<std::optional<int>> QueryBinder::AddKey(ExprPtr key, std::string name,
+                                               const Relation& from, Grouping* grouping) {
   if (from.scope.window && key->kind() == expr::ExprKind::kColumn) {
     const int into = key->column() - from.scope.window->first_column;
     if (into >= 0 && into <= 2) {
       if (into < 2) {
         grouping->window = from.scope.window->window;
-        return Status::OK();
+        return std::nullopt;
       }
     }
   }
   if (key->type()->id() == arrow::Type::NA) {
     key = Expr::Cast(std::move(key), arrow::int32());
   }
-  for (const ExprPtr& known : grouping->keys) {
-    if (known->Equals(*key)) return Status::OK();
+  for (size_t i = 0; i < grouping->keys.size(); ++i) {
+    if (grouping->keys[i]->Equals(*key)) return static_cast<int>(i);
   }
   grouping->keys.push_back(std::move(key));
   grouping->names.push_back(std::move(name));
-  return Status::OK();
+  return static_cast<int>(grouping->keys.size()) - 1;
 }
 
 }  // namespace millrace::sql

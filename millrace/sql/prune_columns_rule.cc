@@ -2,6 +2,7 @@
 
 #include <arrow/type.h>
 
+#include "millrace/plan/expand_node.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/join_node.h"
 #include "millrace/plan/limit_node.h"
@@ -105,6 +106,9 @@ class Pruner {
       return Window(*window, needed);
     }
     if (const auto* over = plan::As<plan::OverNode>(node)) return Over(*over, needed);
+    if (const auto* expand = plan::As<plan::ExpandNode>(node)) {
+      return Expand(*expand, needed);
+    }
     if (plan::As<plan::UnionNode>(node) != nullptr) return Union(node, needed);
     ARROW_ASSIGN_OR_RAISE(
         NodePtr out, RewriteInputs(node, [&](const NodePtr& n) { return Whole(n); }));
@@ -299,6 +303,21 @@ class Pruner {
     return Pruned{
         plan::OverNode::Make(std::move(in.node), Remap(node.partition(), in.to),
                              std::move(order), std::move(calls), node.by_time()),
+        std::move(in.to)};
+  }
+
+  Result<Pruned> Expand(const plan::ExpandNode& node, const Needed& needed) {
+    const size_t width = Width(node.input());
+    Needed below(needed.begin(), needed.begin() + static_cast<std::ptrdiff_t>(width));
+    Need(node.keys(), &below);
+    ARROW_ASSIGN_OR_RAISE(Pruned in, Prune(node.input(), std::move(below)));
+    const int shift = static_cast<int>(Width(in.node)) - static_cast<int>(width);
+    for (size_t i = width; i < needed.size(); ++i) {
+      in.to.push_back(static_cast<int>(i) + shift);
+    }
+    return Pruned{
+        plan::ExpandNode::Make(std::move(in.node), Remap(node.keys(), in.to),
+                               node.key_names(), node.sets(), node.marks_rows()),
         std::move(in.to)};
   }
 

@@ -21,6 +21,8 @@ struct OutputItem {
   Location where;
 };
 
+class GroupingSets;
+
 /// `node` without repeated rows.
 Result<plan::NodePtr> DistinctRows(plan::NodePtr node, Location where,
                                    std::string_view what);
@@ -75,8 +77,13 @@ class QueryBinder {
   Result<Grouping> BindGrouping(const Select& select,
                                 const std::vector<OutputItem>& items, Location where,
                                 Relation* from);
-  Status AddKey(expr::ExprPtr key, std::string name, const Relation& from,
-                Grouping* grouping);
+  static void Expand(const GroupingSets& sets, Relation* from, Grouping* grouping);
+  static Result<std::optional<int>> BindKey(const Expression& expression,
+                                            const std::vector<OutputItem>& items,
+                                            const Relation& from,
+                                            ExpressionBinder* binder, Grouping* grouping);
+  static Result<std::optional<int>> AddKey(expr::ExprPtr key, std::string name,
+                                           const Relation& from, Grouping* grouping);
 
   // --- bind_emission.cc
   static Status BindEmission(const Query& query, const plan::NodePtr& input,

@@ -22,10 +22,10 @@ namespace millrace::files {
 
 namespace {
 
-// A split's description is "<file> <range>", the range −1 for all of the file, or
-// "<file> +<count>" for so many whole files one after another.
 // Tasks that may wait for a pipe of one source at the same time.
 constexpr int kMostOpeners = 1024;
+// A split's description is "<file> <range>", the range −1 for all of the file, or
+// "<file> +<count>" for so many whole files one after another.
 constexpr int64_t kWholeFile = -1;
 // Small files share splits as long as there are so many of them: more than that only
 // costs, above all in row groups of a few hundred rows each.

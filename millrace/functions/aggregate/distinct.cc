@@ -12,6 +12,7 @@
 #include <arrow/compute/api.h>
 
 #include "millrace/expr/errors.h"
+#include "millrace/functions/aggregate/byte_set_internal.h"
 #include "millrace/functions/aggregate/group_values_internal.h"
 #include "millrace/functions/aggregate/register_internal.h"
 
@@ -19,83 +20,13 @@ namespace millrace::functions {
 
 namespace {
 
-// A set of byte strings: open addressing over an arena, so that a new member costs no
-// allocation of its own.
-class ByteSet {
- public:
-  /// True when `key` was not in the set.
-  bool Insert(std::string_view key) {
-    if ((entries_.size() + 1) * 2 > slots_.size()) Grow();
-    const uint64_t hash = XXH3_64bits(key.data(), key.size());
-    size_t slot = hash & (slots_.size() - 1);
-    for (; slots_[slot] != kFree; slot = (slot + 1) & (slots_.size() - 1)) {
-      const Entry& entry = entries_[slots_[slot]];
-      if (entry.hash == hash && entry.length == key.size() &&
-          std::memcmp(arena_.data() + entry.offset, key.data(), key.size()) == 0) {
-        return false;
-      }
-    }
-    slots_[slot] = static_cast<uint32_t>(entries_.size());
-    entries_.push_back({hash, arena_.size(), key.size()});
-    arena_.insert(arena_.end(), key.begin(), key.end());
-    return true;
-  }
-  void Clear() {
-    slots_.clear();
-    entries_.clear();
-    arena_.clear();
-  }
-  int64_t bytes() const {
-    return static_cast<int64_t>(slots_.capacity() * sizeof(uint32_t) +
-                                entries_.capacity() * sizeof(Entry) + arena_.capacity());
-  }
-
- private:
-  struct Entry {
-    uint64_t hash;
-    size_t offset, length;
-  };
-  static constexpr uint32_t kFree = 0xFFFFFFFF;
-
-  void Grow() {
-    slots_.assign(std::max<size_t>(64, slots_.size() * 2), kFree);
-    for (size_t i = 0; i < entries_.size(); ++i) {
-      size_t slot = entries_[i].hash & (slots_.size() - 1);
-      while (slots_[slot] != kFree) slot = (slot + 1) & (slots_.size() - 1);
-      slots_[slot] = static_cast<uint32_t>(i);
-    }
-  }
-
-  std::vector<uint32_t> slots_;
-  std::vector<Entry> entries_;
-  std::vector<char> arena_;
-};
-
-// Equal values of REAL and DOUBLE have equal bytes after this.
-void AppendCanonical(arrow::Type::type id, std::string_view bytes, std::string* key) {
-  if (id == arrow::Type::DOUBLE) {
-    double value;
-    std::memcpy(&value, bytes.data(), sizeof(value));
-    value = value != value ? std::numeric_limits<double>::quiet_NaN() : value + 0.0;
-    key->append(reinterpret_cast<const char*>(&value), sizeof(value));
-  } else if (id == arrow::Type::FLOAT) {
-    float value;
-    std::memcpy(&value, bytes.data(), sizeof(value));
-    value = value != value ? std::numeric_limits<float>::quiet_NaN() : value + 0.0F;
-    key->append(reinterpret_cast<const char*>(&value), sizeof(value));
-  } else {
-    // The length keeps ('ab', 'c') and ('a', 'bc') apart.
-    const auto length = static_cast<uint32_t>(bytes.size());
-    key->append(reinterpret_cast<const char*>(&length), sizeof(length));
-    key->append(bytes);
-  }
-}
-
 class Distinct final : public Accumulator {
  public:
-  Distinct(std::unique_ptr<Accumulator> inner, Types types, arrow::MemoryPool* pool)
+  Distinct(std::unique_ptr<Accumulator> inner, Types types, bool keep_nulls,
+           arrow::MemoryPool* pool)
       : inner_(std::move(inner)),
         types_(std::move(types)),
+        keep_nulls_(keep_nulls),
         pool_(pool),
         arrow_(pool),
         chunks_(types_.size()) {
@@ -179,12 +110,14 @@ class Distinct final : public Accumulator {
     for (int64_t i = 0; i < rows; ++i) {
       const uint32_t group = GroupOf(ids, i);
       key_.assign(reinterpret_cast<const char*>(&group), sizeof(group));
-      bool null = false;
-      for (size_t c = 0; c < columns.size() && !null; ++c) {
-        null = bytes[c].IsNull(i);
+      bool left_out = false;
+      for (size_t c = 0; c < columns.size() && !left_out; ++c) {
+        const bool null = bytes[c].IsNull(i);
+        left_out = null && !keep_nulls_;
+        if (keep_nulls_) key_.push_back(null ? 0 : 1);
         if (!null) AppendCanonical(columns[c]->type_id(), bytes[c][i], &key_);
       }
-      if (null || !seen_.Insert(key_)) continue;
+      if (left_out || !seen_.Insert(key_).second) continue;
       ARROW_RETURN_NOT_OK(chosen.Append(static_cast<int32_t>(i)));
       new_groups_.push_back(group);
     }
@@ -246,6 +179,7 @@ class Distinct final : public Accumulator {
 
   std::unique_ptr<Accumulator> inner_;
   const Types types_;
+  const bool keep_nulls_;
   arrow::MemoryPool* const pool_;
   arrow::compute::ExecContext arrow_;
   ByteSet seen_;
@@ -421,8 +355,9 @@ auto BindHashed(const char* name, bool exact) {
 
 std::unique_ptr<Accumulator> MakeDistinct(std::unique_ptr<Accumulator> inner,
                                           std::vector<TypePtr> argument_types,
-                                          arrow::MemoryPool* pool) {
-  return std::make_unique<Distinct>(std::move(inner), std::move(argument_types), pool);
+                                          arrow::MemoryPool* pool, bool keep_nulls) {
+  return std::make_unique<Distinct>(std::move(inner), std::move(argument_types),
+                                    keep_nulls, pool);
 }
 
 std::vector<TypePtr> DistinctStateTypes(const std::vector<TypePtr>& argument_types) {

@@ -4,7 +4,7 @@
 // cancellation of large squares.
 #include <cmath>
 
-#include "millrace/functions/aggregate/register_internal.h"
+#include "millrace/functions/aggregate/moments_internal.h"
 
 namespace millrace::functions {
 
@@ -72,86 +72,6 @@ struct CoMoments {
 static_assert(sizeof(Moments) == Moments::kColumns * sizeof(double));
 static_assert(sizeof(CoMoments) == CoMoments::kColumns * sizeof(double));
 
-// A result, or false for NULL.
-template <typename Row>
-using FinishRow = bool (*)(const Row& row, double* out);
-
-template <typename Row, int kArguments>
-class MomentAccumulator final : public Accumulator {
- public:
-  MomentAccumulator(FinishRow<Row> finish, arrow::MemoryPool* pool)
-      : finish_(finish), pool_(pool) {}
-  Status Resize(int64_t groups) override {
-    if (groups > static_cast<int64_t>(rows_.size())) rows_.resize(groups);
-    return Status::OK();
-  }
-  Status Update(const Arguments& arguments, const uint32_t* ids, int64_t rows) override {
-    ArrayPtr arrays[kArguments];
-    const double* values[kArguments];
-    for (int a = 0; a < kArguments; ++a) {
-      ARROW_ASSIGN_OR_RAISE(arrays[a], ArgumentArray(arguments[a], rows, pool_));
-      values[a] = arrays[a]->data()->template GetValues<double>(1);
-    }
-    for (int64_t i = 0; i < rows; ++i) {
-      double row[kArguments];
-      bool null = false;
-      for (int a = 0; a < kArguments; ++a) {
-        null |= arrays[a]->IsNull(i);
-        row[a] = values[a][i];
-      }
-      if (!null) rows_[GroupOf(ids, i)].Add(row);
-    }
-    return Status::OK();
-  }
-  Status Merge(const std::vector<ArrayPtr>& state, const uint32_t* ids,
-               int64_t rows) override {
-    for (int64_t i = 0; i < rows; ++i) {
-      Row row;
-      double* fields = reinterpret_cast<double*>(&row);
-      for (int c = 0; c < Row::kColumns; ++c) {
-        fields[c] = state[c]->data()->template GetValues<double>(1)[i];
-      }
-      rows_[GroupOf(ids, i)].Merge(row);
-    }
-    return Status::OK();
-  }
-  Result<std::vector<ArrayPtr>> State(const GroupSelection& groups) override {
-    std::vector<ArrayPtr> columns;
-    for (int c = 0; c < Row::kColumns; ++c) {
-      arrow::DoubleBuilder builder(pool_);
-      ARROW_RETURN_NOT_OK(builder.Reserve(groups.size()));
-      for (int64_t i = 0; i < groups.size(); ++i) {
-        builder.UnsafeAppend(reinterpret_cast<const double*>(&rows_[groups[i]])[c]);
-      }
-      ARROW_ASSIGN_OR_RAISE(ArrayPtr column, builder.Finish());
-      columns.push_back(std::move(column));
-    }
-    return columns;
-  }
-  Result<ArrayPtr> Finish(int64_t begin, int64_t end) override {
-    arrow::DoubleBuilder builder(pool_);
-    ARROW_RETURN_NOT_OK(builder.Reserve(end - begin));
-    for (int64_t i = begin; i < end; ++i) {
-      double out = 0;
-      if (finish_(rows_[i], &out)) {
-        builder.UnsafeAppend(out);
-      } else {
-        builder.UnsafeAppendNull();
-      }
-    }
-    return builder.Finish();
-  }
-  void Clear() override { rows_.clear(); }
-  int64_t extra_bytes() const override {
-    return static_cast<int64_t>(rows_.capacity() * sizeof(Row));
-  }
-
- private:
-  const FinishRow<Row> finish_;
-  arrow::MemoryPool* const pool_;
-  std::vector<Row> rows_;
-};
-
 bool VarPop(const Moments& m, double* out) {
   *out = m.count > 0 ? m.squares / m.count : 0;
   return m.count > 0;
@@ -200,27 +120,29 @@ bool RegrR2(const CoMoments& m, double* out) {
   return true;
 }
 
-template <typename Row, int kArguments>
-Status AddMoment(FunctionRegistry& registry, expr::FunctionDoc doc,
-                 FinishRow<Row> finish) {
-  const std::string name = doc.name;
-  return registry.Add(AggregateFunction{
-      .doc = std::move(doc),
-      .bind = [name](const Types& types,
-                     const Literals& literals) -> Result<AggregateBinding> {
-        if (types.size() != kArguments) return BadArguments(name, types);
-        for (size_t i = 0; i < types.size(); ++i) {
-          if (!FitsImplicitly(types[i], literals[i], arrow::float64())) {
-            return BadArguments(name, types);
-          }
-        }
-        return AggregateBinding{Types(kArguments, arrow::float64()), arrow::float64(),
-                                Types(Row::kColumns, arrow::float64())};
-      },
-      .make = [finish](const AggregateBinding&, const Literals&,
-                       arrow::MemoryPool* pool) -> AccumulatorResult {
-        return std::make_unique<MomentAccumulator<Row, kArguments>>(finish, pool);
-      }});
+bool RegrCount(const CoMoments& m, double* out) {
+  *out = m.count;
+  return true;
+}
+bool RegrAvgX(const CoMoments& m, double* out) {
+  *out = m.mean_x;
+  return m.count > 0;
+}
+bool RegrAvgY(const CoMoments& m, double* out) {
+  *out = m.mean_y;
+  return m.count > 0;
+}
+bool RegrSxx(const CoMoments& m, double* out) {
+  *out = m.squares_x;
+  return m.count > 0;
+}
+bool RegrSyy(const CoMoments& m, double* out) {
+  *out = m.squares_y;
+  return m.count > 0;
+}
+bool RegrSxy(const CoMoments& m, double* out) {
+  *out = m.products;
+  return m.count > 0;
 }
 
 }  // namespace
@@ -230,8 +152,8 @@ Status RegisterMoments(FunctionRegistry& registry) {
   auto one = [&](expr::FunctionDoc doc, One finish) {
     return AddMoment<Moments, 1>(registry, std::move(doc), finish);
   };
-  auto two = [&](expr::FunctionDoc doc, FinishRow<CoMoments> finish) {
-    return AddMoment<CoMoments, 2>(registry, std::move(doc), finish);
+  auto two = [&](expr::FunctionDoc doc, FinishRow<CoMoments> finish, bool whole = false) {
+    return AddMoment<CoMoments, 2>(registry, std::move(doc), finish, whole);
   };
   ARROW_RETURN_NOT_OK(
       one({"stddev_samp",
@@ -307,6 +229,33 @@ Status RegisterMoments(FunctionRegistry& registry) {
                            "regr_intercept(y, x)",
                            "0.0"},
                           RegrIntercept));
+  ARROW_RETURN_NOT_OK(two({"regr_count",
+                           {},
+                           "aggregate",
+                           "regr_count(y, x) → bigint",
+                           "Number of rows where both are not NULL; 0 for none.",
+                           "regr_count(y, x)",
+                           "3"},
+                          RegrCount, true));
+  struct Part {
+    const char *name, *what, *result;
+    FinishRow<CoMoments> finish;
+  };
+  static constexpr Part kParts[] = {
+      {"regr_avgx", "Mean of x where y is not NULL; NULL for none.", "2.0", RegrAvgX},
+      {"regr_avgy", "Mean of y where x is not NULL; NULL for none.", "4.0", RegrAvgY},
+      {"regr_sxx", "Sum of the squares of x less its mean, where both are not NULL.",
+       "2.0", RegrSxx},
+      {"regr_syy", "Sum of the squares of y less its mean, where both are not NULL.",
+       "8.0", RegrSyy},
+      {"regr_sxy", "Sum of the products of x and y, each less its mean.", "4.0",
+       RegrSxy}};
+  for (const Part& part : kParts) {
+    const std::string call = std::string(part.name) + "(y, x)";
+    ARROW_RETURN_NOT_OK(two(
+        {part.name, {}, "aggregate", call + " → double", part.what, call, part.result},
+        part.finish));
+  }
   return two({"regr_r2",
               {},
               "aggregate",

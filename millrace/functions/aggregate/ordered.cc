@@ -6,6 +6,7 @@
 
 #include "millrace/expr/decimal_math.h"
 #include "millrace/expr/errors.h"
+#include "millrace/functions/aggregate/by_key_internal.h"
 #include "millrace/functions/aggregate/group_values_internal.h"
 #include "millrace/functions/aggregate/register_internal.h"
 #include "millrace/functions/scalar/intervals_internal.h"
@@ -220,13 +221,19 @@ class Delta final : public Accumulator {
 
 Status AddArrival(FunctionRegistry& registry, expr::FunctionDoc doc, Keep keep) {
   const std::string name = doc.name;
+  const KeyedRows rows{.last = keep == Keep::kLast,
+                       .skip_null_values = keep == Keep::kAny};
+  // Rows without an event time come after all others that FIRST or LAST could choose.
+  const char* by_time = keep == Keep::kFirst ? "a" : keep == Keep::kLast ? "A" : "";
+  auto ordered = KeyedForm(doc, rows);
   return registry.Add(AggregateFunction{
       .doc = std::move(doc),
+      .ordered = std::move(ordered),
+      .ordered_arguments = 1,
+      .by_event_time = by_time,
       .bind = [name](const Types& types, const Literals&) -> Result<AggregateBinding> {
         if (types.size() != 1) return BadArguments(name, types);
-        TypePtr type = types[0];
-        if (type->id() == Type::NA || type->id() == Type::DICTIONARY)
-          type = Widened(type);
+        const TypePtr type = KeptType(types[0]);
         if (!GroupValues::Supports(*type)) return BadArguments(name, types);
         return AggregateBinding{{type}, type, {arrow::boolean(), type}};
       },
@@ -237,6 +244,13 @@ Status AddArrival(FunctionRegistry& registry, expr::FunctionDoc doc, Keep keep) 
 }
 
 }  // namespace
+
+TypePtr DeltaType(const TypePtr& type) {
+  const TypePtr wide = Widened(type);
+  if (arrow::is_integer(wide->id())) return arrow::int64();
+  const bool number = arrow::is_floating(wide->id()) || wide->id() == Type::DECIMAL128;
+  return number ? arrow::float64() : nullptr;
+}
 
 std::unique_ptr<Accumulator> MakeExtreme(const TypePtr& type, bool max,
                                          arrow::MemoryPool* pool) {
@@ -253,8 +267,10 @@ Status RegisterOrderedAggregates(FunctionRegistry& registry) {
                                  {"first",
                                   {"first_value"},
                                   "aggregate",
-                                  "first(x) → type of x",
-                                  "Value of the row that came first, NULL included.",
+                                  "first(x [ORDER BY y]) → type of x",
+                                  "Value of the first row, NULL included: by event time "
+                                  "where the input has a watermark, else by arrival, or "
+                                  "in the order given.",
                                   "first(x)",
                                   "1"},
                                  Keep::kFirst));
@@ -262,8 +278,10 @@ Status RegisterOrderedAggregates(FunctionRegistry& registry) {
                                  {"last",
                                   {"last_value"},
                                   "aggregate",
-                                  "last(x) → type of x",
-                                  "Value of the row that came last, NULL included.",
+                                  "last(x [ORDER BY y]) → type of x",
+                                  "Value of the last row, NULL included: by event time "
+                                  "where the input has a watermark, else by arrival, or "
+                                  "in the order given.",
                                   "last(x)",
                                   "3"},
                                  Keep::kLast));
@@ -271,31 +289,30 @@ Status RegisterOrderedAggregates(FunctionRegistry& registry) {
                                  {"any_value",
                                   {"arbitrary"},
                                   "aggregate",
-                                  "any_value(x) → type of x",
+                                  "any_value(x [ORDER BY y]) → type of x",
                                   "The first value that is not NULL; NULL for none.",
                                   "any_value(x)",
                                   "1"},
                                  Keep::kAny));
+  const expr::FunctionDoc delta{
+      "delta",
+      {},
+      "aggregate",
+      "delta(x [ORDER BY y]) → bigint or double",
+      "Last value minus first value, NULLs passed over, by event time where the input "
+      "has "
+      "a watermark, else by arrival, or in the order given; NULL for none. DECIMALs are "
+      "computed as DOUBLE.",
+      "delta(x)",
+      "2"};
   return registry.Add(AggregateFunction{
-      .doc =
-          {"delta",
-           {},
-           "aggregate",
-           "delta(x) → bigint or double",
-           "Last value minus first value by arrival, NULLs passed over; NULL for none. "
-           "DECIMALs are computed as DOUBLE.",
-           "delta(x)",
-           "2"},
+      .doc = delta,
+      .ordered = KeyedDelta(delta),
+      .ordered_arguments = 1,
+      .by_event_time = "a",
       .bind = [](const Types& types, const Literals&) -> Result<AggregateBinding> {
-        if (types.size() != 1) return BadArguments("delta", types);
-        TypePtr type = Widened(types[0]);
-        if (arrow::is_integer(type->id())) {
-          type = arrow::int64();
-        } else if (arrow::is_floating(type->id()) || type->id() == Type::DECIMAL128) {
-          type = arrow::float64();
-        } else {
-          return BadArguments("delta", types);
-        }
+        const TypePtr type = types.size() == 1 ? DeltaType(types[0]) : nullptr;
+        if (type == nullptr) return BadArguments("delta", types);
         return AggregateBinding{{type}, type, {type, type}};
       },
       .make = [](const AggregateBinding& binding, const Literals&,

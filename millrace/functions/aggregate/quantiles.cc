@@ -374,7 +374,7 @@ Status RegisterQuantiles(FunctionRegistry& registry) {
       }}));
   return registry.Add(AggregateFunction{
       .doc = {"percentile_disc",
-              {"quantile_disc"},
+              {"quantile_disc", "quantile"},
               "aggregate",
               "percentile_disc(x, fraction), percentile_disc(fraction) WITHIN GROUP "
               "(ORDER BY "

@@ -23,6 +23,11 @@ Status RegisterMoments(FunctionRegistry& registry);
 Status RegisterTextAggregates(FunctionRegistry& registry);
 Status RegisterQuantiles(FunctionRegistry& registry);
 Status RegisterDistinctAggregates(FunctionRegistry& registry);
+Status RegisterByKey(FunctionRegistry& registry);
+Status RegisterArrayAggregates(FunctionRegistry& registry);
+Status RegisterFolds(FunctionRegistry& registry);
+Status RegisterMode(FunctionRegistry& registry);
+Status RegisterShapes(FunctionRegistry& registry);
 
 /// The argument as a plain array of `rows` values.
 Result<ArrayPtr> ArgumentArray(const arrow::Datum& argument, int64_t rows,

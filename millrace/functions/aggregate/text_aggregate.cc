@@ -1,8 +1,8 @@
 // STRING_AGG.
 #include <algorithm>
 
-#include "millrace/data/order_key.h"
 #include "millrace/functions/aggregate/group_values_internal.h"
+#include "millrace/functions/aggregate/order_keys_internal.h"
 #include "millrace/functions/aggregate/register_internal.h"
 
 namespace millrace::functions {
@@ -103,27 +103,17 @@ class OrderedStringAggregate final : public Accumulator {
     return Status::OK();
   }
   Status Update(const Arguments& arguments, const uint32_t* ids, int64_t rows) override {
-    std::vector<ArrayPtr> columns;
-    for (const arrow::Datum& argument : arguments) {
-      ARROW_ASSIGN_OR_RAISE(ArrayPtr column, ArgumentArray(argument, rows, pool_));
-      columns.push_back(std::move(column));
+    ArrayPtr columns[2];
+    for (size_t i = 0; i < 2; ++i) {
+      ARROW_ASSIGN_OR_RAISE(columns[i], ArgumentArray(arguments[i], rows, pool_));
     }
-    std::vector<data::PutOrderKey> writers;
-    for (size_t k = 0; k < directions_.size(); ++k) {
-      ARROW_ASSIGN_OR_RAISE(data::PutOrderKey writer,
-                            data::OrderKeyWriter(*columns[kFirstKey + k]->type()));
-      writers.push_back(writer);
-    }
+    ARROW_ASSIGN_OR_RAISE(
+        OrderKeys keys, OrderKeys::Make(directions_, arguments, kFirstKey, rows, pool_));
     const auto& texts = static_cast<const arrow::StringArray&>(*columns[0]);
     const auto& separators = static_cast<const arrow::StringArray&>(*columns[1]);
-    std::vector<char> key;
     for (int64_t i = 0; i < rows; ++i) {
       if (texts.IsNull(i)) continue;
-      key.clear();
-      for (size_t k = 0; k < directions_.size(); ++k) {
-        AppendKey(*columns[kFirstKey + k], i, directions_[k], writers[k], &key);
-      }
-      Add(GroupOf(ids, i), {key.data(), key.size()}, texts.GetView(i),
+      Add(GroupOf(ids, i), keys.At(i), texts.GetView(i),
           separators.IsNull(i) ? std::string_view() : separators.GetView(i));
     }
     return Status::OK();
@@ -196,19 +186,6 @@ class OrderedStringAggregate final : public Accumulator {
     std::string key, text, separator;
   };
 
-  static void AppendKey(const arrow::Array& values, int64_t row, char direction,
-                        data::PutOrderKey write, std::vector<char>* out) {
-    const bool nulls_first = direction == 'A' || direction == 'D';
-    const bool null = values.IsNull(row);
-    out->push_back(null == nulls_first ? 0 : 1);
-    if (null) return;
-    const size_t begin = out->size();
-    write(values, row, *out);
-    if (direction != 'd' && direction != 'D') return;
-    for (size_t i = begin; i < out->size(); ++i) {
-      (*out)[i] = static_cast<char>(~(*out)[i]);
-    }
-  }
   void Add(uint32_t group, std::string_view key, std::string_view text,
            std::string_view separator) {
     Item item{std::string(key), std::string(text), std::string(separator)};
@@ -240,17 +217,13 @@ std::shared_ptr<const AggregateFunction> OrderedForm(expr::FunctionDoc doc) {
       .bind = [](const Types& types,
                  const Literals& literals) -> Result<AggregateBinding> {
         const auto text = arrow::utf8();
-        if (types.size() < 4 || !HasText(types[0]) || literals[2] == nullptr) {
+        if (types.size() < 4 || !HasText(types[0])) {
           return BadArguments("string_agg", types);
         }
-        AggregateBinding out{types, text, {}};
-        for (size_t i = 0; i < 3; ++i) out.argument_types[i] = text;
-        for (size_t i = 3; i < types.size(); ++i) {
-          out.argument_types[i] = Widened(types[i]);
-          if (!data::OrderKeyWriter(*out.argument_types[i]).ok()) {
-            return BadArguments("string_agg", types, "it can't be ordered by this type");
-          }
-        }
+        ARROW_RETURN_NOT_OK(OrderDirections("string_agg", types, literals, 2).status());
+        ARROW_ASSIGN_OR_RAISE(const Types keys, OrderKeyTypes("string_agg", types, 3));
+        AggregateBinding out{{text, text, text}, text, {}};
+        out.argument_types.insert(out.argument_types.end(), keys.begin(), keys.end());
         out.state = {arrow::list(arrow::binary()), arrow::list(text), arrow::list(text)};
         return out;
       },

@@ -231,7 +231,7 @@ Status RegisterConditional(FunctionRegistry& registry) {
       .evaluate = NeverCalled}));
   ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
       .doc = {"if",
-              {"iff"},
+              {"iff", "iif"},
               "conditional",
               "if(condition, a, b) → common type",
               "a where the condition is true, b where it is false or NULL. Each is "

@@ -1,6 +1,7 @@
 // Lists made of values and of other lists, and what is in them.
 #include "millrace/expr/cast.h"
 #include "millrace/expr/evaluate.h"
+#include "millrace/functions/scalar/list_output_internal.h"
 #include "millrace/functions/scalar/lists_internal.h"
 #include "millrace/functions/scalar/register_internal.h"
 
@@ -21,55 +22,8 @@ Result<TypePtr> CommonList(const std::string& name, const Types& types) {
   return arrow::list(common);
 }
 
-// Collects places of values for one list after the other.
-class ListOutput {
- public:
-  ListOutput(arrow::MemoryPool* pool, int64_t rows)
-      : places_(pool), offsets_(pool), validity_(pool), rows_(rows) {}
-
-  Status Begin() {
-    ARROW_RETURN_NOT_OK(offsets_.Reserve(rows_ + 1));
-    ARROW_RETURN_NOT_OK(validity_.Reserve(rows_));
-    offsets_.UnsafeAppend(0);
-    return Status::OK();
-  }
-  Status Append(int64_t place) { return places_.Append(place); }
-  Status AppendRun(Extent run, int64_t offset) {
-    ARROW_RETURN_NOT_OK(places_.Reserve(run.length));
-    for (int64_t i = 0; i < run.length; ++i) {
-      places_.UnsafeAppend(offset + run.begin + i);
-    }
-    return Status::OK();
-  }
-  Status EndRow(bool valid) {
-    ARROW_ASSIGN_OR_RAISE(const int32_t offset, ListOffset(places_.length()));
-    offsets_.UnsafeAppend(offset);
-    validity_.UnsafeAppend(valid);
-    return Status::OK();
-  }
-  Result<arrow::Datum> Finish(EvalContext& context,
-                              const std::shared_ptr<arrow::Array>& values,
-                              const TypePtr& type, bool scalar) {
-    ARROW_ASSIGN_OR_RAISE(auto places, places_.Finish());
-    ARROW_ASSIGN_OR_RAISE(auto offsets, offsets_.Finish());
-    const int64_t nulls = validity_.false_count();
-    ARROW_ASSIGN_OR_RAISE(auto validity, validity_.Finish());
-    ARROW_ASSIGN_OR_RAISE(arrow::Datum taken,
-                          CallArrow(context, "take", {values, places}));
-    return Retyped(MakeLists(type, rows_, std::move(offsets), taken.make_array(),
-                             std::move(validity), nulls),
-                   type, scalar);
-  }
-
- private:
-  arrow::Int64Builder places_;
-  arrow::TypedBufferBuilder<int32_t> offsets_;
-  arrow::TypedBufferBuilder<bool> validity_;
-  int64_t rows_;
-};
-
-Result<arrow::Datum> ArrayOf(EvalContext& context, const Arguments& arguments,
-                             int64_t rows, const TypePtr& type) {
+Result<arrow::Datum> ArrayOfValues(EvalContext& context, const Arguments& arguments,
+                                   int64_t rows, const TypePtr& type) {
   const bool scalar = AllScalars(arguments);
   if (scalar) rows = 1;
   ARROW_ASSIGN_OR_RAISE(const ValuePool pool,
@@ -272,7 +226,7 @@ Status RegisterListValues(FunctionRegistry& registry) {
         ARROW_ASSIGN_OR_RAISE(TypePtr common, CommonOf("array_value", types));
         return Binding{Types(types.size(), common), arrow::list(common)};
       },
-      .evaluate = ArrayOf}));
+      .evaluate = ArrayOfValues}));
   ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
       .doc = {"array_concat",
               {"list_concat", "array_cat", "list_cat"},

@@ -75,7 +75,7 @@ Status RegisterLists(FunctionRegistry& registry) {
       .evaluate = Element}));
   return registry.Add(ScalarFunction{
       .doc = {"array_length",
-              {"cardinality", "list_length"},
+              {"cardinality", "list_length", "array_size", "map_size"},
               "list",
               "array_length(array or map) → bigint",
               "Number of values, NULLs included, or of entries.",

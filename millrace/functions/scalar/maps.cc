@@ -187,6 +187,43 @@ auto SideOf(int index) {
   };
 }
 
+bool IsEntries(const arrow::DataType& type) {
+  if (type.id() != arrow::Type::LIST) return false;
+  const arrow::DataType& entry = *type.field(0)->type();
+  return entry.id() == arrow::Type::STRUCT && entry.num_fields() == 2;
+}
+
+// An array of the keys, or of the values, of arrays of entries: their offsets are the
+// same.
+Result<arrow::Datum> SideOfEntries(EvalContext& context, const arrow::Datum& entries,
+                                   int index) {
+  ArrayPtr lists;
+  if (entries.is_scalar()) {
+    ARROW_ASSIGN_OR_RAISE(lists,
+                          arrow::MakeArrayFromScalar(*entries.scalar(), 1, context.pool));
+  } else {
+    lists = entries.make_array();
+  }
+  const auto& pairs = static_cast<const arrow::StructArray&>(
+      *static_cast<const arrow::ListArray&>(*lists).values());
+  ARROW_ASSIGN_OR_RAISE(const ArrayPtr side,
+                        pairs.GetFlattenedField(index, context.pool));
+  auto data = lists->data()->Copy();
+  data->type = arrow::list(side->type());
+  data->child_data = {side->data()};
+  const ArrayPtr out = arrow::MakeArray(std::move(data));
+  if (entries.is_array()) return arrow::Datum(out);
+  ARROW_ASSIGN_OR_RAISE(auto scalar, out->GetScalar(0));
+  return arrow::Datum(std::move(scalar));
+}
+
+Result<arrow::Datum> MapOfEntries(EvalContext& context, const Arguments& arguments,
+                                  int64_t rows, const TypePtr& type) {
+  ARROW_ASSIGN_OR_RAISE(arrow::Datum keys, SideOfEntries(context, arguments[0], 0));
+  ARROW_ASSIGN_OR_RAISE(arrow::Datum values, SideOfEntries(context, arguments[0], 1));
+  return MapOfArrays(context, {std::move(keys), std::move(values)}, rows, type);
+}
+
 Result<Binding> BindMap(const std::string& name, const Types& types, const TypePtr& key,
                         const TypePtr& value, Types arguments) {
   if (!CanBeKey(*key)) {
@@ -269,6 +306,25 @@ Status RegisterMaps(FunctionRegistry& registry) {
                   const TypePtr& type) {
             return ValueOf(context, *equal, arguments, rows, type);
           }}));
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc = {"map_from_entries",
+              {},
+              "map",
+              "map_from_entries(array) → map",
+              "A map of an array of structs or rows, each a key and a value.",
+              "map_from_entries(array_value(row('a', 1), row('b', 2)))",
+              "{a=1, b=2}"},
+      .can_fail = true,
+      .bind = [](const Types& types, const Literals&) -> Result<Binding> {
+        if (types.size() != 1 || !IsEntries(*types[0])) {
+          return BadArguments("map_from_entries", types,
+                              "it takes an array of rows of two");
+        }
+        const arrow::DataType& entry = *types[0]->field(0)->type();
+        return BindMap("map_from_entries", types, entry.field(0)->type(),
+                       entry.field(1)->type(), types);
+      },
+      .evaluate = MapOfEntries}));
   struct Side {
     const char *name, *what, *example, *result;
   };

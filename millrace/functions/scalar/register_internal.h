@@ -25,6 +25,7 @@ Status RegisterTimeText(FunctionRegistry& registry);
 Status RegisterJson(FunctionRegistry& registry);
 Status RegisterLists(FunctionRegistry& registry);
 Status RegisterListValues(FunctionRegistry& registry);
+Status RegisterListChanges(FunctionRegistry& registry);
 Status RegisterStructs(FunctionRegistry& registry);
 Status RegisterMaps(FunctionRegistry& registry);
 

@@ -38,7 +38,7 @@ bool IsText(const std::shared_ptr<arrow::Scalar>& literal) {
          literal->type->id() == arrow::Type::STRING;
 }
 
-Result<Binding> BindExtract(const Types& types, const Literals& literals) {
+Result<Binding> BindFieldOf(const Types& types, const Literals& literals) {
   if (types.size() != 2 || types[0]->id() != arrow::Type::STRUCT ||
       !IsText(literals[1])) {
     return BadArguments("struct_extract", types,
@@ -53,8 +53,8 @@ Result<Binding> BindExtract(const Types& types, const Literals& literals) {
   return Binding{types, data::LogicalType(*type, type)};
 }
 
-Result<arrow::Datum> Extract(EvalContext& context, const Arguments& arguments, int64_t,
-                             const TypePtr& type) {
+Result<arrow::Datum> FieldOfStruct(EvalContext& context, const Arguments& arguments,
+                                   int64_t, const TypePtr& type) {
   const std::optional<int> index =
       FieldIndex(*arguments[0].type(), arguments[1].scalar()->ToString());
   const bool scalar = arguments[0].is_scalar();
@@ -122,8 +122,8 @@ Status RegisterStructs(FunctionRegistry& registry) {
               "One field. Its name may differ in case where no other one does.",
               "struct_extract(named_struct('a', 1, 'b', 'x'), 'b')",
               "x"},
-      .bind = BindExtract,
-      .evaluate = Extract}));
+      .bind = BindFieldOf,
+      .evaluate = FieldOfStruct}));
   ARROW_RETURN_NOT_OK(registry.Add(
       ScalarFunction{.doc = {"named_struct",
                              {"struct_value"},

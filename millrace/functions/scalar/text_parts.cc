@@ -232,21 +232,19 @@ Status RegisterTextParts(FunctionRegistry& registry) {
   struct TrimName {
     const char *name, *where, *example, *result;
     bool left, right;
+    std::vector<std::string> aliases = {};
   };
-  static constexpr TrimName kTrims[] = {
-      {"trim", "both ends", "trim('xxaxx', 'x')", "a", true, true},
+  const TrimName trims[] = {
+      {"trim", "both ends", "trim('xxaxx', 'x')", "a", true, true, {"btrim"}},
       {"ltrim", "the start", "ltrim('xxaxx', 'x')", "axx", true, false},
       {"rtrim", "the end", "rtrim('xxaxx', 'x')", "xxa", false, true}};
-  for (const TrimName& trim : kTrims) {
+  for (const TrimName& trim : trims) {
     ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
-        .doc = {trim.name,
-                {},
-                "string",
+        .doc = {trim.name, trim.aliases, "string",
                 std::string(trim.name) + "(text [, characters]) → varchar",
                 std::string("Without blanks, or any of the characters given, at ") +
                     trim.where + ".",
-                trim.example,
-                trim.result},
+                trim.example, trim.result},
         .bind = Overloads(trim.name, {{{text}, text}, {{text, text}, text}}),
         .evaluate = Trimmer(trim.left, trim.right)}));
   }
@@ -262,7 +260,7 @@ Status RegisterTextParts(FunctionRegistry& registry) {
       .evaluate = Replace}));
   ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
       .doc = {"split",
-              {"string_split"},
+              {"string_split", "string_to_array", "str_split"},
               "string",
               "split(text, separator) → varchar[]",
               "The parts between separators; single characters where it is empty.",
@@ -307,7 +305,7 @@ Status RegisterTextParts(FunctionRegistry& registry) {
       }}));
   ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
       .doc = {"position",
-              {},
+              {"locate"},
               "string",
               "position(part, text), POSITION(part IN text) → bigint",
               "As strpos, the part first.",
@@ -322,10 +320,10 @@ Status RegisterTextParts(FunctionRegistry& registry) {
       }}));
   ARROW_RETURN_NOT_OK(registry.Add(TextTest(
       "starts_with", "Does the text begin with the part?", "starts_with('hello', 'he')",
-      nullptr, [](Text value, Text part) { return value.starts_with(part); })));
+      "startswith", [](Text value, Text part) { return value.starts_with(part); })));
   ARROW_RETURN_NOT_OK(registry.Add(TextTest(
       "ends_with", "Does the text end with the part?", "ends_with('hello', 'lo')",
-      nullptr, [](Text value, Text part) { return value.ends_with(part); })));
+      "endswith", [](Text value, Text part) { return value.ends_with(part); })));
   return registry.Add(TextTest(
       "contains", "Does the part occur in the text?", "contains('hello', 'ell')", nullptr,
       [](Text value, Text part) { return value.find(part) != Text::npos; }));

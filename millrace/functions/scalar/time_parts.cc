@@ -185,6 +185,25 @@ Result<arrow::Datum> DateDiff(EvalContext& context, const Arguments& arguments,
       });
 }
 
+// The boundaries between may be one more than the units that fit.
+Result<arrow::Datum> WholeUnits(EvalContext& context, const Arguments& arguments,
+                                int64_t rows, const TypePtr& type) {
+  FieldCache cache;
+  return MapRows<int64_t, Text, int64_t, int64_t>(
+      context, arguments, rows, type,
+      [&](Text name, int64_t from, int64_t to, int64_t* out) -> Status {
+        ARROW_ASSIGN_OR_RAISE(const TimeField unit, cache.Get(name, true));
+        *out = BoundariesBetween(from, to, unit);
+        int64_t reached;
+        if (!AddUnits(from, *out, unit, &reached)) {
+          return errors::kNumericOverflow.Make({}, "a time outside the calendar");
+        }
+        if (*out > 0 && reached > to) --*out;
+        if (*out < 0 && reached < to) ++*out;
+        return Status::OK();
+      });
+}
+
 Result<arrow::Datum> DateAdd(EvalContext& context, const Arguments& arguments,
                              int64_t rows, const TypePtr& type) {
   auto overflow = [] {
@@ -337,7 +356,7 @@ Status RegisterTimeParts(FunctionRegistry& registry) {
       {"year", "Year of a date or time.", "year(DATE '2024-02-29')", "2024"},
       {"quarter", "Quarter, 1 to 4.", "quarter(DATE '2024-05-01')", "2"},
       {"month", "Month, 1 to 12.", "month(DATE '2024-02-29')", "2"},
-      {"week", "ISO week, 1 to 53.", "week(DATE '2021-01-03')", "53"},
+      {"week", "ISO week, 1 to 53.", "week(DATE '2021-01-03')", "53", {"weekofyear"}},
       {"day", "Day of the month.", "day(DATE '2024-02-29')", "29", {"dayofmonth"}},
       {"dow",
        "Day of the week, 0 Sunday to 6.",
@@ -400,10 +419,25 @@ Status RegisterTimeParts(FunctionRegistry& registry) {
                                       {{Timestamp(), Timestamp()}, integer},
                                       {{TimestampTz(), TimestampTz()}, integer}}),
       .evaluate = DateDiff}));
+  ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
+      .doc =
+          {"timestampdiff",
+           {},
+           "time",
+           "timestampdiff(unit, from, to) → bigint",
+           "Number of whole units from one time to the other: as often as date_add can "
+           "move the first without passing the second.",
+           "timestampdiff('month', DATE '2024-01-15', DATE '2024-03-14')",
+           "1"},
+      .can_fail = true,
+      .bind =
+          Overloads("timestampdiff", {{{text, Timestamp(), Timestamp()}, integer},
+                                      {{text, TimestampTz(), TimestampTz()}, integer}}),
+      .evaluate = WholeUnits}));
   const auto interval = arrow::month_day_nano_interval();
   ARROW_RETURN_NOT_OK(registry.Add(ScalarFunction{
       .doc = {"date_add",
-              {"dateadd"},
+              {"dateadd", "timestampadd"},
               "time",
               "date_add(time, interval) → timestamp, date_add(unit, count, time) → "
               "timestamp",

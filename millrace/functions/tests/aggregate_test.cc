@@ -60,7 +60,7 @@ class AggregateTest : public ::testing::Test {
         auto made, function_->make(binding_, literals, arrow::default_memory_pool()));
     if (!distinct) return made;
     return MakeDistinct(std::move(made), binding_.argument_types,
-                        arrow::default_memory_pool());
+                        arrow::default_memory_pool(), function_->distinct_keeps_nulls);
   }
 
   Status Feed(Accumulator& accumulator, const Input& input, const Literals& constants,
@@ -176,7 +176,8 @@ TEST_F(AggregateTest, EveryExampleGivesItsResult) {
       }
       at = end + 2;
     }
-    Expect(doc.name, arguments, {doc.example_result}, constants);
+    Expect(doc.name, arguments,
+           {doc.example_result.empty() ? "NULL" : doc.example_result}, constants);
   }
 }
 
@@ -200,6 +201,51 @@ TEST_F(AggregateTest, NullsAndEmptyGroups) {
   Input rows_only = input;
   rows_only.columns.clear();
   Expect("count", rows_only, {"3", "1", "0"});
+}
+
+TEST_F(AggregateTest, KeepersAndFoldsOfNullsAndEmptyGroups) {
+  // Group 0: 5, NULL, -3, 5; group 1: only NULL; group 2: nothing.
+  const Input input{{Ints({5, std::nullopt, std::nullopt, -3, 5})}, {0, 0, 1, 0, 0}, 3};
+  Expect("array_agg", input, {"[5, NULL, -3, 5]", "[NULL]", "NULL"});
+  Expect("mode", input, {"5", "NULL", "NULL"});
+  Expect("bit_and", input, {"5", "NULL", "NULL"});
+  Expect("bit_or", input, {"-3", "NULL", "NULL"});
+  Expect("bit_xor", input, {"-3", "NULL", "NULL"});
+  Expect("product", input, {"-75.0", "NULL", "NULL"});
+  // min_by(x, y): a NULL on either side hides the row.
+  const Input pairs{{Ints({1, 2, std::nullopt, 4, 5}), Ints({7, 3, 1, std::nullopt, 3})},
+                    {0, 0, 0, 1, 0},
+                    3};
+  Expect("min_by", pairs, {"2", "NULL", "NULL"});
+  Expect("max_by", pairs, {"1", "NULL", "NULL"});
+  Expect("regr_count", pairs, {"3", "0", "0"});
+  Expect("regr_avgx", {{Ints({1, 2}), Ints({7, 4})}, {0, 0}, 2}, {"5.5", "NULL"});
+}
+
+TEST_F(AggregateTest, ModeCountsEqualValuesTogether) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  Expect("mode", {{Doubles({1.0, nan, 0.0, -nan, -0.0, nan})}, {0, 0, 0, 0, 0, 0}, 1},
+         {"nan"});
+  // Of two as frequent ones the first.
+  Expect("mode", {{Strings({"b", "a", "a", "b", "c"})}, {0, 0, 0, 0, 1}, 2}, {"b", "c"});
+}
+
+TEST_F(AggregateTest, ArraysHoldAnything) {
+  Expect("array_agg", {{Strings({"b", "", std::nullopt, "ab"})}, {0, 1, 0, 0}, 2},
+         {"[b, NULL, ab]", "['']"});
+  Expect("array_agg", {{Ints({3, 3, std::nullopt, 1, std::nullopt})}, {0, 0, 0, 0, 0}, 1},
+         {"[3, NULL, 1]"}, {}, true);
+}
+
+TEST_F(AggregateTest, ShapesOfDistributions) {
+  // Deviations of 1, 2, 4, 9 from 4 are -3, -2, 0, 5: their squares sum up to 38, cubes
+  // to 90, fourth powers to 722.
+  const Input input{{Doubles({1, 2, 4, 9})}, {0, 0, 0, 0}, 1};
+  Expect("kurtosis_pop", input, {"-1.0"});
+  Expect("kurtosis", input, {"1.5"});
+  const Input equal{{Doubles({3, 3, 3, 3})}, {0, 0, 0, 0}, 1};
+  Expect("skewness", equal, {"NULL"});
+  Expect("kurtosis", equal, {"NULL"});
 }
 
 TEST_F(AggregateTest, FirstAndLastTakeNullAsItComes) {

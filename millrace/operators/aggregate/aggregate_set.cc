@@ -139,7 +139,8 @@ Status AggregateSet::MakeAccumulators(const std::vector<plan::AggregateCall>& ca
         feed.own, call.function->make(call.binding, call.literals, evaluation_->pool()));
     if (call.distinct && !call.function->ignores_distinct) {
       feed.own = functions::MakeDistinct(std::move(feed.own), call.binding.argument_types,
-                                         evaluation_->pool());
+                                         evaluation_->pool(),
+                                         call.function->distinct_keeps_nulls);
     }
   }
   return Status::OK();
@@ -232,14 +233,15 @@ Status AggregateSet::UpdateFeed(Feed& feed, const arrow::RecordBatch& rows,
                                                                  evaluation_->context()));
     count = chosen->length();
     if (count == 0) return Status::OK();
+    const bool all = count == rows.num_rows();
     for (arrow::Datum& argument : arguments) {
-      if (argument.is_scalar()) continue;
+      if (all || argument.is_scalar()) continue;
       ARROW_ASSIGN_OR_RAISE(
           argument, arrow::compute::Take(argument, chosen,
                                          arrow::compute::TakeOptions::NoBoundsCheck(),
                                          evaluation_->arrow()));
     }
-    if (ids != nullptr) {
+    if (ids != nullptr && !all) {
       chosen_ids_.resize(static_cast<size_t>(count));
       for (int64_t i = 0; i < count; ++i)
         chosen_ids_[static_cast<size_t>(i)] = ids[chosen->Value(i)];

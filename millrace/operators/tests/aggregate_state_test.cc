@@ -86,12 +86,23 @@ class AggregateState : public testing::Test {
                    Call("percentile_disc", {"s", "=0.7"}), Call("string_agg", {"s"}),
                    Call("string_agg", {"s", "=-"}),
                    Call("string_agg", {"s", "=;", "=aD", "v", "d"}, false, true)});
+    all.push_back({Call("min_by", {"s", "v"}), Call("max_by", {"v", "d"}),
+                   Call("first", {"s", "=A", "v"}, false, true),
+                   Call("delta", {"v", "=d", "d"}, false, true), Call("array_agg", {"s"}),
+                   Call("array_agg", {"s", "=aD", "v", "d"}, false, true),
+                   Call("mode", {"s"})});
+    all.push_back({Call("bit_and", {"v"}), Call("bit_or", {"v"}), Call("bit_xor", {"v"}),
+                   Call("product", {"d"}), Call("skewness", {"d"}),
+                   Call("kurtosis", {"d"}), Call("kurtosis_pop", {"v"}),
+                   Call("regr_count", {"d", "v"}), Call("regr_avgx", {"d", "v"}),
+                   Call("regr_avgy", {"d", "v"}), Call("regr_sxx", {"d", "v"}),
+                   Call("regr_syy", {"d", "v"}), Call("regr_sxy", {"d", "v"})});
     all.push_back({Call("count_distinct", {"s"}), Call("approx_count_distinct", {"v"}),
                    Call("count", {"v"}), Call("max", {"ts"})});
     // These can't be split.
     all.push_back({Call("count", {"s"}, true), Call("sum", {"v"}, true),
                    Call("string_agg", {"s", "=,"}, true), Call("max", {"v"}, true),
-                   Call("corr", {"d", "v"}, true)});
+                   Call("corr", {"d", "v"}, true), Call("array_agg", {"v"}, true)});
     all.push_back({});  // DISTINCT
     return all;
   }
