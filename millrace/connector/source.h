@@ -143,6 +143,9 @@ class Source {
   /// Known without reading anything.
   virtual Replay replay() const = 0;
   /// Is there an end? A bounded source's splits end with kEnd.
+  /// Do the readers of an endless source come to their end for now? Where they never do,
+  /// all splits are to be read in turn.
+  virtual bool splits_pause() const { return true; }
   virtual bool bounded() const = 0;
   /// Thread-safe.
   virtual Result<std::unique_ptr<SplitReader>> Open(const Split& split) = 0;

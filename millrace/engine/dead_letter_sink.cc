@@ -114,7 +114,8 @@ class DeadLetterSink final : public DeadLetterStore {
     int64_t wanted = 0;
     {
       std::lock_guard lock(mutex_);
-      if (synced_ == added_) return Status::OK();
+      // A single file is only there once the sink has heard that nothing follows.
+      if (added_ == 0 || (synced_ == added_ && !last)) return Status::OK();
       wanted = added_;
     }
     waits_ = true;

@@ -144,6 +144,8 @@ NodePtr AggregateNode::OverAssigned() const {
   const auto& final = static_cast<const AggregateNode&>(*whole);
   auto node = final.Over(assigned, schema(), final.phase());
   node->window_->assigned = true;
+  // Rows that are late have been dealt with where they were given windows.
+  node->window_->late = Window::Late::kDrop;
   node->window_->time_column = assigned->schema()->num_fields() - 1;
   return node;
 }

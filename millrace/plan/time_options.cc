@@ -45,6 +45,18 @@ constexpr const char kRetention[] = "late.data.retention";
 
 }  // namespace
 
+namespace {
+
+// Late rows are those behind a watermark.
+Status CheckLate(const Table& table) {
+  const bool asked = Option(table, kLate) || Option(table, kRetention);
+  if (asked && !table.watermark)
+    return Bad(table, kLate, "without a watermark no row is late");
+  return LateStrategyOf(table).status();
+}
+
+}  // namespace
+
 Status SetWatermark(Table* table) {
   const auto field = Option(*table, kField);
   const auto strategy = Option(*table, kStrategy);
@@ -54,7 +66,7 @@ Status SetWatermark(Table* table) {
       return Bad(*table, strategy ? kStrategy : kDisorder,
                  std::string("it says nothing without ") + kField);
     }
-    return Status::OK();
+    return CheckLate(*table);
   }
   if (table->watermark) return Bad(*table, kField, "the source has a WATERMARK already");
   if (!table->schema) return Bad(*table, kField, "declare the columns of the source");
@@ -74,7 +86,7 @@ Status SetWatermark(Table* table) {
   // Rows of the same time as the newest may follow.
   out.delay_micros += 1;
   table->watermark = out;
-  return Status::OK();
+  return CheckLate(*table);
 }
 
 Result<LateStrategy> LateStrategyOf(const Table& table) {

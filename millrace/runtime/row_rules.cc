@@ -1,5 +1,6 @@
 #include "millrace/runtime/row_rules.h"
 
+#include <algorithm>
 #include <numeric>
 #include <optional>
 #include <utility>
@@ -25,7 +26,11 @@ namespace {
 constexpr size_t kRawBytes = 64 * 1024;
 
 NotNull NotNullOf(const plan::WriteNode& write) {
-  std::vector<int> columns(static_cast<size_t>(write.schema()->num_fields()));
+  // Columns behind the declared ones are none of the user's.
+  const auto& declared = write.table()->schema;
+  const int width = write.schema()->num_fields();
+  std::vector<int> columns(
+      static_cast<size_t>(declared ? std::min(width, declared->num_fields()) : width));
   std::iota(columns.begin(), columns.end(), 0);
   return NotNull(*write.table(), columns);
 }

@@ -87,7 +87,7 @@ ScanLeaf::ScanLeaf(std::shared_ptr<ScanShared> shared, size_t task,
       epoch_(checkpoint->epoch().value - 1) {
   if (shared_->bounded) return;
   at_once_ = kMostAtOnce;
-  if (shared_->memory == nullptr) return;
+  if (shared_->memory == nullptr || !shared_->source->splits_pause()) return;
   const auto tasks = std::max<int64_t>(static_cast<int64_t>(shared_->readers.size()), 1);
   at_once_ = std::clamp<int64_t>(
       shared_->memory->limit() / (kShareOfSplits * kBytesOfSplit * tasks), 1,

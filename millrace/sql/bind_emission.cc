@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "millrace/plan/errors.h"
+#include "millrace/plan/join_node.h"
 #include "millrace/plan/scan_node.h"
 #include "millrace/plan/time_options.h"
 #include "millrace/sql/errors.h"
@@ -14,6 +15,8 @@ using plan::NodePtr;
 using Mode = EmitClause::Mode;
 
 namespace {
+
+constexpr int64_t kMostEveryMicros = int64_t{366} * 86'400'000'000;
 
 bool Groups(const NodePtr& node) {
   return node->kind() == plan::AggregateNode::kKind ||
@@ -42,6 +45,8 @@ Result<std::optional<plan::LateStrategy>> LateRowsOf(const NodePtr& input,
     return std::optional(*late);
   }
   for (const NodePtr& from : input->inputs()) {
+    // The right side of a join brings no time of its own.
+    if (input->kind() == plan::JoinNode::kKind && from != input->input()) break;
     ARROW_ASSIGN_OR_RAISE(const auto late, LateRowsOf(from, where));
     if (out && late && *out != *late) {
       return errors::kSqlBadWindow.Make(where.ToWhere(),
@@ -77,8 +82,22 @@ Status QueryBinder::BindEmission(const Query& query, const NodePtr& input, Locat
   if (query.emit && query.emit->every) {
     ARROW_ASSIGN_OR_RAISE(emission.every_micros,
                           PositiveMicros(*query.emit->every, "EMIT EVERY"));
+    if (emission.every_micros > kMostEveryMicros) {
+      return errors::kSqlBadEmission.Make(query.emit->every->where.ToWhere(),
+                                          "EMIT EVERY is a year at the most");
+    }
   }
-  if (!windowed) return Status::OK();
+  if (!windowed) {
+    if (query.grace) {
+      return errors::kSqlBadEmission.Make(query.grace->where.ToWhere(),
+                                          "GRACE PERIOD without a window");
+    }
+    if (query.emit && query.emit->mode == Mode::kOnWindowClose) {
+      return errors::kSqlBadEmission.Make(query.emit->where.ToWhere(),
+                                          "EMIT ON WINDOW CLOSE without a window");
+    }
+    return Status::OK();
+  }
   plan::Window& window = *grouping->window;
   ARROW_ASSIGN_OR_RAISE(const auto asked, LateRowsOf(input, where));
   const plan::LateStrategy late = asked.value_or(plan::LateStrategy{});
@@ -101,26 +120,28 @@ Status QueryBinder::BindEmission(const Query& query, const NodePtr& input, Locat
 }
 
 // What a clause says must be about something, and reach it.
-Status QueryBinder::CheckEmit(const Query& query, const NodePtr& node) {
-  const bool selects = std::holds_alternative<Select>(query.body->node);
-  if (query.grace && (!selects || !HasWindow(node))) {
+Status QueryBinder::CheckEmit(const Query& query, const NodePtr& node) const {
+  const auto* select = std::get_if<Select>(&query.body->node);
+  const bool groups = select && IsGrouped(*select, query, *context_.functions);
+  if (query.grace && !(groups && HasWindow(node))) {
     return errors::kSqlBadEmission.Make(query.grace->where.ToWhere(),
                                         "GRACE PERIOD without a window");
   }
-  if (!query.emit) return Status::OK();
-  const Location where = query.emit->where;
-  if (query.emit->mode == Mode::kOnWindowClose && !HasWindow(node)) {
-    return errors::kSqlBadEmission.Make(where.ToWhere(),
-                                        "EMIT ON WINDOW CLOSE without a window");
+  if (!query.emit || groups) return Status::OK();
+  const Where where = query.emit->where.ToWhere();
+  if (query.emit->mode == Mode::kOnWindowClose && !HasWindow(node))
+    return errors::kSqlBadEmission.Make(where, "EMIT ON WINDOW CLOSE without a window");
+  if (!AsksForChanges(query)) {
+    if (node->change_mode() == plan::ChangeMode::kAppend) return Status::OK();
+    return errors::kSqlBadEmission.Make(
+        where, "the query below it emits changes: say there that it emits final results");
   }
-  if (!AsksForChanges(query) || node->change_mode() != plan::ChangeMode::kAppend)
-    return Status::OK();
   if (Groups(node)) {
     return errors::kSqlBadEmission.Make(
-        where.ToWhere(), "the query below it groups: say there that it emits changes");
+        where, "the query below it groups: say there that it emits changes");
   }
   if (query.emit->mode == Mode::kEvery)
-    return errors::kSqlBadEmission.Make(where.ToWhere(), "EMIT EVERY without GROUP BY");
+    return errors::kSqlBadEmission.Make(where, "EMIT EVERY without GROUP BY");
   return Status::OK();
 }
 

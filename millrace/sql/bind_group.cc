@@ -89,7 +89,10 @@ Result<Grouping> QueryBinder::BindGrouping(const Select& select,
     out.columns.emplace_back(out.keys[i]->ToString(),
                              out.first_key() + static_cast<int>(i));
   }
-  if (sets.expands()) Expand(sets, from, &out);
+  if (!sets.expands()) return out;
+  if (out.keys.size() > GroupingSets::kMostKeys)
+    return NotSupported(where, "sets of so many keys");
+  Expand(sets, from, &out);
   return out;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include <arrow/scalar.h>
 #include <arrow/type.h>
@@ -248,7 +249,10 @@ Status OverBinder::BindDistance(const Expression& offset, const Window& window,
       return BadWindow(where, "months and years have no fixed length; use days");
     const __int128 nanos =
         __int128{interval.days} * 86'400'000'000'000 + interval.nanoseconds;
-    out->offset = static_cast<int64_t>(nanos / NanosOf(*type));
+    const __int128 units = nanos / NanosOf(*type);
+    if (units > std::numeric_limits<int64_t>::max())
+      return BadWindow(where, "the offset {} is too large", ToSql(offset));
+    out->offset = static_cast<int64_t>(units);
     negative = nanos < 0;
   }
   if (negative) return BadWindow(where, "the offset {} is negative", ToSql(offset));

@@ -42,22 +42,6 @@ Status CheckSelect(const Select& select, Location where) {
   return Status::OK();
 }
 
-bool IsGrouped(const Select& select, const Query& query,
-               const expr::FunctionRegistry& functions) {
-  if (select.group_by_all || !select.group_by.empty() || select.having != nullptr ||
-      select.window) {
-    return true;
-  }
-  if (select.qualify != nullptr && HasAggregate(*select.qualify, functions)) return true;
-  return std::any_of(select.items.begin(), select.items.end(),
-                     [&](const SelectItem& item) {
-                       return HasAggregate(*item.value, functions);
-                     }) ||
-         std::any_of(
-             query.order_by.begin(), query.order_by.end(),
-             [&](const OrderItem& item) { return HasAggregate(*item.value, functions); });
-}
-
 // SELECT without FROM reads one row without columns.
 NodePtr SingleRow() {
   return plan::ValuesNode::Make(arrow::RecordBatch::Make(
@@ -78,6 +62,22 @@ bool SameColumns(const std::vector<ExprPtr>& columns,
 }
 
 }  // namespace
+
+bool IsGrouped(const Select& select, const Query& query,
+               const expr::FunctionRegistry& functions) {
+  if (select.group_by_all || !select.group_by.empty() || select.having != nullptr ||
+      select.window) {
+    return true;
+  }
+  if (select.qualify != nullptr && HasAggregate(*select.qualify, functions)) return true;
+  return std::any_of(select.items.begin(), select.items.end(),
+                     [&](const SelectItem& item) {
+                       return HasAggregate(*item.value, functions);
+                     }) ||
+         std::any_of(
+             query.order_by.begin(), query.order_by.end(),
+             [&](const OrderItem& item) { return HasAggregate(*item.value, functions); });
+}
 
 Result<NodePtr> QueryBinder::BindSelect(const Select& select, const Query& query,
                                         Location where) {

@@ -4,6 +4,7 @@
 #include <arrow/scalar.h>
 #include <arrow/type.h>
 
+#include "millrace/plan/aggregate_node.h"
 #include "millrace/plan/changelog_node.h"
 #include "millrace/plan/filter_node.h"
 #include "millrace/plan/project_node.h"
@@ -271,9 +272,33 @@ std::string CatalogName(const Path& path) {
   return out;
 }
 
+namespace {
+
+// Where rows were copied for their windows, a late row is several.
+Status CheckCopies(const plan::Node& node) {
+  if (node.kind() == plan::AggregateNode::kKind) {
+    const auto& window = static_cast<const plan::AggregateNode&>(node).window();
+    if (window && window->assigned && !window->tumbles() &&
+        window->late != plan::Window::Late::kDrop) {
+      return errors::kSqlNotSupported.Make(
+          {},
+          "late.data.strategy where columns of HOP or CUMULATE are "
+          "used; write WINDOW SLIDING or CUMULATING");
+    }
+  }
+  for (const NodePtr& input : node.inputs()) ARROW_RETURN_NOT_OK(CheckCopies(*input));
+  return Status::OK();
+}
+
+}  // namespace
+
 Result<NodePtr> OptimizeAs(const PlannerContext& context, NodePtr root) {
-  if (!context.optimize) return root;
-  return Optimize(std::move(root), *context.functions, *context.evaluation);
+  if (context.optimize) {
+    ARROW_ASSIGN_OR_RAISE(
+        root, Optimize(std::move(root), *context.functions, *context.evaluation));
+  }
+  ARROW_RETURN_NOT_OK(CheckCopies(*root));
+  return root;
 }
 
 Result<NodePtr> PlanQuery(const Query& query, const PlannerContext& context) {

@@ -2,6 +2,7 @@
 #include <arrow/type.h>
 
 #include "millrace/plan/changelog_node.h"
+#include "millrace/plan/errors.h"
 #include "millrace/plan/write_node.h"
 #include "millrace/sql/expression_binder_internal.h"
 #include "millrace/sql/parser.h"
@@ -83,6 +84,12 @@ Result<plan::NodePtr> MakeWrite(plan::NodePtr rows, plan::TablePtr table,
     auto rule = RuleOf(check, rows->schema(), context);
     if (!rule.ok()) return InCheck(rule.status(), check);
     rules.push_back(std::move(*rule));
+  }
+  if (rows->change_mode() != plan::ChangeMode::kAppend && !rules.empty() &&
+      on_invalid != plan::OnInvalid::kFail) {
+    return errors::kChangesNotTaken.Make(
+        {}, "a rule of {} with on_invalid = '{}': what it leaves out may be taken back",
+        table->name, table->options.at("on_invalid"));
   }
   // Behind the rules, which are about the columns that the query gives.
   if (const auto column = table->options.find("changes_column");

@@ -249,9 +249,11 @@ class Pruner {
       if ((*needed)[i]) return;
     }
     needed->resize(width);
-    const int64_t grace_micros = window->grace_micros;  // is of the aggregation
+    const plan::Window own = *window;
     *window = below->window();
-    window->grace_micros = grace_micros;
+    // What is of the aggregation.
+    window->grace_micros = own.grace_micros;
+    window->late = own.late;
     *input = NodePtr(below->input());
   }
 

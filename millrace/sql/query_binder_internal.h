@@ -88,7 +88,7 @@ class QueryBinder {
   // --- bind_emission.cc
   static Status BindEmission(const Query& query, const plan::NodePtr& input,
                              Location where, Grouping* grouping);
-  static Status CheckEmit(const Query& query, const plan::NodePtr& node);
+  Status CheckEmit(const Query& query, const plan::NodePtr& node) const;
 
   // --- bind_window.cc
   Result<plan::Window> BindWindow(const TimeWindow& window, Relation* from);
@@ -118,6 +118,10 @@ class QueryBinder {
   std::shared_ptr<const CommonTables> common_;
   int inlined_ = 0;
 };
+
+/// Does the SELECT aggregate, with or without GROUP BY?
+bool IsGrouped(const Select& select, const Query& query,
+               const expr::FunctionRegistry& functions);
 
 /// The length of a window in microseconds. Fails with kSqlBadWindow for months and for
 /// fractions of a microsecond.

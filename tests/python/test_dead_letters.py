@@ -364,3 +364,17 @@ def test_copy_takes_the_place_from_settings_too(millrace, bad):
                  "--mode", "overwrite", *words)
         assert len(letters(bad / "here.ndjson")) == 2
         assert not (bad / "there.ndjson").exists() and not (bad / "out.csv.dead-letters.ndjson").exists()
+
+
+def test_letters_in_one_file_are_there_though_the_last_checkpoints_had_none(millrace, tmp_path):
+    lines = [f"{i}" if i > 100 else "bad" for i in range(6000)]
+    (tmp_path / "in.csv").write_text("id\n" + "\n".join(lines) + "\n")
+    (tmp_path / "p.sql").write_text("""
+        SET name = 'p'; SET checkpoints = 'on'; SET checkpoint_interval = '20ms'; SET batch_rows = 500; SET dead_letters = 'letters';
+        CREATE SINK letters WITH (connector = 'files', path = 'letters.csv');
+        CREATE SOURCE s (id BIGINT) WITH (connector = 'files', path = 'in.csv', on_error = 'dead_letter', rate_limit_rows = 10000);
+        CREATE SINK o WITH (connector = 'files', path = 'out/', format = 'csv');
+        INSERT INTO o SELECT id FROM s;""")
+    millrace("run", "p.sql")
+    assert len((tmp_path / "letters.csv").read_text().splitlines()) == 102
+    assert not list(tmp_path.glob(".millrace*"))

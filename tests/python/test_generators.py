@@ -10,7 +10,7 @@ import signal
 
 import pytest
 
-from program import ROOT, binary, millrace  # noqa: F401 (fixtures)
+from program import ROOT, binary, millrace, wait_for  # noqa: F401 (fixtures)
 
 GOLDEN, MASK = 0x9E3779B97F4A7C15, 2 ** 64 - 1
 
@@ -370,3 +370,18 @@ def test_an_endless_stream_goes_on_and_refuses_other_options(millrace, tmp_path)
             left.discard(key)
         assert ended
     assert not left
+
+
+@pytest.mark.parametrize("splits", [3, 8])
+def test_all_parts_are_read_in_turn_with_little_memory(millrace, tmp_path, splits):
+    """None of them ever pauses, and unread ones would hold back time."""
+    with open(tmp_path / "rows", "w") as rows:
+        running = millrace.start("--shards", "2", "--memory", "32MB", "sql", "-c",
+                                 f"SET checkpoints = 'off'; CREATE SOURCE d (n BIGINT, t TIMESTAMP, WATERMARK FOR t AS t) "
+                                 f"WITH (connector = 'datagen', splits = {splits}); "
+                                 "SELECT window_start, COUNT(*) AS c FROM d WINDOW TUMBLING(t, 1h)", stdout=rows, stderr=-3)
+        try:
+            wait_for(lambda: (tmp_path / "rows").read_text().count("3600") > 100)
+        finally:
+            running.kill()
+            running.wait()

@@ -72,6 +72,25 @@ def test_they_are_set_aside(millrace, tmp_path, way, window, expected):
     assert "t" in json.loads(found[0]["raw"])
 
 
+def test_table_functions_do_the_same(millrace, tmp_path):
+    query = "SELECT window_start, SUM(v) AS s FROM TUMBLE(w, t, INTERVAL '5' MINUTE) GROUP BY window_start"
+    got, _ = run(millrace, tmp_path, query, **{"late.data.strategy": "include_in_next_window"})
+    assert got == lines((0, 1), (15, 14), (30, 48))
+    got, _ = run(millrace, tmp_path, query, **{"late.data.strategy": "dead_letter"})
+    assert got == lines((0, 1), (15, 10), (30, 16)) and len(letters(tmp_path)) == 2
+    copies = "SELECT window_start, MAX(window_time) AS m FROM HOP(w, t, INTERVAL '5' MINUTE, INTERVAL '10' MINUTE) GROUP BY window_start"
+    _, said = run(millrace, tmp_path, copies, code=2, **{"late.data.strategy": "dead_letter"})
+    assert "MR-3040" in said and "WINDOW SLIDING" in said
+
+
+def test_only_the_source_of_time_counts(millrace, tmp_path):
+    (tmp_path / "dim.csv").write_text("d,at\n1,2024-01-01T00:00:00\n4,2024-01-01T00:00:00\n")
+    query = ("CREATE SOURCE dim (d BIGINT, at TIMESTAMP, WATERMARK FOR at AS at) WITH (connector = 'files', path = 'dim.csv'); "
+             "SELECT window_start, SUM(v) AS s FROM w JOIN dim ON v = d WINDOW TUMBLING(t, 5m)")
+    got, _ = run(millrace, tmp_path, query, **{"late.data.strategy": "include_in_next_window"})
+    assert sum(int(line.split(",")[1]) for line in got) == 5
+
+
 def test_copies_of_late_rows_are_set_aside_once(millrace, tmp_path):
     query = "SELECT window_start, COUNT(DISTINCT v) AS n FROM w WINDOW SLIDING(t, 10m, 5m)"
     got, _ = run(millrace, tmp_path, query, **{"late.data.strategy": "dead_letter"})
@@ -130,6 +149,7 @@ def test_rows_of_the_newest_time_are_not_late(millrace, tmp_path):
     ({"watermark.strategy": "ascending"}, "in order"), ({"watermark.strategy": "punctuated"}, "watermark.strategy"),
     ({"watermark.max_out_of_orderness": "soon"}, "watermark.max_out_of_orderness"), ({"late.data.strategy": "lose"}, "late.data.strategy"),
     ({"late.data.retention": "1h"}, "update_previous"),
+    ({name: None for name in WATERMARK} | {"late.data.strategy": "dead_letter"}, "without a watermark"),
     ({"late.data.strategy": "update_previous", "late.data.retention": "0s"}, "more than 0")])
 @WAYS
 def test_what_cannot_be(millrace, tmp_path, way, options, says):

@@ -145,7 +145,19 @@ class FileSinkWriter final : public connector::SinkWriter {
     return Status::OK();
   }
 
-  Status EndDue() { return open_ && roll_.IsDue(open_->end) ? End() : Status::OK(); }
+  Status EndDue() {
+    ARROW_RETURN_NOT_OK(CheckSynced());
+    return open_ && roll_.IsDue(open_->end) ? End() : Status::OK();
+  }
+
+  // A disk that fails is told of at the next file, not at the end.
+  Status CheckSynced() {
+    while (!syncing_.empty() && syncing_.front().is_finished()) {
+      ARROW_RETURN_NOT_OK(syncing_.front().status());
+      syncing_.erase(syncing_.begin());
+    }
+    return Status::OK();
+  }
 
   // The format is done with the file here, the disk later: it may take its time, or hang.
   Status End() {

@@ -163,6 +163,7 @@ class GeneratedSource final : public connector::Source {
     return {.columns = true};
   }
   connector::Replay replay() const override { return connector::Replay::kSeek; }
+  bool splits_pause() const override { return false; }
   bool bounded() const override { return table_.rows >= 0; }
 
   Result<std::unique_ptr<connector::SplitReader>> Open(const Split& split) override {

@@ -1,4 +1,6 @@
 // Lists made of values and of other lists, and what is in them.
+#include <algorithm>
+
 #include "millrace/expr/cast.h"
 #include "millrace/expr/evaluate.h"
 #include "millrace/functions/scalar/list_output_internal.h"
@@ -69,8 +71,8 @@ Result<arrow::Datum> Concat(EvalContext& context, const Arguments& arguments,
 Extent Part(Extent whole, int64_t from, int64_t to) {
   if (from < 0) from += whole.length + 1;
   if (to < 0) to += whole.length + 1;
-  from = std::max<int64_t>(from, 1);
-  to = std::min(to, whole.length);
+  from = std::clamp<int64_t>(from, 1, whole.length + 1);
+  to = std::clamp<int64_t>(to, 0, whole.length);
   return {whole.begin + from - 1, std::max<int64_t>(to - from + 1, 0)};
 }
 

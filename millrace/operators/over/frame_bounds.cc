@@ -114,7 +114,7 @@ void FrameBounds::ByDense(const FrameRows& rows, uint32_t id, int64_t first,
   Cursor<int64_t> own(rows, partition, dense_), other(rows, partition, dense_);
   for (int64_t i = 0; i < count; ++i) {
     own.Seek(first + i);
-    const int64_t target = own.value() + move;
+    const int64_t target = AddSaturated(own.value(), move);
     while (at < partition.rows) {
       other.Seek(at);
       if (kEnd ? other.value() > target : other.value() >= target) break;
@@ -156,7 +156,7 @@ void FrameBounds::ComputeBound(const FrameRows& rows, uint32_t id, int64_t first
   if (IsUnbounded(bound)) {
     std::fill_n(out, count, bound.kind == Kind::kUnboundedPreceding ? 0 : known);
   } else if (by_rows(bound)) {
-    const int64_t move = SignedOffset(bound) + (kEnd ? 1 : 0);
+    const int64_t move = AddSaturated(SignedOffset(bound), kEnd ? 1 : 0);
     for (int64_t i = 0; i < count; ++i)
       out[i] = std::clamp(AddSaturated(first + i, move), int64_t{0}, known);
   } else if (!by_key(bound)) {
@@ -198,7 +198,7 @@ int64_t FrameBounds::Known(const FrameRows& rows, uint32_t id, int64_t first,
       int64_t row = first;
       for (; row < known; ++row) {
         own.Seek(row);
-        if (own.value() + bound->offset > last) break;
+        if (AddSaturated(own.value(), bound->offset) > last) break;
       }
       known = row;
     }
