@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,6 +48,22 @@ constexpr const char kRetention[] = "late.data.retention";
 
 namespace {
 
+// Other words are the connector's to refuse, which knows the options.
+bool HasWords(const Table& table) {
+  const auto one_of = [&](const char* name, std::initializer_list<const char*> words) {
+    const auto text = Option(table, name);
+    return !text || std::find(words.begin(), words.end(), *text) != words.end();
+  };
+  const auto duration = [&](const char* name) {
+    const auto text = Option(table, name);
+    return !text || ParseDuration(*text).ok();
+  };
+  return one_of(kStrategy, {"bounded_out_of_orderness", "ascending"}) &&
+         one_of(kLate,
+                {"drop", "dead_letter", "include_in_next_window", "update_previous"}) &&
+         duration(kDisorder) && duration(kRetention);
+}
+
 // Late rows are those behind a watermark.
 Status CheckLate(const Table& table) {
   const bool asked = Option(table, kLate) || Option(table, kRetention);
@@ -58,6 +75,7 @@ Status CheckLate(const Table& table) {
 }  // namespace
 
 Status SetWatermark(Table* table) {
+  if (!HasWords(*table)) return Status::OK();
   const auto field = Option(*table, kField);
   const auto strategy = Option(*table, kStrategy);
   const auto disorder = Option(*table, kDisorder);
