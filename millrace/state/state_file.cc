@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <ranges>
 
 #include <arrow/array.h>
 #include <arrow/buffer.h>
@@ -160,18 +159,22 @@ class StoredState final : public OperatorState {
   }
 
   Status Visit(std::string_view part, Rows rows, const Visitor& visitor) const override {
-    return VisitEach(std::views::all(entry_->sections), part, rows, visitor);
+    return VisitEach(entry_->sections.begin(), entry_->sections.end(), part, rows,
+                     visitor);
   }
 
   Status VisitNewestFirst(std::string_view part, Rows rows,
                           const Visitor& visitor) const override {
-    return VisitEach(std::views::reverse(entry_->sections), part, rows, visitor);
+    return VisitEach(entry_->sections.rbegin(), entry_->sections.rend(), part, rows,
+                     visitor);
   }
 
  private:
-  Status VisitEach(std::ranges::view auto sections, std::string_view part, Rows rows,
+  template <typename Iterator>
+  Status VisitEach(Iterator at, Iterator end, std::string_view part, Rows rows,
                    const Visitor& visitor) const {
-    for (const Section& section : sections) {
+    for (; at != end; ++at) {
+      const Section& section = *at;
       if (!Concerns(section, part, rows)) continue;
       const Where where = WhereOf(*store_, section);
       auto status = VisitSection(section, rows, visitor, where);

@@ -376,7 +376,7 @@ def test_an_endless_stream_goes_on_and_refuses_other_options(millrace, tmp_path)
 def test_all_parts_are_read_in_turn_with_little_memory(millrace, tmp_path, splits):
     """None of them ever pauses, and unread ones would hold back time."""
     with open(tmp_path / "rows", "w") as rows:
-        running = millrace.start("--shards", "2", "--memory", "32MB", "sql", "-c",
+        running = millrace.start("--shards", "2", "--memory", "32MB", "sql", "--format", "csv", "-c",
                                  f"SET checkpoints = 'off'; CREATE SOURCE d (n BIGINT, t TIMESTAMP, WATERMARK FOR t AS t) "
                                  f"WITH (connector = 'datagen', splits = {splits}); "
                                  "SELECT window_start, COUNT(*) AS c FROM d WINDOW TUMBLING(t, 1h)", stdout=rows, stderr=-3)

@@ -37,6 +37,7 @@ class ResilientSource final : public Source {
   Status Teardown() override;
   Accepted Push(const Pushdown& pushdown) override;
   Replay replay() const override { return source_->replay(); }
+  bool splits_pause() const override { return source_->splits_pause(); }
   bool bounded() const override { return source_->bounded(); }
   Result<std::unique_ptr<SplitReader>> Open(const Split& split) override;
   void Acknowledge(

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <arrow/io/interfaces.h>
+
 #include "millrace/connectors/files/errors.h"
 #include "millrace/io/compression/compression.h"
 #include "millrace/io/errors.h"

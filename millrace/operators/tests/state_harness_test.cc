@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ranges>
 
 #include <arrow/compute/api.h>
 
@@ -95,8 +94,8 @@ Status StoredState::VisitNewestFirst(std::string_view part, Rows rows,
   for (const auto& [number, written] : checkpoint_.tasks()) {
     const auto found = written.parts.find(std::string(part));
     if (found == written.parts.end()) continue;
-    for (const auto& piece : std::views::reverse(found->second))
-      ARROW_RETURN_NOT_OK(VisitPiece(piece, rows, visitor));
+    for (auto piece = found->second.rbegin(); piece != found->second.rend(); ++piece)
+      ARROW_RETURN_NOT_OK(VisitPiece(*piece, rows, visitor));
   }
   return Status::OK();
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <arrow/array.h>
+#include <arrow/builder.h>
 #include <arrow/compute/api.h>
 #include <arrow/scalar.h>
 #include <arrow/util/bit_util.h>
