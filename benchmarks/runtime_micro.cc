@@ -230,11 +230,13 @@ Result3 ByPipeline(const plan::NodePtr& aggregate,
                    const std::shared_ptr<MemoryBudget>& memory) {
   Result3 out;
   MemorySource source(rows, shards * 8);
-  auto sink =
-      engine::MakeResultSink([&out](const std::shared_ptr<arrow::RecordBatch>& batch) {
+  const auto executor = MakeThreadExecutor(1);
+  auto sink = engine::MakeResultSink(
+      [&out](const std::shared_ptr<arrow::RecordBatch>& batch) {
         Count(*batch, &out);
         return Status::OK();
-      });
+      },
+      executor.get());
   auto table = std::make_shared<plan::Table>();
   table->name = "result";
   runtime::Connectors connectors;
@@ -249,7 +251,6 @@ Result3 ByPipeline(const plan::NodePtr& aggregate,
   plan::ParallelizeOptions cut;
   cut.shards = shards;
   auto plan = plan::Parallelize(plan::WriteNode::Make(aggregate, table), cut);
-  const auto executor = MakeThreadExecutor(1);
   const auto timers = MakeThreadTimers(&clock);
   auto pipeline = Must(runtime::Pipeline::Make(
       plan, connectors, options,

@@ -52,7 +52,14 @@ class Held final : public state::OperatorState {
     }
     return Status::OK();
   }
-  Outline Look(std::string_view, Rows) const override { return {rows_, false}; }
+  Status VisitNewestFirst(std::string_view part, Rows,
+                          const Visitor& visitor) const override {
+    for (auto one = batches_.rbegin(); one != batches_.rend(); ++one) {
+      if (one->part == part) ARROW_RETURN_NOT_OK(visitor(one->rows, one->extent));
+    }
+    return Status::OK();
+  }
+  int64_t PartRows(std::string_view, Rows) const override { return rows_; }
   int64_t rows() const { return rows_; }
   int64_t bytes() const { return bytes_; }
 
